@@ -1,0 +1,41 @@
+import type { Graph, LevelName } from '../graph/graph.js';
+import type { Normalization } from '../preprocess/normalization.js';
+import type { Dtype, Level } from '../tensor.js';
+import type { Weights } from '../weights/weights.js';
+
+export interface CompileOptions {
+  /** What to return; parts of the graph that none of these needs are not computed. */
+  readonly levels: readonly LevelName[];
+  readonly dtype: Dtype;
+  /** Side of the square canvas in pixels, a multiple of 64. */
+  readonly size: number;
+  readonly normalization: Normalization;
+  readonly device: string;
+  /** Threads within one operation; 0 leaves the choice to the runtime. */
+  readonly threads: number;
+}
+
+/** Compiles graphs: the port that every runtime implements. */
+export interface Engine {
+  readonly name: string;
+  devices(): readonly string[];
+  /**
+   * @throws CairnError `device-unavailable` when `options.device` is not one of `devices()`,
+   *   `engine-failed` when the runtime refuses the graph.
+   */
+  compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session>;
+}
+
+/** A graph with its weights, ready to run. */
+export interface Session {
+  /** Where it really runs. */
+  readonly device: string;
+  /**
+   * Runs `batch` images: uint8 RGB, `[batch, size, size, 3]` in C order. Returns for each image its
+   * levels, each `[height, width, channels]`. The levels of a batch may share memory.
+   *
+   * @throws CairnError `features-not-finite` when a level holds NaN or infinity.
+   */
+  run(images: Uint8Array, batch: number): Promise<Level[][]>;
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,156 @@
+import type { Graph, GraphNode, LevelName, Margins, ZeroPadNode } from '../../graph/graph.js';
+import { inferShapes, paddingMargins, type MapShape } from '../../graph/shapes.js';
+import type { Weights } from '../../weights/weights.js';
+import type { CompileOptions } from '../engine.js';
+import { foldBatchNorm } from '../fold-batch-norm.js';
+import { nodesFor } from '../prune.js';
+import { ModelProto } from './model-proto.js';
+
+/** Name of the graph's input: uint8, `[batch, size, size, 3]`, RGB. */
+export const IMAGES = 'images';
+
+/** Name of the output that holds the largest value of a level over the whole batch (float32, no axes). */
+export function peakOf(level: LevelName): string {
+  return `${level}/peak`;
+}
+
+/**
+ * Writes the graph as an ONNX model: pixels in (uint8 NHWC), finished tensors out (NHWC, in the
+ * asked type), with batch norms folded and paddings merged into the convolutions. Mean subtraction,
+ * layout and type changes are nodes of the model, so no pixel or feature passes through JavaScript.
+ */
+export function lowerToOnnx(graph: Graph, weights: Weights, options: CompileOptions): Uint8Array {
+  const model = new ModelProto();
+  const lowering = new Lowering(graph, weights, options, model);
+  lowering.run();
+  return model.encode(`${graph.family}-${graph.architecture}`);
+}
+
+class Lowering {
+  /** ONNX value (float32 NCHW) that holds each graph node's output. */
+  private readonly values = new Map<string, string>();
+  private readonly nodes: readonly GraphNode[];
+  private readonly readers = new Map<string, GraphNode[]>();
+  private readonly shapes: Map<string, MapShape>;
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly weights: Weights,
+    private readonly options: CompileOptions,
+    private readonly model: ModelProto,
+  ) {
+    this.nodes = nodesFor(graph, options.levels);
+    this.shapes = inferShapes(graph, options.size, options.size);
+    for (const node of this.nodes) {
+      for (const input of node.inputs) this.readers.set(input, [...(this.readers.get(input) ?? []), node]);
+    }
+  }
+
+  run(): void {
+    this.values.set(this.graph.input.name, this.lowerInput());
+    for (const node of this.nodes) this.values.set(node.name, this.lowerNode(node));
+    for (const level of this.options.levels) this.lowerOutput(level);
+  }
+
+  private lowerInput(): string {
+    const { size, normalization } = this.options;
+    const { model } = this;
+    const images = model.input(IMAGES, 'uint8', ['batch', size, size, 3]);
+    // The transpose comes first: it is cheapest on bytes.
+    const planar = model.node('Transpose', `${IMAGES}/nchw`, [images], { perm: [0, 3, 1, 2] });
+    const floats = model.node('Cast', `${IMAGES}/float`, [planar], { to: 1 });
+    const mean = model.constant(`${IMAGES}/mean`, 'float32', [3, 1, 1], Float32Array.from(normalization.mean));
+    return model.node('Sub', `${IMAGES}/normalized`, [floats, mean]);
+  }
+
+  private lowerNode(node: GraphNode): string {
+    const inputs = node.inputs.map((input) => this.values.get(input)!);
+    const [x] = inputs as [string];
+    switch (node.op) {
+      case 'zeroPad':
+        return this.padsConvolutionsOnly(node) ? x : this.lowerPad(node, x);
+      case 'conv2d': {
+        const norm = this.soleBatchNorm(node.name);
+        const { kernel, bias } = foldBatchNorm(node, norm, this.weights);
+        const [kh, kw, cin, cout] = node.parameters.kernel as [number, number, number, number];
+        const w = this.model.constant(`${node.name}/w`, 'float32', [cout, cin, kh, kw], toOihw(kernel, kh * kw, cin, cout));
+        const b = this.model.constant(`${node.name}/b`, 'float32', [cout], bias);
+        const margins = this.convMargins(node);
+        return this.model.node('Conv', node.name, [x, w, b], {
+          kernel_shape: [...node.kernelSize],
+          strides: [...node.strides],
+          pads: pads(margins),
+        });
+      }
+      case 'batchNorm': {
+        const producer = this.graph.nodes.find((other) => other.name === node.inputs[0]);
+        if (producer?.op === 'conv2d' && this.soleBatchNorm(producer.name) === node) return x;
+        throw new Error(`${node.name} does not follow a convolution; the onnx engine cannot fold it`);
+      }
+      case 'relu':
+        return this.model.node('Relu', node.name, [x]);
+      case 'maxPool': {
+        const margins = paddingMargins(node.padding, this.shapes.get(node.inputs[0]!)!, node.poolSize, node.strides);
+        return this.model.node('MaxPool', node.name, [x], {
+          kernel_shape: [...node.poolSize],
+          strides: [...node.strides],
+          pads: pads(margins),
+        });
+      }
+      case 'add':
+        return this.model.node('Add', node.name, inputs);
+    }
+  }
+
+  /** NHWC first, type second: ONNX Runtime writes NHWC straight out of its blocked layout. */
+  private lowerOutput(level: LevelName): void {
+    const { dtype } = this.options;
+    const output = this.graph.outputs[level]!;
+    const [height, width, channels] = this.shapes.get(output.node)!;
+    const value = this.values.get(output.node)!;
+    const name = dtype === 'float32' ? level : `${level}/nhwc`;
+    const nhwc = this.model.node('Transpose', name, [value], { perm: [0, 2, 3, 1] });
+    if (dtype === 'float16') this.model.node('Cast', level, [nhwc], { to: 10 });
+    this.model.node('ReduceMax', peakOf(level), [nhwc], { keepdims: 0 });
+    this.model.output(level, dtype, ['batch', height, width, channels]);
+    this.model.output(peakOf(level), 'float32', []);
+  }
+
+  private lowerPad(node: ZeroPadNode, x: string): string {
+    const { top, left, bottom, right } = node.margins;
+    const margins = BigInt64Array.from([0, 0, top, left, 0, 0, bottom, right], BigInt);
+    return this.model.node('Pad', node.name, [x, this.model.constant(`${node.name}/margins`, 'int64', [8], margins)]);
+  }
+
+  private soleBatchNorm(conv: string) {
+    const readers = this.readers.get(conv) ?? [];
+    return readers.length === 1 && readers[0]!.op === 'batchNorm' ? readers[0] : undefined;
+  }
+
+  /** Padding before valid convolutions becomes those convolutions' own padding. */
+  private padsConvolutionsOnly(node: ZeroPadNode): boolean {
+    return (this.readers.get(node.name) ?? []).every((reader) => reader.op === 'conv2d' && reader.padding === 'valid');
+  }
+
+  private convMargins(node: GraphNode & { op: 'conv2d' }): Margins {
+    const producer = this.nodes.find((other) => other.name === node.inputs[0]);
+    if (producer?.op === 'zeroPad' && this.padsConvolutionsOnly(producer)) return producer.margins;
+    return paddingMargins(node.padding, this.shapes.get(node.inputs[0]!)!, node.kernelSize, node.strides);
+  }
+}
+
+function pads({ top, left, bottom, right }: Margins): number[] {
+  return [top, left, bottom, right];
+}
+
+/** Keras' HWIO to ONNX' OIHW; `taps` is height × width of the kernel. */
+function toOihw(kernel: Float32Array, taps: number, cin: number, cout: number): Float32Array {
+  const oihw = new Float32Array(kernel.length);
+  let from = 0;
+  for (let tap = 0; tap < taps; tap++) {
+    for (let input = 0; input < cin; input++) {
+      for (let output = 0; output < cout; output++) oihw[(output * cin + input) * taps + tap] = kernel[from++]!;
+    }
+  }
+  return oihw;
+}

@@ -1,0 +1,130 @@
+import protobuf from 'protobufjs/light.js';
+
+/**
+ * The part of the ONNX model format that Cairn writes, as a protobuf schema: field names and
+ * numbers follow `onnx.proto` of IR version 8.
+ */
+const SCHEMA = {
+  nested: {
+    ModelProto: {
+      fields: {
+        irVersion: { type: 'int64', id: 1 },
+        producerName: { type: 'string', id: 2 },
+        graph: { type: 'GraphProto', id: 7 },
+        opsetImport: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+      },
+    },
+    OperatorSetIdProto: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
+    GraphProto: {
+      fields: {
+        node: { rule: 'repeated', type: 'NodeProto', id: 1 },
+        name: { type: 'string', id: 2 },
+        initializer: { rule: 'repeated', type: 'TensorProto', id: 5 },
+        input: { rule: 'repeated', type: 'ValueInfoProto', id: 11 },
+        output: { rule: 'repeated', type: 'ValueInfoProto', id: 12 },
+      },
+    },
+    NodeProto: {
+      fields: {
+        input: { rule: 'repeated', type: 'string', id: 1 },
+        output: { rule: 'repeated', type: 'string', id: 2 },
+        name: { type: 'string', id: 3 },
+        opType: { type: 'string', id: 4 },
+        attribute: { rule: 'repeated', type: 'AttributeProto', id: 5 },
+      },
+    },
+    AttributeProto: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        i: { type: 'int64', id: 3 },
+        ints: { rule: 'repeated', type: 'int64', id: 8 },
+        type: { type: 'int32', id: 20 },
+      },
+    },
+    TensorProto: {
+      fields: {
+        dims: { rule: 'repeated', type: 'int64', id: 1 },
+        dataType: { type: 'int32', id: 2 },
+        name: { type: 'string', id: 8 },
+        rawData: { type: 'bytes', id: 9 },
+      },
+    },
+    ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
+    TypeProto: { fields: { tensorType: { type: 'TensorTypeProto', id: 1 } } },
+    TensorTypeProto: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } } },
+    TensorShapeProto: { fields: { dim: { rule: 'repeated', type: 'Dimension', id: 1 } } },
+    Dimension: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } },
+  },
+};
+
+const IR_VERSION = 8;
+const OPSET_VERSION = 17;
+const ATTRIBUTE_INT = 2;
+const ATTRIBUTE_INTS = 7;
+
+/** Numbers of `TensorProto.DataType`. */
+export const ELEMENT_TYPE = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const;
+export type ElementType = keyof typeof ELEMENT_TYPE;
+const ELEMENT_BYTES: Record<ElementType, number> = { float32: 4, uint8: 1, int64: 8, float16: 2 };
+
+/** Lengths of a value's axes; a string names an axis whose length is given at run time. */
+export type Dimensions = readonly (number | string)[];
+
+/** Collects the nodes and constants of one ONNX graph and writes it as bytes. */
+export class ModelProto {
+  private readonly nodes: object[] = [];
+  private readonly initializers: object[] = [];
+  private readonly inputs: object[] = [];
+  private readonly outputs: object[] = [];
+
+  /** Adds a node with one output, which bears the node's name; returns that name. */
+  node(opType: string, name: string, inputs: readonly string[], attributes: Record<string, number | number[]> = {}) {
+    const attribute = Object.entries(attributes).map(([key, value]) =>
+      Array.isArray(value)
+        ? { name: key, ints: value, type: ATTRIBUTE_INTS }
+        : { name: key, i: value, type: ATTRIBUTE_INT },
+    );
+    this.nodes.push({ opType, name, input: inputs, output: [name], attribute });
+    return name;
+  }
+
+  constant(name: string, elementType: ElementType, dims: readonly number[], data: ArrayBufferView): string {
+    const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const elements = dims.reduce((product, length) => product * length, 1);
+    if (rawData.byteLength !== elements * ELEMENT_BYTES[elementType]) throw new Error(`constant ${name} is misshaped`);
+    this.initializers.push({ name, dims, dataType: ELEMENT_TYPE[elementType], rawData });
+    return name;
+  }
+
+  input(name: string, elementType: ElementType, dims: Dimensions): string {
+    this.inputs.push(valueInfo(name, elementType, dims));
+    return name;
+  }
+
+  output(name: string, elementType: ElementType, dims: Dimensions): void {
+    this.outputs.push(valueInfo(name, elementType, dims));
+  }
+
+  /** The serialised `ModelProto`. */
+  encode(graphName: string): Uint8Array {
+    const type = protobuf.Root.fromJSON(SCHEMA).lookupType('ModelProto');
+    const model = {
+      irVersion: IR_VERSION,
+      producerName: 'cairn',
+      opsetImport: [{ domain: '', version: OPSET_VERSION }],
+      graph: {
+        name: graphName,
+        node: this.nodes,
+        initializer: this.initializers,
+        input: this.inputs,
+        output: this.outputs,
+      },
+    };
+    return type.encode(type.create(model)).finish();
+  }
+}
+
+function valueInfo(name: string, elementType: ElementType, dims: Dimensions): object {
+  const dim = dims.map((length) => (typeof length === 'number' ? { dimValue: length } : { dimParam: length }));
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPE[elementType], shape: { dim } } } };
+}

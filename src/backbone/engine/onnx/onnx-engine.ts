@@ -1,0 +1,88 @@
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { asCairnError, CairnError } from '../../../errors.js';
+import type { Graph, LevelName } from '../../graph/graph.js';
+import { BYTES_PER_ELEMENT, type Dtype, type Level } from '../../tensor.js';
+import type { Weights } from '../../weights/weights.js';
+import type { CompileOptions, Engine, Session } from '../engine.js';
+import { clipInfinities, FLOAT16_MAX } from '../float16.js';
+import { IMAGES, lowerToOnnx, peakOf } from './lower.js';
+
+/** Lowers graphs to ONNX models held in memory and runs them with ONNX Runtime. */
+export class OnnxEngine implements Engine {
+  readonly name = 'onnx';
+
+  devices(): readonly string[] {
+    return ['cpu'];
+  }
+
+  async compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session> {
+    if (!this.devices().includes(options.device)) {
+      const known = this.devices().join(', ');
+      throw new CairnError('device-unavailable', `The onnx engine has no device "${options.device}"; it has ${known}.`);
+    }
+    try {
+      const session = await InferenceSession.create(lowerToOnnx(graph, weights, options), {
+        executionProviders: ['cpu'],
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        intraOpNumThreads: options.threads,
+        logSeverityLevel: 3,
+      });
+      return new OnnxSession(session, graph, options);
+    } catch (error) {
+      throw asCairnError(error, 'engine-failed');
+    }
+  }
+}
+
+class OnnxSession implements Session {
+  readonly device: string;
+
+  constructor(
+    private readonly session: InferenceSession,
+    private readonly graph: Graph,
+    private readonly options: CompileOptions,
+  ) {
+    this.device = options.device;
+  }
+
+  async run(images: Uint8Array, batch: number): Promise<Level[][]> {
+    const { levels, size } = this.options;
+    const feed = new OrtTensor('uint8', images, [batch, size, size, 3]);
+    let outputs: InferenceSession.OnnxValueMapType;
+    try {
+      outputs = await this.session.run({ [IMAGES]: feed });
+    } catch (error) {
+      throw asCairnError(error, 'engine-failed');
+    }
+    const byLevel = levels.map((level) => this.split(level, outputs, batch));
+    return Array.from({ length: batch }, (_, image) => byLevel.map((images) => images[image]!));
+  }
+
+  async dispose(): Promise<void> {
+    await this.session.release();
+  }
+
+  /** One level of a batch as one level per image: views of the same memory. */
+  private split(level: LevelName, outputs: InferenceSession.OnnxValueMapType, batch: number): Level[] {
+    const { dtype } = this.options;
+    const value = outputs[level] as OrtTensor;
+    const peak = (outputs[peakOf(level)] as OrtTensor).data[0] as number;
+    if (!Number.isFinite(peak)) {
+      throw new CairnError('features-not-finite', `Level ${level} holds NaN or infinity; check the weights.`);
+    }
+    const values = value.data as unknown as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    const shape = value.dims.slice(1);
+    const length = bytes.byteLength / batch;
+    return Array.from({ length: batch }, (_, image) => {
+      const data = bytes.subarray(image * length, (image + 1) * length);
+      const clipped = dtype === 'float16' && peak > FLOAT16_MAX && clipInfinities(asUint16(data));
+      return { name: level, stride: this.graph.outputs[level]!.stride, tensor: { dtype, shape, data }, clipped };
+    });
+  }
+}
+
+function asUint16(bytes: Uint8Array<ArrayBuffer>): Uint16Array {
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / BYTES_PER_ELEMENT['float16' satisfies Dtype]);
+}

@@ -1,0 +1,86 @@
+/**
+ * A network as plain data: what is computed, in which order, under which names. No tensor
+ * library is imported here, so the same description is summarised, given weights, and lowered
+ * by every engine.
+ */
+
+/** Rows and columns added around a map, in elements. */
+export interface Margins {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** `same` is TensorFlow's SAME: what does not divide evenly is padded at the bottom and right. */
+export type Padding = 'valid' | 'same';
+
+export type ParameterName = 'kernel' | 'bias' | 'gamma' | 'beta' | 'moving_mean' | 'moving_variance';
+export type Shape = readonly number[];
+
+interface NodeBase {
+  /** Unique in the graph; the layer's published name where it has one. */
+  readonly name: string;
+  /** Names of the nodes read, or of the graph's input. */
+  readonly inputs: readonly string[];
+  /** Shapes of the parameters this node owns; convolution kernels are HWIO. */
+  readonly parameters: Readonly<Partial<Record<ParameterName, Shape>>>;
+  /** Channels of the node's output. */
+  readonly channels: number;
+}
+
+export interface Conv2dNode extends NodeBase {
+  readonly op: 'conv2d';
+  readonly kernelSize: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly padding: Padding;
+}
+export interface BatchNormNode extends NodeBase {
+  readonly op: 'batchNorm';
+  /** Added to the variance before its square root is taken. */
+  readonly epsilon: number;
+}
+export interface ReluNode extends NodeBase {
+  readonly op: 'relu';
+}
+export interface MaxPoolNode extends NodeBase {
+  readonly op: 'maxPool';
+  readonly poolSize: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly padding: Padding;
+}
+export interface ZeroPadNode extends NodeBase {
+  readonly op: 'zeroPad';
+  readonly margins: Margins;
+}
+/** Element-wise sum. `inputs[0]` is the residual branch, `inputs[1]` the shortcut. */
+export interface AddNode extends NodeBase {
+  readonly op: 'add';
+}
+
+export type GraphNode = Conv2dNode | BatchNormNode | ReluNode | MaxPoolNode | ZeroPadNode | AddNode;
+
+/** Where a level leaves the graph. `stride` is in input pixels. */
+export interface GraphOutput {
+  readonly node: string;
+  readonly channels: number;
+  readonly stride: number;
+}
+
+export interface Graph {
+  readonly family: string;
+  readonly architecture: string;
+  readonly stage5: boolean;
+  readonly input: { readonly name: string; readonly channels: number };
+  /** In an order in which every node follows its inputs. */
+  readonly nodes: readonly GraphNode[];
+  readonly outputs: Readonly<Partial<Record<LevelName, GraphOutput>>>;
+}
+
+export const LEVEL_NAMES = ['C1', 'C2', 'C3', 'C4', 'C5'] as const;
+export type LevelName = (typeof LEVEL_NAMES)[number];
+
+/** The graph's levels, finest first. */
+export function levelsOf(graph: Graph): LevelName[] {
+  return LEVEL_NAMES.filter((name) => graph.outputs[name] !== undefined);
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { Graph, ParameterName, Shape } from '../graph/graph.js';
+import { sizeOf } from '../graph/summary.js';
+import type { WeightsEntry, WeightsReader } from './weights-reader.js';
+
+/**
+ * Mean square of a photo's pixels after the mean is subtracted (levels of 0–255): what the first
+ * convolution sees.
+ */
+const INPUT_SECOND_MOMENT = 5000;
+/** Weight of a residual branch against its shortcut: with 1, thirty-three blocks would overflow float16. */
+const RESIDUAL_GAIN = 0.5;
+
+/** How one tensor is drawn: uniform in `center ± spread`. */
+interface Recipe {
+  readonly center: number;
+  readonly spread: number;
+}
+
+/**
+ * Weights drawn from a seed: no training, but every level keeps a standard deviation near 1, and
+ * each value is the same on every machine. A tensor depends on the seed, its layer and its
+ * parameter name only, so networks share the layers they have in common.
+ *
+ * The batch-norm statistics are not trivial: the moving variance is drawn around the variance that
+ * really arrives, which is followed through the graph as a second moment (He et al. 2015b: a
+ * He-uniform convolution doubles it, a ReLU halves it).
+ */
+export function seededWeights(graph: Graph, seed: number): WeightsReader {
+  const recipes = planRecipes(graph);
+  const entries = [...recipes.keys()];
+  return {
+    format: 'seeded',
+    entries: () => entries,
+    read: (entry) => Promise.resolve(draw(seed, entry, recipes.get(entry)!)),
+    close: () => Promise.resolve(),
+  };
+}
+
+function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
+  const recipes = new Map<WeightsEntry, Recipe>();
+  const moments = new Map<string, number>([[graph.input.name, INPUT_SECOND_MOMENT]]);
+  const ops = new Map(graph.nodes.map((node) => [node.name, node.op]));
+  const residualEnds = new Set(graph.nodes.filter((node) => node.op === 'add').map((node) => node.inputs[0]!));
+
+  for (const node of graph.nodes) {
+    const arriving = moments.get(node.inputs[0]!)!;
+    const plan = (parameter: ParameterName, center: number, spread: number) => {
+      const shape = node.parameters[parameter];
+      if (shape) recipes.set({ layer: node.name, parameter, shape, dtype: 'float32' }, { center, spread });
+    };
+    let leaving = arriving;
+    switch (node.op) {
+      case 'conv2d':
+        leaving = 2 * arriving;
+        plan('kernel', 0, Math.sqrt(6 / fanIn(node.parameters.kernel!)));
+        plan('bias', 0, 0.1 * Math.sqrt(2 * arriving));
+        break;
+      case 'batchNorm': {
+        const gain = residualEnds.has(node.name) ? RESIDUAL_GAIN : 1;
+        leaving = gain * gain;
+        plan('gamma', gain, 0.25 * gain);
+        plan('beta', 0, 0.1);
+        plan('moving_mean', 0, 0.1 * Math.sqrt(arriving));
+        plan('moving_variance', arriving, 0.5 * arriving);
+        break;
+      }
+      case 'relu':
+        // What leaves an addition is non-negative on one side already: counting it whole errs on the safe side.
+        leaving = ops.get(node.inputs[0]!) === 'add' ? arriving : arriving / 2;
+        break;
+      case 'maxPool':
+        leaving = 2 * arriving;
+        break;
+      case 'add':
+        leaving = arriving + moments.get(node.inputs[1]!)!;
+        break;
+      case 'zeroPad':
+        break;
+    }
+    moments.set(node.name, leaving);
+  }
+  return recipes;
+}
+
+function fanIn(kernel: Shape): number {
+  return sizeOf(kernel.slice(0, -1));
+}
+
+/** Counter-based: element `i` is a hash of `i` and the tensor's key, so no element depends on another. */
+function draw(seed: number, entry: WeightsEntry, { center, spread }: Recipe): Float32Array {
+  const key = createHash('sha256')
+    .update(`cairn-seeded-v1/${seed}/${entry.layer}/${entry.parameter}`)
+    .digest()
+    .readUInt32LE(0);
+  const values = new Float32Array(sizeOf(entry.shape));
+  for (let i = 0; i < values.length; i++) {
+    const uniform = mix((Math.imul(i, 0x9e3779b9) + key) | 0) / 2 ** 32;
+    values[i] = center + (2 * uniform - 1) * spread;
+  }
+  return values;
+}
+
+/** A 32-bit finaliser of the murmur3 form with the constants of Wellons' search (low bias). */
+function mix(x: number): number {
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return (x ^ (x >>> 16)) >>> 0;
+}

@@ -1,0 +1,78 @@
+/**
+ * Every failure that Cairn can explain, with a stable `code` that clients may switch on.
+ *
+ * `transient` says whether the same request can succeed later without being changed: the job
+ * queue retries transient failures with backoff and gives up at once on the others.
+ */
+export const ERRORS = {
+  'archive-corrupt': { transient: false },
+  cancelled: { transient: false },
+  'device-unavailable': { transient: false },
+  'dtype-unknown': { transient: false },
+  'engine-failed': { transient: true },
+  'engine-unavailable': { transient: false },
+  'features-not-finite': { transient: false },
+  'features-not-found': { transient: false },
+  'image-corrupt': { transient: false },
+  'image-empty': { transient: false },
+  'image-missing': { transient: false },
+  'image-too-large': { transient: false },
+  'image-unsupported': { transient: false },
+  internal: { transient: true },
+  'job-finished': { transient: false },
+  'job-not-found': { transient: false },
+  'level-absent': { transient: false },
+  'level-unknown': { transient: false },
+  'model-unknown': { transient: false },
+  'option-invalid': { transient: false },
+  'option-unknown': { transient: false },
+  'output-conflict': { transient: false },
+  'queue-full': { transient: true },
+  'queue-unavailable': { transient: true },
+  'range-not-satisfiable': { transient: false },
+  'route-not-found': { transient: false },
+  'store-failed': { transient: true },
+  'upload-too-large': { transient: false },
+  'url-forbidden': { transient: false },
+  'url-rejected': { transient: false },
+  'url-unreachable': { transient: true },
+  'weights-changed': { transient: false },
+  'weights-missing': { transient: false },
+  'weights-not-finite': { transient: false },
+  'weights-shape': { transient: false },
+  'weights-unreadable': { transient: false },
+} as const satisfies Record<string, { transient: boolean }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error a caller can act on: `code` is stable, `message` is a sentence for a person. */
+export class CairnError extends Error {
+  override readonly name = 'CairnError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+
+  get transient(): boolean {
+    return ERRORS[this.code].transient;
+  }
+}
+
+/** Any thrown value as a `CairnError`; what Cairn did not foresee becomes `fallback`. */
+export function asCairnError(error: unknown, fallback: ErrorCode = 'internal'): CairnError {
+  if (error instanceof CairnError) return error;
+  if (isErrorLike(error)) return new CairnError(error.code, error.message, { cause: error });
+  const message = error instanceof Error ? error.message : String(error);
+  return new CairnError(fallback, message, { cause: error });
+}
+
+/** Errors lose their class on the way through `postMessage`; the code survives. */
+function isErrorLike(error: unknown): error is { code: ErrorCode; message: string } {
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return typeof code === 'string' && Object.hasOwn(ERRORS, code) && typeof message === 'string';
+}
