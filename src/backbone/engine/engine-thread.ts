@@ -1,0 +1,85 @@
+import { Worker } from 'node:worker_threads';
+import { CairnError } from '../../errors.js';
+import type { Level } from '../tensor.js';
+import type { CompiledReply, CompileRequest, Reply, Request } from './thread-protocol.js';
+
+/** A session on the other side of a thread boundary, with what its compilation told. */
+export interface ThreadedSession extends CompiledReply {
+  /**
+   * Runs one batch; see `Session.run`. `images` is transferred away and cannot be used afterwards.
+   *
+   * @throws CairnError as `Session.run`, or `engine-failed` when the thread died.
+   */
+  run(images: Uint8Array<ArrayBuffer>, batch: number): Promise<Level[][]>;
+  dispose(): Promise<void>;
+}
+
+type Pending = { resolve(value: unknown): void; reject(error: CairnError): void };
+
+// A union of requests loses its alternatives under a plain Omit.
+type WithoutId<R> = R extends unknown ? Omit<R, 'id'> : never;
+
+/** Keeps one thread with its sessions: one of these per device. A thread that dies is started anew at the next call. */
+export class EngineThread {
+  private worker: Worker | undefined;
+  private readonly pending = new Map<number, Pending>();
+  private calls = 0;
+  private sessions = 0;
+  private closed = false;
+
+  async compile(options: CompileRequest): Promise<ThreadedSession> {
+    const session = this.sessions++;
+    const compiled = (await this.call({ type: 'compile', session, options })) as CompiledReply;
+    const worker = this.worker;
+    const assertAlive = () => {
+      // A new thread does not know the sessions of the one before it.
+      if (this.worker !== worker) throw new CairnError('engine-failed', 'The engine thread of this session has ended.');
+    };
+    return {
+      ...compiled,
+      run: async (images, batch) => {
+        assertAlive();
+        return (await this.call({ type: 'run', session, images, batch }, [images.buffer])) as Level[][];
+      },
+      dispose: async () => {
+        if (this.worker === worker && worker) await this.call({ type: 'dispose', session });
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.worker?.terminate();
+  }
+
+  private call(request: WithoutId<Request>, transfer: ArrayBuffer[] = []): Promise<unknown> {
+    if (this.closed) return Promise.reject(new CairnError('engine-failed', 'The engine has been closed.'));
+    this.worker ??= this.start();
+    const id = this.calls++;
+    const worker = this.worker;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      worker.postMessage({ ...request, id }, transfer);
+    });
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL('./session-thread.js', import.meta.url));
+    worker.on('message', (reply: Reply) => {
+      const waiting = this.pending.get(reply.id);
+      this.pending.delete(reply.id);
+      if (reply.error) waiting?.reject(new CairnError(reply.error.code, reply.error.message));
+      else waiting?.resolve(reply.value);
+    });
+    worker.on('error', (error) => this.fail(worker, `The engine thread failed: ${error.message}`, error));
+    worker.on('exit', (status) => this.fail(worker, `The engine thread ended with status ${status}.`));
+    return worker;
+  }
+
+  private fail(worker: Worker, message: string, cause?: unknown): void {
+    if (this.worker !== worker) return;
+    this.worker = undefined;
+    for (const { reject } of this.pending.values()) reject(new CairnError('engine-failed', message, { cause }));
+    this.pending.clear();
+  }
+}

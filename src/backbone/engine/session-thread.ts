@@ -1,0 +1,61 @@
+/**
+ * Entry of the thread in which sessions live. A run blocks the thread it is on, so nothing else is
+ * here: loading weights, compiling and running all happen away from the thread that keeps the
+ * queue's locks and HTTP alive.
+ */
+import { parentPort } from 'node:worker_threads';
+import { asCairnError } from '../../errors.js';
+import { resnetGraph } from '../graph/resnet-graph.js';
+import type { Level } from '../tensor.js';
+import { loadWeights } from '../weights/weights.js';
+import type { Session } from './engine.js';
+import { createEngine } from './engines.js';
+import type { CompiledReply, CompileRequest, Reply, Request } from './thread-protocol.js';
+
+const port = parentPort!;
+const sessions = new Map<number, Session>();
+
+async function compile(id: number, request: CompileRequest): Promise<CompiledReply> {
+  const { architecture, stage5, family, weights: spec, engine: engineName, ...options } = request;
+  const graph = resnetGraph(architecture, stage5, family);
+  const [engine, weights] = await Promise.all([createEngine(engineName), loadWeights(spec, graph)]);
+  const session = await engine.compile(graph, weights, options);
+  sessions.set(id, session);
+  return { engine: engine.name, device: session.device, weights: { source: weights.source, digest: weights.digest } };
+}
+
+async function handle(request: Request): Promise<{ value: unknown; transfer?: ArrayBuffer[] }> {
+  switch (request.type) {
+    case 'compile':
+      return { value: await compile(request.session, request.options) };
+    case 'run': {
+      const levels = await sessions.get(request.session)!.run(request.images, request.batch);
+      return { value: levels, transfer: [...buffersOf(levels)] };
+    }
+    case 'dispose':
+      await sessions.get(request.session)?.dispose();
+      sessions.delete(request.session);
+      return { value: undefined };
+  }
+}
+
+function buffersOf(images: Level[][]): Set<ArrayBuffer> {
+  return new Set(images.flat().map((level) => level.tensor.data.buffer));
+}
+
+// One request at a time: the device is one, and sessions of different models share it.
+let last: Promise<void> = Promise.resolve();
+port.on('message', (request: Request) => {
+  last = last.then(async () => {
+    let reply: Reply;
+    try {
+      const { value, transfer } = await handle(request);
+      reply = { id: request.id, value };
+      port.postMessage(reply, transfer);
+    } catch (error) {
+      const { code, message } = asCairnError(error, 'engine-failed');
+      reply = { id: request.id, error: { code, message } };
+      port.postMessage(reply);
+    }
+  });
+});

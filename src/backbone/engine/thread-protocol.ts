@@ -1,0 +1,29 @@
+import type { ErrorCode } from '../../errors.js';
+import type { CompileOptions } from './engine.js';
+
+/** What the session thread needs to make a session by itself; weights are named, never sent. */
+export interface CompileRequest extends CompileOptions {
+  readonly engine: string;
+  readonly family: string;
+  readonly architecture: string;
+  readonly stage5: boolean;
+  /** `seeded`, `seeded:N` or a path. */
+  readonly weights: string;
+}
+
+export interface CompiledReply {
+  readonly engine: string;
+  readonly device: string;
+  readonly weights: { readonly source: string; readonly digest: string };
+}
+
+export type Request = { readonly id: number; readonly session: number } & (
+  | { readonly type: 'compile'; readonly options: CompileRequest }
+  | { readonly type: 'run'; readonly images: Uint8Array<ArrayBuffer>; readonly batch: number }
+  | { readonly type: 'dispose' }
+);
+
+export type Reply = { readonly id: number } & (
+  | { readonly value: unknown; readonly error?: undefined }
+  | { readonly error: { readonly code: ErrorCode; readonly message: string } }
+);

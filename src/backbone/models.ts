@@ -1,0 +1,67 @@
+import { CairnError } from '../errors.js';
+import { LEVEL_NAMES, levelsOf, type Graph, type LevelName } from './graph/graph.js';
+import { resnetGraph } from './graph/resnet-graph.js';
+import type { Normalization } from './preprocess/normalization.js';
+
+/** A catalogue entry: family, architecture and preprocessing under one name. */
+export interface Model {
+  readonly name: string;
+  readonly family: string;
+  readonly architecture: string;
+  readonly normalization: Normalization;
+}
+
+/** `MEAN_PIXEL` of Matterport's `config.py`, RGB. */
+const MATTERPORT: Normalization = { channelOrder: 'rgb', mean: [123.7, 116.8, 103.9] };
+
+const CATALOGUE: readonly Model[] = [
+  { name: 'mask-rcnn-resnet50', family: 'mask-rcnn', architecture: 'resnet50', normalization: MATTERPORT },
+  { name: 'mask-rcnn-resnet101', family: 'mask-rcnn', architecture: 'resnet101', normalization: MATTERPORT },
+];
+
+export const DEFAULT_MODEL = 'mask-rcnn-resnet50';
+export const DEFAULT_SIZE = 1024;
+/** The coarsest level of a ResNet has stride 32, and P6 of its FPN 64: sides are multiples of that. */
+export const SIZE_STEP = 64;
+export const MAX_SIZE = 4096;
+
+export function listModels(): readonly Model[] {
+  return CATALOGUE;
+}
+
+/** @throws CairnError `model-unknown`. */
+export function findModel(name: string): Model {
+  const model = CATALOGUE.find((entry) => entry.name === name);
+  if (model) return model;
+  const known = CATALOGUE.map((entry) => entry.name).join(', ');
+  throw new CairnError('model-unknown', `There is no model "${name}"; known are ${known}.`);
+}
+
+/** The graph of a model, with or without stage 5. */
+export function modelGraph(model: Model, stage5: boolean): Graph {
+  return resnetGraph(model.architecture, stage5, model.family);
+}
+
+/**
+ * The levels to compute, finest first and without repeats. Where nothing is asked, those that a
+ * detector reads: C2 upwards.
+ *
+ * @throws CairnError `level-unknown`, or `level-absent` for C5 of a model without stage 5.
+ */
+export function chooseLevels(graph: Graph, asked?: readonly string[]): LevelName[] {
+  const present = levelsOf(graph);
+  if (!asked) return present.filter((level) => level !== 'C1');
+  for (const name of asked) {
+    if (!(LEVEL_NAMES as readonly string[]).includes(name)) {
+      throw new CairnError('level-unknown', `There is no level "${name}"; known are ${LEVEL_NAMES.join(', ')}.`);
+    }
+    if (!(present as string[]).includes(name)) {
+      throw new CairnError(
+        'level-absent',
+        `${name} is made by stage 5, and this job asks for stage5=false; leave ${name} out or turn stage 5 on.`,
+      );
+    }
+  }
+  if (asked.length === 0) throw new CairnError('level-unknown', 'The list of levels is empty.');
+  return present.filter((level) => asked.includes(level));
+}
