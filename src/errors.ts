@@ -30,6 +30,7 @@ export const ERRORS = {
   'queue-full': { transient: true },
   'queue-unavailable': { transient: true },
   'range-not-satisfiable': { transient: false },
+  'request-malformed': { transient: false },
   'route-not-found': { transient: false },
   'store-failed': { transient: true },
   'upload-too-large': { transient: false },

@@ -1,0 +1,29 @@
+// Types of redis.mjs for the TypeScript tests that import it.
+
+export type RedisServer = { kind: 'url'; url: string } | { kind: 'binary'; path: string };
+
+export interface OpenRedis {
+  readonly url: string;
+  /** Settles when the server process has ended, whoever ended it. */
+  readonly exited: Promise<unknown>;
+  /** Safe to call again. */
+  stop(): Promise<void>;
+}
+
+export interface PrivateRedis extends OpenRedis {
+  readonly pid: number;
+  readonly port: number;
+}
+
+export interface PrivateRedisOptions {
+  /** Keeps the data here; without it the server keeps nothing. */
+  dataDir?: string;
+  /** An unused loopback port when left out. */
+  port?: number;
+  /** Defaults to whether there is a `dataDir`. */
+  appendonly?: boolean;
+}
+
+export function findRedisServer(options?: { own?: boolean }): Promise<RedisServer>;
+export function openRedis(options?: PrivateRedisOptions): Promise<OpenRedis>;
+export function startPrivateRedis(options?: PrivateRedisOptions): Promise<PrivateRedis>;

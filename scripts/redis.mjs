@@ -1,0 +1,134 @@
+// A Redis to work with: find one, or start a private one. Used by demo, start and the integration tests.
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { exitOf, hasExited, keepTail, stopChild, tieToParent } from './process/children.mjs';
+import { isUnused, unusedPort } from './process/ports.mjs';
+import { installCommand, installServer } from './redis/install.mjs';
+import { locateServer } from './redis/locate.mjs';
+import { servingPid } from './redis/probe.mjs';
+
+const READY_WITHIN_MS = 30_000;
+const STOP_WITHIN_MS = 5_000;
+const PORT_ATTEMPTS = 5;
+
+/**
+ * `REDIS_URL` where it is set, else a server program on the PATH, else one that the system's package manager
+ * installs, else an error that says the one command to run. `own`: a server to start and stop is wanted, so a
+ * program is preferred and `REDIS_URL` is only what remains.
+ */
+export async function findRedisServer({ own = false } = {}) {
+  const url = process.env.REDIS_URL;
+  if (url && !own) return { kind: 'url', url };
+  let path = locateServer();
+  if (path) return { kind: 'binary', path };
+
+  const reason = await installServer();
+  path = locateServer();
+  if (path) return { kind: 'binary', path };
+  if (url) return { kind: 'url', url };
+  throw new Error(`Cairn needs a Redis server, and none could be installed: ${reason}.\n${advice()}`);
+}
+
+/** The Redis at `REDIS_URL` where it is set (its `stop()` leaves it running), else a private one. */
+export async function openRedis(options) {
+  const url = process.env.REDIS_URL;
+  if (url) return { url, exited: new Promise(() => {}), stop: async () => {} };
+  return startPrivateRedis(options);
+}
+
+/**
+ * Starts a Redis of our own on a loopback port, and resolves when it answers. With a `dataDir` it keeps its data
+ * there (append-only file), so that a later call with the same `dataDir` and `port` goes on where it stopped.
+ */
+export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined } = {}) {
+  const binary = locateServer();
+  if (!binary) throw new Error(`There is no redis-server or valkey-server on the PATH.\n${advice()}`);
+  if (port !== undefined && !(await isUnused(port))) {
+    throw new Error(`Port ${port} is taken: stop what listens there, or leave the port to be chosen.`);
+  }
+  const scratch = dataDir === undefined ? await mkdtemp(join(tmpdir(), 'cairn-redis-')) : undefined;
+  const folder = resolve(dataDir ?? scratch);
+  try {
+    await mkdir(folder, { recursive: true });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await launch(binary, { folder, scratch, appendonly, port: port ?? (await unusedPort()) });
+      } catch (error) {
+        // Someone else took the port between our look and the server's own.
+        if (!error.portTaken || port !== undefined || attempt === PORT_ATTEMPTS) throw error;
+      }
+    }
+  } catch (error) {
+    if (scratch) await rm(scratch, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function launch(binary, { folder, scratch, appendonly, port }) {
+  const settings = {
+    port,
+    bind: '127.0.0.1',
+    'protected-mode': 'yes',
+    dir: folder,
+    // BullMQ's keys are the queue itself: evicting one loses a job.
+    'maxmemory-policy': 'noeviction',
+    appendonly: appendonly ? 'yes' : 'no',
+    save: '',
+    daemonize: 'no',
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = spawn(binary, args, {
+    // Out of the terminal's foreground group: at Ctrl-C the service still needs it, to drain.
+    detached: process.platform !== 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Redis 7 refuses to start under a locale that is named but not installed.
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  child.once('error', () => {}); // `hasExited` sees it: there is no pid then
+  tieToParent(child);
+  const output = [keepTail(child.stdout), keepTail(child.stderr)];
+
+  try {
+    await untilServing(child, port);
+  } catch (cause) {
+    await stopChild(child, STOP_WITHIN_MS);
+    const log = output.map((read) => read()).join('');
+    const error = new Error(`${binary} did not start on port ${port}: ${cause.message}\n${log.trimEnd()}`);
+    error.portTaken = /address already in use|failed listening on port/i.test(log);
+    throw error;
+  }
+
+  let stopped;
+  const stop = async () => {
+    await stopChild(child, STOP_WITHIN_MS);
+    if (scratch) await rm(scratch, { recursive: true, force: true });
+  };
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    pid: child.pid,
+    port,
+    exited: exitOf(child),
+    stop: () => (stopped ??= stop()),
+  };
+}
+
+/** Resolves when it is this child, and not another server on the same port, that answers. */
+async function untilServing(child, port) {
+  const deadline = performance.now() + READY_WITHIN_MS;
+  while (performance.now() < deadline) {
+    if (hasExited(child)) throw new Error('it ended at once');
+    if ((await servingPid(port)) === child.pid) return;
+    await sleep(25);
+  }
+  throw new Error(`no answer within ${READY_WITHIN_MS / 1000} s`);
+}
+
+function advice() {
+  const command = installCommand();
+  const install = command ? `Install one:  ${command}` : 'Install redis-server (or valkey-server)';
+  return `${install}\nor set REDIS_URL to one that runs (redis://host:6379), then run this again.`;
+}

@@ -1,0 +1,47 @@
+// One question to a Redis over a plain socket: the client library may not be installed yet.
+import { connect } from 'node:net';
+
+const MAX_REPLY = 64 * 1024;
+
+/** Sends one inline command to `127.0.0.1:port` and resolves with the reply's text. */
+export function ask(port, command, timeoutMs = 1_000) {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    let received = '';
+    const settle = (how, value) => {
+      socket.destroy();
+      how(value);
+    };
+    socket.setEncoding('latin1');
+    socket.setTimeout(timeoutMs, () => settle(reject, new Error(`no reply in ${timeoutMs} ms`)));
+    socket.once('error', (error) => settle(reject, error));
+    socket.once('end', () => settle(reject, new Error('the connection was closed')));
+    socket.once('connect', () => socket.write(`${command}\r\n`));
+    socket.on('data', (chunk) => {
+      received += chunk;
+      const reply = parse(received);
+      if (reply !== undefined) settle(resolve, reply);
+      else if (received.length > MAX_REPLY) settle(reject, new Error('the reply is too long'));
+    });
+  });
+}
+
+/** The process id of the Redis that answers on `port`, once it has loaded its data; undefined until then. */
+export async function servingPid(port) {
+  try {
+    if ((await ask(port, 'PING')) !== '+PONG') return undefined;
+    const pid = /^process_id:(\d+)/m.exec(await ask(port, 'INFO server'))?.[1];
+    return pid === undefined ? undefined : Number(pid);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A status or error line, or the body of a bulk string; undefined while it is incomplete. */
+function parse(text) {
+  const end = text.indexOf('\r\n');
+  if (end < 0) return undefined;
+  if (text[0] !== '$') return text.slice(0, end);
+  const length = Number(text.slice(1, end));
+  return text.length < end + 2 + length ? undefined : text.slice(end + 2, end + 2 + length);
+}

@@ -1,0 +1,83 @@
+// Makes a fresh checkout ready to run: packages, build, Redis. Uses only what comes with Node, and does only what
+// is stale.
+//
+//     node scripts/setup.mjs [--no-redis]
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { findRedisServer } from './redis.mjs';
+import { takeLock } from './setup/lock.mjs';
+import { buildInputs, packageInputs, stamp } from './setup/stamps.mjs';
+import { runNpm, say } from './setup/step.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ENTRY = join(ROOT, 'dist/src/main.js');
+const packages = stamp(join(ROOT, 'node_modules/.cairn-setup'), () => packageInputs(ROOT));
+const build = stamp(join(ROOT, 'dist/.cairn-setup'), () => buildInputs(ROOT));
+
+/**
+ * `redis`: find a server, or not; `'own'` asks for a program to start servers with, even where REDIS_URL is set.
+ * Resolves with what was found.
+ */
+export async function setup({ redis = true } = {}) {
+  checkNode();
+  const release = await takeLock(join(ROOT, '.cairn/setup.lock'), ({ pid }) => {
+    say(`another setup (process ${pid ?? 'unknown'}) is at work; waiting for it`);
+  });
+  try {
+    await installPackages();
+    await buildProject();
+    return { redis: redis ? await findRedisServer({ own: redis === 'own' }) : undefined };
+  } finally {
+    await release();
+  }
+}
+
+/** Ends the process with `error`'s message: what went wrong and what to do, without a stack trace. */
+export function fail(error) {
+  process.stderr.write(`\n${error?.message ?? error}\n`);
+  if (process.env.DEBUG && error?.stack) process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+}
+
+function checkNode() {
+  const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const [major, minor] = engines.node.match(/\d+/g).map(Number);
+  const [haveMajor, haveMinor] = process.versions.node.split('.').map(Number);
+  if (haveMajor > major || (haveMajor === major && haveMinor >= minor)) return;
+  throw new Error(
+    `Cairn needs Node ${major}.${minor} or newer (22 and 24 are fine); this is Node ${process.versions.node}. ` +
+      'Install a newer one from https://nodejs.org or with your version manager, then run this again.',
+  );
+}
+
+async function installPackages() {
+  if (packages.isFresh()) return;
+  packages.clear();
+  const made = packageInputs(ROOT);
+  // With the development packages also under NODE_ENV=production: they build and test.
+  const flags = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  await runNpm('installing packages', ['ci', ...flags]);
+  packages.write(made);
+}
+
+async function buildProject() {
+  if (existsSync(ENTRY) && build.isFresh()) return;
+  build.clear();
+  const made = buildInputs(ROOT); // read before: a file that changes during the build is stale after it
+  await runNpm('building', ['run', '--silent', 'build']);
+  if (!existsSync(ENTRY)) {
+    throw new Error('The build wrote no dist/src/main.js. Delete dist/ and *.tsbuildinfo, then try again.');
+  }
+  build.write(made);
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  try {
+    const { redis } = await setup({ redis: !process.argv.includes('--no-redis') });
+    say(`ready${redis ? `; Redis: ${redis.kind === 'url' ? 'REDIS_URL' : redis.path}` : ''}`);
+  } catch (error) {
+    fail(error);
+  }
+}

@@ -1,0 +1,41 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Store } from '../features/store/store.js';
+import type { Zstd } from '../features/zstd.js';
+import { JobEvents } from '../jobs/queue/job-events.js';
+import { JobQueue } from '../jobs/queue/job-queue.js';
+import { FeatureLibrary } from './features/feature-library.js';
+import { FeaturesController } from './features/features.controller.js';
+import { HealthController } from './health/health.controller.js';
+import { JobSubmitter, type SubmitLimits } from './jobs/job-submitter.js';
+import { JobsController } from './jobs/jobs.controller.js';
+import { ModelRegistry } from './models/model-registry.js';
+import { ModelsController } from './models/models.controller.js';
+
+/** What the API works with; whoever makes these also closes them. */
+export interface ApiParts {
+  readonly store: Store;
+  readonly zstd: Zstd;
+  readonly queue: JobQueue;
+  readonly events: JobEvents;
+  readonly registry: ModelRegistry;
+  readonly limits: SubmitLimits;
+}
+
+@Module({})
+export class ApiModule {
+  static register({ store, zstd, queue, events, registry, limits }: ApiParts): DynamicModule {
+    const library = new FeatureLibrary(store, zstd);
+    const submitter = new JobSubmitter(queue, store, library, registry, limits);
+    return {
+      module: ApiModule,
+      controllers: [JobsController, FeaturesController, ModelsController, HealthController],
+      providers: [
+        { provide: JobQueue, useValue: queue },
+        { provide: JobEvents, useValue: events },
+        { provide: ModelRegistry, useValue: registry },
+        { provide: FeatureLibrary, useValue: library },
+        { provide: JobSubmitter, useValue: submitter },
+      ],
+    };
+  }
+}

@@ -1,0 +1,57 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import parseRange from 'range-parser';
+import { CairnError } from '../../errors.js';
+import type { StoredObject } from '../../features/store/store.js';
+
+/** Archives never change under their id. */
+export const IMMUTABLE = 'public, max-age=31536000, immutable';
+
+/**
+ * Answers with a stored object or the byte range asked for (RFC 9110: one range, `If-Range`,
+ * `If-None-Match`). The object is closed with the answer.
+ *
+ * @throws CairnError `range-not-satisfiable`.
+ */
+export async function sendObject(object: StoredObject, request: FastifyRequest, reply: FastifyReply, type: string): Promise<void> {
+  const { size, modified } = object;
+  const etag = `"${size.toString(36)}-${modified.getTime().toString(36)}"`;
+  void reply.headers({
+    'accept-ranges': 'bytes',
+    'cache-control': IMMUTABLE,
+    'content-type': type,
+    etag,
+    'last-modified': modified.toUTCString(),
+  });
+  const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = request.headers;
+  if (matches(ifNoneMatch, etag)) {
+    await object.close();
+    return reply.status(304).send();
+  }
+  const asked = range !== undefined && (ifRange === undefined || ifRange === etag) ? parseRange(size, range) : undefined;
+  if (asked === -1) {
+    await object.close();
+    void reply.header('content-range', `bytes */${size}`);
+    throw new CairnError('range-not-satisfiable', `The archive has ${size} bytes; ${range} lies outside.`);
+  }
+  // Several ranges at once, and units other than bytes, are answered with the whole, as the standard allows.
+  const one = Array.isArray(asked) && asked.type === 'bytes' && asked.length === 1 ? asked[0] : undefined;
+  const { start, end } = one ?? { start: 0, end: size - 1 };
+  if (one) void reply.status(206).header('content-range', `bytes ${start}-${end}/${size}`);
+  void reply.header('content-length', end - start + 1);
+  if (request.method === 'HEAD') {
+    await object.close();
+    return sendHead(reply);
+  }
+  return reply.send(object.stream(start, end));
+}
+
+/** Headers without a body. Fastify keeps the announced length only for bodies that are streams. */
+export function sendHead(reply: FastifyReply): void {
+  void reply.send(Readable.from([]));
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}

@@ -1,0 +1,90 @@
+import { Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiConflictResponse, ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { JobEvents, type JobEvent } from '../../jobs/queue/job-events.js';
+import { JobQueue } from '../../jobs/queue/job-queue.js';
+import { isFinal } from '../../jobs/queue/job-status.js';
+import { CairnError } from '../../errors.js';
+import { FeatureLibrary } from '../features/feature-library.js';
+import { eventStream, formatEvent } from './event-stream.js';
+import { JobSubmitter } from './job-submitter.js';
+import { cachedFeatures, cachedJob, jobView, type JobView } from './job-view.js';
+
+@ApiTags('jobs')
+@Controller('v1/jobs')
+export class JobsController {
+  constructor(
+    @Inject(JobSubmitter) private readonly submitter: JobSubmitter,
+    @Inject(JobQueue) private readonly queue: JobQueue,
+    @Inject(JobEvents) private readonly events: JobEvents,
+    @Inject(FeatureLibrary) private readonly library: FeatureLibrary,
+  ) {}
+
+  @Post()
+  @ApiOperation({ summary: 'Submit an image: raw body, multipart form, or JSON with a URL' })
+  @ApiConsumes('image/*', 'multipart/form-data', 'application/json')
+  @ApiBody({ schema: { type: 'string', format: 'binary' } })
+  @ApiQuery({ name: 'model', required: false, example: 'mask-rcnn-resnet50' })
+  @ApiQuery({ name: 'levels', required: false, example: 'C2,C3,C4,C5' })
+  @ApiQuery({ name: 'dtype', required: false, enum: ['float16', 'float32'] })
+  @ApiQuery({ name: 'size', required: false, example: 1024, description: 'side of the canvas, a multiple of 64' })
+  @ApiQuery({ name: 'stage5', required: false, enum: ['true', 'false'] })
+  @ApiQuery({ name: 'priority', required: false, enum: ['high', 'normal', 'low'] })
+  @ApiResponse({ status: 202, description: 'Queued; Location names the job' })
+  @ApiOkResponse({ description: 'The store had the answer already: a completed job' })
+  @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
+  async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const job = await this.submitter.submit(request);
+    await reply.status(job.state === 'completed' ? 200 : 202).header('location', job.links['self']!).send(job);
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'State, progress and timings of a job' })
+  @ApiOkResponse({ description: 'The job' })
+  @ApiNotFoundResponse({ description: 'There is no such job' })
+  async get(@Param('id') id: string): Promise<JobView> {
+    const featuresId = cachedFeatures(id);
+    if (featuresId === undefined) return jobView(await this.queue.status(id));
+    if (!(await this.library.has(featuresId))) throw new CairnError('job-not-found', `There is no job ${id}.`);
+    return cachedJob(await this.library.describe(featuresId));
+  }
+
+  @Delete(':id')
+  @ApiOperation({ summary: 'Cancel a job that waits or runs' })
+  @ApiOkResponse({ description: 'The cancelled job' })
+  @ApiConflictResponse({ description: 'It has already completed or failed' })
+  async cancel(@Param('id') id: string): Promise<JobView> {
+    if (cachedFeatures(id) !== undefined) throw new CairnError('job-finished', `Job ${id} has already completed.`);
+    const job = jobView(await this.queue.cancel(id));
+    this.events.announce(id);
+    return job;
+  }
+
+  @Get(':id/events')
+  @ApiOperation({ summary: 'State and progress as server-sent events, until the job is finished' })
+  @ApiOkResponse({ description: 'Events "state" and "progress", each with the job as data', content: { 'text/event-stream': {} } })
+  async follow(@Param('id') id: string, @Res() reply: FastifyReply): Promise<void> {
+    const stop = new AbortController();
+    // Listening begins before the first look, so that no change falls between the two.
+    const changes = this.events.follow(id, stop.signal);
+    const next = changes.next();
+    const first = await this.get(id).catch((error: unknown) => {
+      stop.abort();
+      throw error;
+    });
+    const stream = eventStream(this.story(id, first, next, changes), stop);
+    await reply.headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }).send(stream);
+  }
+
+  private async *story(id: string, first: JobView, next: Promise<IteratorResult<JobEvent>>, changes: AsyncGenerator<JobEvent>) {
+    yield formatEvent('state', first);
+    let job = first;
+    while (!isFinal(job.state)) {
+      const change = await next;
+      if (change.done) return;
+      next = changes.next();
+      job = await this.get(id);
+      yield formatEvent(change.value, job);
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import { availableParallelism } from 'node:os';
+import { EngineThread, type ThreadedSession } from './engine/engine-thread.js';
+import type { LevelName } from './graph/graph.js';
+import { modelGraph, type Model } from './models.js';
+import type { Canvas } from './preprocess/preprocess.js';
+import type { Dtype, Level } from './tensor.js';
+import { loadWeights } from './weights/weights.js';
+
+export interface BackboneOptions {
+  readonly engine?: string;
+  readonly device?: string;
+  /** Threads within one operation; by default one per core. */
+  readonly threads?: number;
+  /** Sessions kept ready; each holds its weights and its working memory (about 1 GB at 1024²). */
+  readonly maxSessions?: number;
+}
+
+/** Everything that tells one compiled session from another. */
+export interface SessionRequest {
+  readonly model: Model;
+  readonly stage5: boolean;
+  /** `seeded`, `seeded:N` or a path. */
+  readonly weights: string;
+  readonly levels: readonly LevelName[];
+  readonly dtype: Dtype;
+  /** Canvas side in pixels. */
+  readonly size: number;
+}
+
+/** What a run was made with. */
+export interface Provenance {
+  readonly engine: string;
+  readonly device: string;
+  readonly weights: { readonly source: string; readonly digest: string };
+}
+
+interface Slot {
+  readonly session: Promise<ThreadedSession>;
+  users: number;
+}
+
+/**
+ * The library's face: canvases in, named levels out. Sessions are compiled at first use and kept,
+ * the least recently used leaving first; all of them live in one thread, away from the caller's.
+ */
+export class Backbone {
+  private readonly thread = new EngineThread();
+  /** In order of use, the oldest first. */
+  private readonly slots = new Map<string, Slot>();
+  private readonly options: Required<BackboneOptions>;
+
+  constructor({ engine = 'auto', device = 'auto', threads = availableParallelism(), maxSessions = 2 }: BackboneOptions = {}) {
+    this.options = { engine, device: device === 'auto' ? 'cpu' : device, threads, maxSessions };
+  }
+
+  /** Compiles the session now, so that the first run does not wait for it, and tells what it is made with. */
+  load(request: SessionRequest): Promise<Provenance> {
+    return this.use(request, (session) => Promise.resolve(provenance(session)));
+  }
+
+  /**
+   * Computes the levels of one canvas, whose pixels are transferred away.
+   *
+   * @throws CairnError with the codes of the weights and engine rooms.
+   */
+  run(request: SessionRequest, canvas: Canvas): Promise<{ levels: Level[]; madeBy: Provenance }> {
+    return this.use(request, async (session) => {
+      const [levels] = await session.run(canvas.pixels, 1);
+      return { levels: levels!, madeBy: provenance(session) };
+    });
+  }
+
+  /** Ends the thread and with it all sessions. May be called twice. */
+  async close(): Promise<void> {
+    this.slots.clear();
+    await this.thread.close();
+  }
+
+  private async use<T>(request: SessionRequest, task: (session: ThreadedSession) => Promise<T>): Promise<T> {
+    const key = JSON.stringify([request.model.name, request.stage5, request.weights, request.levels, request.dtype, request.size]);
+    const slot = this.slots.get(key) ?? { session: this.compile(request), users: 0 };
+    this.slots.delete(key);
+    this.slots.set(key, slot);
+    slot.users++;
+    this.evict();
+    try {
+      return await task(await slot.session);
+    } catch (error) {
+      // A session whose thread died, or that never came to be, is made anew by whoever asks next.
+      if (this.slots.get(key) === slot) this.slots.delete(key);
+      throw error;
+    } finally {
+      slot.users--;
+      this.evict();
+    }
+  }
+
+  /** Sessions in use stay, even beyond the limit: disposing of them would fail the job that waits for them. */
+  private evict(): void {
+    for (const [key, slot] of this.slots) {
+      if (this.slots.size <= this.options.maxSessions) return;
+      if (slot.users > 0) continue;
+      this.slots.delete(key);
+      void dispose(slot);
+    }
+  }
+
+  private compile({ model, stage5, weights, levels, dtype, size }: SessionRequest): Promise<ThreadedSession> {
+    const { engine, device, threads } = this.options;
+    const { family, architecture, normalization } = model;
+    return this.thread.compile({
+      engine,
+      device,
+      threads,
+      family,
+      architecture,
+      normalization,
+      stage5,
+      weights,
+      levels,
+      dtype,
+      size,
+    });
+  }
+}
+
+/** The digest of the weights that a model would run with, without compiling anything. */
+export async function weightsDigest(model: Model, stage5: boolean, weights: string): Promise<string> {
+  return (await loadWeights(weights, modelGraph(model, stage5))).digest;
+}
+
+function provenance({ engine, device, weights }: ThreadedSession): Provenance {
+  return { engine, device, weights };
+}
+
+/** A session that failed to compile has nothing to dispose of; one that cannot be disposed of dies with its thread. */
+async function dispose(slot: Slot): Promise<void> {
+  await slot.session.then((session) => session.dispose()).catch(() => undefined);
+}

@@ -1,0 +1,43 @@
+import { CairnError } from '../errors.js';
+import type { SessionRequest } from './backbone.js';
+import { chooseLevels, DEFAULT_MODEL, DEFAULT_SIZE, findModel, MAX_SIZE, modelGraph, SIZE_STEP } from './models.js';
+import { DTYPES, type Dtype } from './tensor.js';
+
+/** What a user may say about the features wanted, as text: options of a command or fields of a request. */
+export interface FeatureOptions {
+  readonly model?: string | undefined;
+  /** Comma-separated level names. */
+  readonly levels?: string | undefined;
+  readonly dtype?: string | undefined;
+  readonly size?: string | undefined;
+  readonly stage5?: string | undefined;
+}
+
+/**
+ * Checks the options and fills in the defaults; only the weights remain to be chosen.
+ *
+ * @throws CairnError `model-unknown`, `level-unknown`, `level-absent`, `dtype-unknown` or `option-invalid`.
+ */
+export function parseFeatureOptions(options: FeatureOptions): Omit<SessionRequest, 'weights'> {
+  const model = findModel(options.model ?? DEFAULT_MODEL);
+  const stage5 = parseBoolean('stage5', options.stage5 ?? 'true');
+  const asked = options.levels?.split(',').map((name) => name.trim());
+  const levels = chooseLevels(modelGraph(model, stage5), asked);
+  return { model, stage5, levels, dtype: parseDtype(options.dtype ?? 'float16'), size: parseSize(options.size) };
+}
+
+function parseDtype(dtype: string): Dtype {
+  if ((DTYPES as readonly string[]).includes(dtype)) return dtype as Dtype;
+  throw new CairnError('dtype-unknown', `There is no dtype "${dtype}"; known are ${DTYPES.join(', ')}.`);
+}
+
+function parseSize(text: string | undefined): number {
+  const size = text === undefined ? DEFAULT_SIZE : /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (size >= SIZE_STEP && size <= MAX_SIZE && size % SIZE_STEP === 0) return size;
+  throw new CairnError('option-invalid', `size must be a multiple of ${SIZE_STEP} from ${SIZE_STEP} to ${MAX_SIZE}, not "${text}".`);
+}
+
+function parseBoolean(name: string, text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new CairnError('option-invalid', `${name} must be true or false, not "${text}".`);
+}

@@ -1,0 +1,46 @@
+import { Command, Option } from 'commander';
+import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { describeModel, type ModelDescription } from '../backbone/describe-model.js';
+import { modelGraph } from '../backbone/models.js';
+import { summarize } from '../backbone/graph/summary.js';
+import { formatTable } from './table.js';
+
+interface Flags {
+  readonly stage5: string;
+  readonly size: string;
+  readonly format: 'table' | 'json';
+}
+
+/** `cairn describe`: what `model.summary()` tells in Keras, for any model of the catalogue. */
+export function describeCommand(): Command {
+  return new Command('describe')
+    .description('print the layers, shapes, parameters and multiply-adds of a model')
+    .argument('<model>', 'catalogue entry')
+    .option('--stage5 <boolean>', 'false leaves stage 5 out', 'true')
+    .option('--size <pixels>', 'side of the square canvas', '1024')
+    .addOption(new Option('--format <format>', 'how to print it').choices(['table', 'json']).default('table'))
+    .action((name: string, flags: Flags) => {
+      const { model, stage5, size } = parseFeatureOptions({ model: name, stage5: flags.stage5, size: flags.size });
+      const description = describeModel(model, stage5, size);
+      const { rows } = summarize(modelGraph(model, stage5), size);
+      if (flags.format === 'json') {
+        const layers = rows.map(({ op, ...row }) => ({ ...row, type: op }));
+        console.log(JSON.stringify({ ...description, layers }, null, 2));
+        return;
+      }
+      const layers = rows.map((row) => [row.name, row.op, row.shape.join('×'), row.parameters, row.inputs.join(', ')]);
+      console.log(formatTable(['layer', 'type', 'output shape', 'parameters', 'connected to'], layers));
+      console.log(`\n${totals(description)}`);
+    });
+}
+
+function totals({ name, size, parameters, gmacs, levels }: ModelDescription): string {
+  const count = (value: number) => value.toLocaleString('en');
+  const table = levels.map((level) => [level.name, level.shape.join('×'), level.stride, level.node]);
+  return [
+    formatTable(['level', 'shape', 'stride', 'layer'], table),
+    '',
+    `${name} at ${size}×${size}: ${gmacs.toFixed(2)} GMAC per image`,
+    `parameters: ${count(parameters.total)} (trainable ${count(parameters.trainable)}, non-trainable ${count(parameters.nonTrainable)})`,
+  ].join('\n');
+}

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join, parse } from 'node:path';
+import cliProgress from 'cli-progress';
+import { Command, Option } from 'commander';
+import pLimit from 'p-limit';
+import { Backbone, type SessionRequest } from '../backbone/backbone.js';
+import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { defaultWeights } from '../backbone/weights/default-weights.js';
+import { loadConfig } from '../config/config.js';
+import { readEnv } from '../config/env.js';
+import { softwareVersion } from '../config/version.js';
+import { asCairnError, CairnError } from '../errors.js';
+import { Extractor, type Extraction } from '../extractor.js';
+import { FileStore } from '../features/store/file-store.js';
+import { loadZstd } from '../features/zstd.js';
+import { addFeatureFlags, type FeatureFlags } from './feature-flags.js';
+
+/** One image decodes and one is packed while one runs. */
+const IMAGES_IN_FLIGHT = 3;
+const EXTENSIONS = { zarr: '.zarr.zip', safetensors: '.safetensors' } as const;
+
+interface Flags extends FeatureFlags {
+  readonly format: keyof typeof EXTENSIONS;
+  readonly engine: string;
+  readonly device: string;
+  readonly threads: string;
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+/** `cairn extract`: images to files, without a queue. */
+export function extractCommand(): Command {
+  return addFeatureFlags(new Command('extract'))
+    .description('compute the features of images and write one file for each')
+    .argument('<image...>', 'JPEG, PNG, WebP, TIFF or AVIF files')
+    .addOption(new Option('--format <format>', 'container of the result').choices(Object.keys(EXTENSIONS)).default('zarr'))
+    .option('--engine <name>', 'auto or onnx', 'auto')
+    .option('--device <name>', 'auto or cpu', 'auto')
+    .option('--threads <count>', 'threads within one operation', String(availableParallelism()))
+    .option('--out <folder>', 'where the files go', '.')
+    .option('--json', 'one line of JSON per image on stdout, and nothing else there')
+    .action(extractImages);
+}
+
+async function extractImages(images: string[], flags: Flags): Promise<void> {
+  const config = loadConfig(readEnv());
+  const options = parseFeatureOptions(flags);
+  const weights = flags.weights ?? (await defaultWeights(options.model.name, config.weightsDir));
+  const request: SessionRequest = { ...options, weights };
+  const outputs = nameOutputs(images, EXTENSIONS[flags.format]);
+  const backbone = new Backbone({ engine: flags.engine, device: flags.device, threads: parseThreads(flags.threads) });
+  const report = new Report(images.length, flags.json ?? false);
+  try {
+    const { weights: loaded } = await backbone.load(request);
+    if (loaded.source.startsWith('seeded')) {
+      console.error(`cairn: ${options.model.name} runs on seeded weights: real arithmetic, but nothing was learned`);
+    }
+    const { maxPixels } = config;
+    const store = new FileStore(flags.out);
+    const extractor = new Extractor({ backbone, store, zstd: await loadZstd(), softwareVersion: softwareVersion(), maxPixels });
+    const turns = pLimit(IMAGES_IN_FLIGHT);
+    await Promise.all(
+      images.map((image, index) =>
+        turns(async () => {
+          try {
+            const bytes = await readImage(image);
+            const sha256 = createHash('sha256').update(bytes).digest('hex');
+            const { format } = flags;
+            const result = await extractor.extract({ bytes, sha256 }, request, { format, key: outputs[index]! });
+            report.done(image, join(flags.out, result.key), result);
+          } catch (error) {
+            report.failed(image, asCairnError(error));
+          }
+        }),
+      ),
+    );
+  } finally {
+    report.end();
+    await backbone.close();
+  }
+}
+
+/** Output names, refused before any work when two images would write the same file. */
+function nameOutputs(images: readonly string[], extension: string): string[] {
+  const owners = new Map<string, string>();
+  return images.map((image) => {
+    const name = parse(image).name + extension;
+    const other = owners.get(name);
+    if (other !== undefined) {
+      throw new CairnError('output-conflict', `${other} and ${image} would both be written to ${name}; extract them into different folders.`);
+    }
+    owners.set(name, image);
+    return name;
+  });
+}
+
+async function readImage(path: string): Promise<Buffer> {
+  return readFile(path).catch((cause: unknown) => {
+    throw new CairnError('image-missing', `${path} cannot be read.`, { cause });
+  });
+}
+
+function parseThreads(text: string): number {
+  const threads = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (threads >= 1) return threads;
+  throw new CairnError('option-invalid', `threads must be a number from 1, not "${text}".`);
+}
+
+/** Tells a person on stderr, or a program on stdout, what became of each image. */
+class Report {
+  private readonly bar: cliProgress.SingleBar | undefined;
+
+  constructor(
+    images: number,
+    private readonly json: boolean,
+  ) {
+    if (!process.stderr.isTTY || json) return;
+    const format = '{bar} {value}/{total} images, {eta_formatted} left';
+    this.bar = new cliProgress.SingleBar({ format, stream: process.stderr, hideCursor: true }, cliProgress.Presets.shades_classic);
+    this.bar.start(images, 0);
+  }
+
+  done(image: string, path: string, { description, timings, bytes }: Extraction): void {
+    const levels = description.levels.map(({ name, shape, dtype, stride }) => ({ name, shape, dtype, stride }));
+    const { id, weights, window, scale, originalShape, clipped } = description;
+    const line = { image, id, path, levels, timings, weights, window, scale, originalShape, clipped };
+    if (this.json) console.log(JSON.stringify(line));
+    else this.say(`${image} → ${path} (${(bytes / 1e6).toFixed(1)} MB, run ${timings.run.toFixed(0)} ms)`);
+    this.bar?.increment();
+  }
+
+  failed(image: string, { code, message }: CairnError): void {
+    process.exitCode = 1;
+    if (this.json) console.log(JSON.stringify({ image, error: { code, message } }));
+    this.say(`cairn: ${image}: ${message} [${code}]`, console.error);
+    this.bar?.increment();
+  }
+
+  end(): void {
+    this.bar?.stop();
+  }
+
+  /** On a terminal the bar is the answer; its line is not torn by others, except for failures. */
+  private say(text: string, print: (text: string) => void = console.log): void {
+    if (!this.bar) print(text);
+    else if (print === console.error) print(`\r${text}`);
+  }
+}

@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import { DEFAULT_MODEL } from '../backbone/models.js';
+import type { FeatureOptions } from '../backbone/feature-request.js';
+
+export type FeatureFlags = FeatureOptions & { readonly weights?: string };
+
+/** The flags that say which features are wanted, the same for every command that takes them. */
+export function addFeatureFlags(command: Command): Command {
+  return command
+    .option('--model <name>', 'catalogue entry', DEFAULT_MODEL)
+    .option('--weights <spec>', 'FILE.h5, FILE.safetensors or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)')
+    .option('--levels <names>', 'comma-separated levels (default: C2 and above)')
+    .option('--dtype <type>', 'float16 or float32', 'float16')
+    .option('--size <pixels>', 'side of the square canvas, a multiple of 64', '1024')
+    .option('--stage5 <boolean>', 'false leaves stage 5, and with it C5, out', 'true');
+}

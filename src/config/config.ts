@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { DEFAULT_MAX_PIXELS } from '../backbone/preprocess/decode.js';
+import { CairnError } from '../errors.js';
+import type { Env } from './env.js';
+
+const MIB = 1 << 20;
+const HOUR_MS = 3600_000;
+
+const flag = (fallback: 'true' | 'false') =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback)
+    .transform((value) => value === 'true');
+const count = (fallback: number, least = 1) => z.coerce.number().int().min(least).default(fallback);
+
+/** Environment variables with their defaults; README and docs/configuration.md list them. */
+const schema = z.object({
+  ROLE: z.enum(['api', 'worker', 'all']).default('all'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).default('redis://127.0.0.1:6379'),
+  CAIRN_DATA_DIR: z.string().default('.cairn/data'),
+  CAIRN_WEIGHTS_DIR: z.string().default('.cairn/weights'),
+  CAIRN_ENGINE: z.string().default('auto'),
+  CAIRN_DEVICE: z.string().default('auto'),
+  CAIRN_THREADS: z.coerce.number().int().min(1).optional(),
+  CAIRN_MAX_SESSIONS: count(2),
+  CAIRN_CONCURRENCY: count(3),
+  CAIRN_QUEUE_PREFIX: z.string().default('cairn'),
+  CAIRN_QUEUE_LIMIT: count(10_000),
+  CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
+  CAIRN_DRAIN_TIMEOUT_MS: count(60_000, 0),
+  CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
+  CAIRN_MAX_PIXELS: count(DEFAULT_MAX_PIXELS),
+  CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
+  CAIRN_ALLOW_PRIVATE_URLS: z.enum(['true', 'false']).optional(),
+  CAIRN_LOG_JSON: flag('false'),
+});
+
+export type Config = ReturnType<typeof loadConfig>;
+
+/** @throws CairnError `option-invalid`, naming each variable that is wrong. */
+export function loadConfig(env: Env) {
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new CairnError('option-invalid', `The configuration is wrong: ${problems.join('; ')}.`);
+  }
+  const vars = parsed.data;
+  return {
+    role: vars.ROLE,
+    http: { host: vars.HOST, port: vars.PORT, maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES },
+    redisUrl: vars.REDIS_URL,
+    dataDir: vars.CAIRN_DATA_DIR,
+    weightsDir: vars.CAIRN_WEIGHTS_DIR,
+    backbone: {
+      engine: vars.CAIRN_ENGINE,
+      device: vars.CAIRN_DEVICE,
+      maxSessions: vars.CAIRN_MAX_SESSIONS,
+      ...(vars.CAIRN_THREADS !== undefined && { threads: vars.CAIRN_THREADS }),
+    },
+    queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
+    worker: {
+      concurrency: vars.CAIRN_CONCURRENCY,
+      lockDurationMs: vars.CAIRN_LOCK_DURATION_MS,
+      drainTimeoutMs: vars.CAIRN_DRAIN_TIMEOUT_MS,
+      uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,
+    },
+    maxPixels: vars.CAIRN_MAX_PIXELS,
+    // A server that only this machine reaches may fetch from this machine; one that strangers reach must not
+    // fetch from its own network for them.
+    allowPrivateUrls: vars.CAIRN_ALLOW_PRIVATE_URLS ? vars.CAIRN_ALLOW_PRIVATE_URLS === 'true' : isLoopback(vars.HOST),
+    logJson: vars.CAIRN_LOG_JSON,
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

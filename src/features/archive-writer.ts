@@ -1,0 +1,59 @@
+import type { Level } from '../backbone/tensor.js';
+import { CairnError } from '../errors.js';
+import { bandsOf } from './bands.js';
+import { describeLevel, type FeatureSet } from './feature-set.js';
+import { arrayMetadata, arrayPath, bandPath, GROUP_PATH, groupMetadata } from './zarr-metadata.js';
+import { writeZip, type ZipEntry } from './zip-writer.js';
+import type { Zstd } from './zstd.js';
+
+/** Bands compressed at once: enough to keep libuv's four threads busy while one is being written. */
+const IN_FLIGHT = 6;
+
+/**
+ * A feature set as the bytes of its archive: a Zarr v3 group in an uncompressed zip. Bands are
+ * compressed in parallel and come out in order; only a few of them are in memory at a time.
+ */
+export function writeArchive(set: FeatureSet, zstd: Zstd, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  return writeZip(inOrder(tasks(set, zstd), IN_FLIGHT, signal));
+}
+
+type Task = () => Promise<ZipEntry>;
+
+function* tasks(set: FeatureSet, zstd: Zstd): Generator<Task> {
+  yield () => json(GROUP_PATH, groupMetadata(set.description));
+  for (const level of set.levels) {
+    yield () => json(arrayPath(level.name), arrayMetadata(describeLevel(level)));
+    yield* bandTasks(level, zstd);
+  }
+}
+
+function* bandTasks(level: Level, zstd: Zstd): Generator<Task> {
+  const { count, bytes } = bandsOf(describeLevel(level));
+  for (let band = 0; band < count; band++) {
+    const slice = level.tensor.data.subarray(band * bytes, (band + 1) * bytes);
+    yield async () => ({ path: bandPath(level.name, band), data: await zstd.compress(slice) });
+  }
+}
+
+function json(path: string, value: object): Promise<ZipEntry> {
+  return Promise.resolve({ path, data: Buffer.from(JSON.stringify(value)) });
+}
+
+/** Starts up to `limit` tasks ahead and yields their results in the order of the tasks. */
+async function* inOrder(tasks: Iterable<Task>, limit: number, signal?: AbortSignal): AsyncGenerator<ZipEntry> {
+  const started: Promise<ZipEntry>[] = [];
+  const next = async () => {
+    if (signal?.aborted) throw new CairnError('cancelled', 'The job was cancelled.');
+    return await started.shift()!;
+  };
+  try {
+    for (const task of tasks) {
+      started.push(task());
+      if (started.length >= limit) yield await next();
+    }
+    while (started.length > 0) yield await next();
+  } finally {
+    // Those not waited for must not become unhandled rejections.
+    await Promise.allSettled(started);
+  }
+}

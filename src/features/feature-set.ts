@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { DTYPES, type Level } from '../backbone/tensor.js';
+
+const levelSchema = z.object({
+  name: z.string().regex(/^[CP][1-6]$/),
+  /** `[height, width, channels]`. */
+  shape: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
+  dtype: z.enum(DTYPES),
+  stride: z.int().positive(),
+  channels: z.int().positive(),
+});
+export type LevelDescription = z.infer<typeof levelSchema>;
+
+/** How a feature set was made: the group attributes of an archive, and what the API tells of it. */
+export const descriptionSchema = z.object({
+  id: z.string().regex(/^[0-9a-f]{64}$/),
+  model: z.string(),
+  family: z.string(),
+  architecture: z.string(),
+  stage5: z.boolean(),
+  /** `seeded`, `seeded:N` (both untrained), or the name of a weights file. */
+  weights: z.string(),
+  weightsDigest: z.string(),
+  engine: z.string(),
+  device: z.string(),
+  imageSha256: z.string(),
+  /** `[height, width, 3]` of the image as decoded, EXIF orientation applied. */
+  originalShape: z.tuple([z.int(), z.int(), z.int()]),
+  /** Side of the square canvas in pixels. */
+  size: z.int().positive(),
+  /** `[y0, x0, y1, x1]` of the image on the canvas. */
+  window: z.tuple([z.int(), z.int(), z.int(), z.int()]),
+  /** Canvas pixels per image pixel. */
+  scale: z.number().positive(),
+  levels: z.array(levelSchema).min(1).max(11),
+  /** Names of levels in which a value was clipped to the range of float16. */
+  clipped: z.array(z.string()),
+  softwareVersion: z.string(),
+  createdAt: z.iso.datetime(),
+});
+export type Description = z.infer<typeof descriptionSchema>;
+
+/** The levels of one image with how they were made. */
+export interface FeatureSet {
+  readonly description: Description;
+  /** In the order of `description.levels`. */
+  readonly levels: readonly Level[];
+}
+
+export function describeLevel({ name, stride, tensor }: Level): LevelDescription {
+  const [height, width, channels] = tensor.shape as [number, number, number];
+  return { name, shape: [height, width, channels], dtype: tensor.dtype, stride, channels };
+}
+
+/** Where archives are kept in a store. */
+export const FEATURES_PREFIX = 'features';
+
+export function archiveKey(id: string): string {
+  return `${FEATURES_PREFIX}/${id}.zarr.zip`;
+}

@@ -1,0 +1,33 @@
+import { bandsOf } from './bands.js';
+import type { Description, LevelDescription } from './feature-set.js';
+import { ZSTD_LEVEL } from './zstd.js';
+
+/** Paths inside an archive: a Zarr v3 group with one array per level. */
+export const GROUP_PATH = 'zarr.json';
+export const arrayPath = (level: string): string => `${level}/zarr.json`;
+export const bandPath = (level: string, band: number): string => `${level}/c/${band}/0/0`;
+
+/** `zarr.json` of the group; the description becomes its attributes. */
+export function groupMetadata(description: Description): object {
+  return { zarr_format: 3, node_type: 'group', attributes: description };
+}
+
+/** `zarr.json` of one level (Zarr v3 core specification): little-endian bytes, then zstd. */
+export function arrayMetadata(level: LevelDescription): object {
+  const [, width, channels] = level.shape;
+  return {
+    zarr_format: 3,
+    node_type: 'array',
+    shape: level.shape,
+    data_type: level.dtype,
+    chunk_grid: { name: 'regular', configuration: { chunk_shape: [bandsOf(level).rows, width, channels] } },
+    chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
+    fill_value: 0,
+    codecs: [
+      { name: 'bytes', configuration: { endian: 'little' } },
+      { name: 'zstd', configuration: { level: ZSTD_LEVEL, checksum: false } },
+    ],
+    dimension_names: ['y', 'x', 'channel'],
+    attributes: { stride: level.stride },
+  };
+}

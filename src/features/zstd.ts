@@ -1,0 +1,57 @@
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+import { CairnError } from '../errors.js';
+
+/** Levels above 1 gain nothing on features and cost time. */
+export const ZSTD_LEVEL = 1;
+
+/** zstd on native threads: both calls return at once and work beside the event loop. */
+export interface Zstd {
+  readonly name: string;
+  compress(data: Uint8Array): Promise<Uint8Array>;
+  /** @throws CairnError `archive-corrupt` unless the data decodes to exactly `length` bytes. */
+  decompress(data: Uint8Array, length: number): Promise<Uint8Array>;
+}
+
+/** Node's own zstd (22.15 and later), which the types of Node 20 do not know. */
+interface ZlibWithZstd {
+  zstdCompress(data: Uint8Array, options: object, done: (error: Error | null, result: Buffer) => void): void;
+  zstdDecompress(data: Uint8Array, options: object, done: (error: Error | null, result: Buffer) => void): void;
+  constants: { ZSTD_c_compressionLevel: number };
+}
+
+/** The faster of what this Node has: its own zstd, else the addon `@mongodb-js/zstd`. */
+export async function loadZstd(): Promise<Zstd> {
+  const codec = 'zstdCompress' in zlib ? nodeZstd(zlib as unknown as ZlibWithZstd) : await addonZstd();
+  return {
+    ...codec,
+    decompress: async (data, length) => {
+      const result = await codec.decompress(data, length).catch((cause: unknown) => {
+        throw new CairnError('archive-corrupt', 'A band of the archive does not decompress.', { cause });
+      });
+      if (result.byteLength === length) return result;
+      throw new CairnError('archive-corrupt', `A band has ${result.byteLength} bytes; ${length} are expected.`);
+    },
+  };
+}
+
+function nodeZstd(zlib: ZlibWithZstd): Zstd {
+  const compress = promisify(zlib.zstdCompress);
+  const decompress = promisify(zlib.zstdDecompress);
+  const params = { [zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL };
+  return {
+    name: 'node',
+    compress: (data) => compress(data, { params }),
+    decompress: (data, length) => decompress(data, { maxOutputLength: length }),
+  };
+}
+
+async function addonZstd(): Promise<Zstd> {
+  const addon = await import('@mongodb-js/zstd');
+  const view = (data: Uint8Array) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return {
+    name: '@mongodb-js/zstd',
+    compress: (data) => addon.compress(view(data), ZSTD_LEVEL),
+    decompress: (data) => addon.decompress(view(data)),
+  };
+}

@@ -1,0 +1,48 @@
+import { QueueEvents } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { EventEmitter, on } from 'node:events';
+import { EXTRACT_QUEUE } from './job-payload.js';
+import { patientConnection } from './redis-connections.js';
+
+export type JobEvent = 'state' | 'progress';
+
+/** Tells of every change of every job, from one connection however many listen. */
+export class JobEvents {
+  private readonly redis: Redis;
+  private readonly events: QueueEvents;
+  private readonly changes = new EventEmitter().setMaxListeners(0);
+
+  constructor(redisUrl: string, prefix: string) {
+    this.redis = patientConnection(redisUrl);
+    this.events = new QueueEvents(EXTRACT_QUEUE, { connection: this.redis, prefix });
+    this.events.on('error', () => undefined);
+    const changed = (kind: JobEvent) => (args: { jobId: string }) => this.changes.emit(args.jobId, kind);
+    for (const name of ['active', 'completed', 'failed', 'delayed', 'waiting'] as const) {
+      this.events.on(name, changed('state'));
+    }
+    this.events.on('progress', changed('progress'));
+  }
+
+  /**
+   * What happens to one job from the moment of the call, until `signal` is aborted. Only the kind of
+   * change is told: the job itself is to be read anew, since several changes may have come together.
+   */
+  async *follow(jobId: string, signal: AbortSignal): AsyncGenerator<JobEvent> {
+    try {
+      for await (const [kind] of on(this.changes, jobId, { signal })) yield kind as JobEvent;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Announces a change that the queue itself has no event for. */
+  announce(jobId: string): void {
+    this.changes.emit(jobId, 'state' satisfies JobEvent);
+  }
+
+  async close(): Promise<void> {
+    // Ends a wait for Redis that would otherwise outlast it.
+    this.redis.disconnect();
+    await this.events.close().catch(() => undefined);
+  }
+}

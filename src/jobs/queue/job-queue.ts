@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { CairnError } from '../../errors.js';
+import { isCancelled, requestCancellation } from './cancellation.js';
+import { EXTRACT_JOB, EXTRACT_QUEUE, type JobPayload, type JobResult } from './job-payload.js';
+import { isFinal, readStatus, type JobStatus } from './job-status.js';
+import { FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
+
+export interface JobQueueOptions {
+  readonly redisUrl: string;
+  readonly prefix: string;
+  /** Most jobs that may wait; BullMQ has no such limit of its own. */
+  readonly limit: number;
+}
+
+/** 1 is taken first; jobs without a priority are taken before all that have one, so every job gets one. */
+export const PRIORITIES = { high: 1, normal: 10, low: 100 } as const;
+export type Priority = keyof typeof PRIORITIES;
+
+const DAY_SECONDS = 24 * 3600;
+
+/** The producer's side of the queue: submit, look, cancel. Answers within about two seconds, Redis or no Redis. */
+export class JobQueue {
+  private readonly redis: Redis;
+  private readonly queue: Queue<JobPayload, JobResult>;
+
+  constructor(private readonly options: JobQueueOptions) {
+    this.redis = failFastConnection(options.redisUrl);
+    this.queue = new Queue(EXTRACT_QUEUE, {
+      connection: this.redis,
+      prefix: options.prefix,
+      // A check that fails because Redis is just going away would leave the queue broken for good; workers check.
+      skipVersionCheck: true,
+      streams: { events: { maxLen: 10_000 } },
+      defaultJobOptions: {
+        attempts: 5,
+        backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
+        removeOnComplete: { age: 7 * DAY_SECONDS, count: 100_000 },
+        removeOnFail: { age: 7 * DAY_SECONDS, count: 100_000 },
+      },
+    });
+    this.queue.on('error', () => undefined);
+  }
+
+  /** @throws CairnError `queue-full`, or `queue-unavailable` when Redis is away. */
+  async submit(payload: JobPayload, priority: Priority): Promise<JobStatus> {
+    return this.reach(async () => {
+      const waiting = await this.queue.getJobCountByTypes('waiting', 'prioritized', 'delayed');
+      if (waiting >= this.options.limit) {
+        throw new CairnError('queue-full', `${waiting} jobs are waiting, which is the limit; try again later.`);
+      }
+      const job = await this.queue.add(EXTRACT_JOB, payload, { jobId: randomUUID(), priority: PRIORITIES[priority] });
+      return readStatus(job, false);
+    });
+  }
+
+  /** @throws CairnError `job-not-found` or `queue-unavailable`. */
+  async status(jobId: string): Promise<JobStatus> {
+    return this.reach(async () => {
+      const [job, cancelled] = await Promise.all([
+        this.queue.getJob(jobId),
+        isCancelled(this.redis, this.options.prefix, jobId),
+      ]);
+      if (!job) throw new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
+      return readStatus(job, cancelled);
+    });
+  }
+
+  /**
+   * Cancels a job that waits or runs. Cancelling twice changes nothing.
+   *
+   * @throws CairnError `job-finished` when it has completed or failed, `job-not-found`, `queue-unavailable`.
+   */
+  async cancel(jobId: string): Promise<JobStatus> {
+    const before = await this.status(jobId);
+    if (before.state === 'cancelled') return before;
+    if (isFinal(before.state)) throw new CairnError('job-finished', `Job ${jobId} has already ${before.state}.`);
+    await this.reach(() => requestCancellation(this.redis, this.options.prefix, jobId));
+    return this.status(jobId);
+  }
+
+  /** @throws CairnError `queue-unavailable` unless Redis answers. */
+  async ping(): Promise<void> {
+    await this.reach(() => this.redis.ping());
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close().catch(() => undefined);
+    this.redis.disconnect();
+  }
+
+  /** Runs commands against a Redis that may be away, frozen or failing. */
+  private async reach<T>(commands: () => Promise<T>): Promise<T> {
+    if (this.redis.status !== 'ready') await this.settle();
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no answer in time')), FAIL_FAST_MS);
+    });
+    try {
+      return await Promise.race([commands(), timeout]);
+    } catch (error) {
+      if (error instanceof CairnError) throw error;
+      throw unavailable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A connection that is only just being made gets a moment; one that has failed gets none. */
+  private async settle(): Promise<void> {
+    if (this.redis.status !== 'connecting' && this.redis.status !== 'connect') throw unavailable();
+    await new Promise<void>((resolve, reject) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.redis.off('ready', done).off('close', done);
+        if (this.redis.status === 'ready') resolve();
+        else reject(unavailable());
+      };
+      const timer = setTimeout(done, FAIL_FAST_MS / 3);
+      this.redis.once('ready', done).once('close', done);
+    });
+  }
+}
+
+function unavailable(cause?: unknown): CairnError {
+  return new CairnError('queue-unavailable', 'The job queue (Redis) cannot be reached; try again shortly.', { cause });
+}

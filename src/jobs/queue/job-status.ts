@@ -1,0 +1,55 @@
+import type { Job } from 'bullmq';
+import type { ErrorCode } from '../../errors.js';
+import { fromFailedReason } from './failure.js';
+import { payloadSchema, progressSchema, resultSchema, type JobPayload, type JobProgress, type JobResult } from './job-payload.js';
+
+export const JOB_STATES = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+/** A job as its submitter sees it. Times are ISO 8601. */
+export interface JobStatus {
+  readonly id: string;
+  readonly state: JobState;
+  readonly payload: JobPayload;
+  readonly progress?: JobProgress;
+  readonly result?: JobResult;
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+  readonly attempts: number;
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+}
+
+/** Reads a BullMQ job; `cancelled` tells that somebody asked for it to be. */
+export async function readStatus(job: Job, cancelled: boolean): Promise<JobStatus> {
+  const state = toState(await job.getState(), cancelled, job.failedReason);
+  const progress = progressSchema.safeParse(job.progress);
+  return {
+    id: job.id!,
+    state,
+    payload: payloadSchema.parse(job.data),
+    attempts: job.attemptsStarted,
+    createdAt: toIso(job.timestamp),
+    ...(progress.success && { progress: progress.data }),
+    ...(state === 'completed' && { result: resultSchema.parse(job.returnvalue) }),
+    ...(state === 'failed' && { error: fromFailedReason(job.failedReason) }),
+    ...(job.processedOn !== undefined && { startedAt: toIso(job.processedOn) }),
+    ...(job.finishedOn !== undefined && { finishedAt: toIso(job.finishedOn) }),
+  };
+}
+
+export function isFinal(state: JobState): boolean {
+  return state === 'completed' || state === 'failed' || state === 'cancelled';
+}
+
+function toState(state: string, cancelled: boolean, failedReason: string | undefined): JobState {
+  if (state === 'completed') return 'completed';
+  // A job that failed before the wish to cancel it arrived has failed.
+  if (state === 'failed') return fromFailedReason(failedReason ?? '').code === 'cancelled' ? 'cancelled' : 'failed';
+  if (cancelled) return 'cancelled';
+  return state === 'active' ? 'active' : 'queued';
+}
+
+function toIso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

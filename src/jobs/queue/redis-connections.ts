@@ -1,0 +1,31 @@
+import { Redis, type RedisOptions } from 'ioredis';
+
+/** A request must not wait longer than this for Redis before it is told that there is none. */
+export const FAIL_FAST_MS = 1500;
+const MAX_RECONNECT_DELAY_MS = 1000;
+
+const reconnect: RedisOptions = { retryStrategy: (times) => Math.min(times * 50, MAX_RECONNECT_DELAY_MS) };
+
+/** For requests: commands fail at once while Redis is away; the connection comes back by itself. */
+export function failFastConnection(url: string): Redis {
+  return quiet(
+    new Redis(url, {
+      ...reconnect,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      connectTimeout: FAIL_FAST_MS,
+      commandTimeout: FAIL_FAST_MS,
+    }),
+  );
+}
+
+/** For workers and listeners: commands wait until Redis is back. */
+export function patientConnection(url: string): Redis {
+  return quiet(new Redis(url, { ...reconnect, maxRetriesPerRequest: null }));
+}
+
+/** Each attempt to reconnect emits an error; without a listener the first would end the process. Who uses the connection hears of failures from its commands. */
+function quiet(redis: Redis): Redis {
+  redis.on('error', () => undefined);
+  return redis;
+}

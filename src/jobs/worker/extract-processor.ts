@@ -1,0 +1,69 @@
+import type { Readable } from 'node:stream';
+import type { SessionRequest } from '../../backbone/backbone.js';
+import { parseFeatureOptions } from '../../backbone/feature-request.js';
+import { defaultWeights } from '../../backbone/weights/default-weights.js';
+import { CairnError } from '../../errors.js';
+import { questionId, type Extractor, type Image } from '../../extractor.js';
+import { archiveKey } from '../../features/feature-set.js';
+import type { Store } from '../../features/store/store.js';
+import { IMAGES_PREFIX, type ImageSource, type JobPayload, type JobResult } from '../queue/job-payload.js';
+import type { JobStage } from '../queue/stages.js';
+import { fetchImage } from './fetch-image.js';
+
+export interface ProcessorParts {
+  readonly extractor: Extractor;
+  readonly store: Store;
+  readonly weightsDir: string;
+}
+
+/**
+ * Does one job: the image comes from the store or the web, the archive goes to the store. A job whose
+ * archive is there already is done at once, so that running a job twice writes once.
+ */
+export class ExtractProcessor {
+  constructor(private readonly parts: ProcessorParts) {}
+
+  async process(payload: JobPayload, signal: AbortSignal, onStage: (stage: JobStage) => void): Promise<JobResult> {
+    const { store, extractor } = this.parts;
+    const request = await this.request(payload);
+    onStage('fetch');
+    const { key, sha256 } = await this.locate(payload.source, signal);
+    const featuresId = questionId(sha256, request, payload.weightsDigest);
+    if (await store.has(archiveKey(featuresId))) return { featuresId, timings: {} };
+
+    const image: Image = { bytes: await this.read(key), sha256 };
+    const { weightsDigest } = payload;
+    const { timings, description } = await extractor.extract(image, request, { signal, onStage, weightsDigest });
+    return { featuresId: description.id, timings };
+  }
+
+  private async request(payload: JobPayload): Promise<SessionRequest> {
+    const { model, levels, dtype, size, stage5 } = payload;
+    const options = parseFeatureOptions({ model, dtype, levels: levels.join(','), size: String(size), stage5: String(stage5) });
+    return { ...options, weights: await defaultWeights(model, this.parts.weightsDir) };
+  }
+
+  private async locate(source: ImageSource, signal: AbortSignal): Promise<{ key: string; sha256: string }> {
+    if (source.kind === 'upload') return source;
+    const response: Readable = await fetchImage(source.url, { allowPrivate: source.allowPrivate, signal });
+    try {
+      return await this.parts.store.putByDigest(IMAGES_PREFIX, response, source.maxBytes);
+    } catch (error) {
+      // The store is given the blame for a source that breaks off unless it says otherwise.
+      if (error instanceof CairnError && error.code !== 'store-failed') throw error;
+      throw new CairnError('url-unreachable', 'The image broke off on its way.', { cause: error });
+    } finally {
+      response.destroy();
+    }
+  }
+
+  private async read(key: string): Promise<Buffer> {
+    const object = await this.parts.store.open(key);
+    if (!object) throw new CairnError('image-missing', 'The image of this job is no longer in the store.');
+    try {
+      return await object.read(0, object.size);
+    } finally {
+      await object.close();
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { UnrecoverableError, Worker, type Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { asCairnError, CairnError } from '../../errors.js';
+import { isCancelled, onCancellation } from '../queue/cancellation.js';
+import { toFailedReason } from '../queue/failure.js';
+import { EXTRACT_QUEUE, payloadSchema, type JobPayload, type JobProgress, type JobResult } from '../queue/job-payload.js';
+import { patientConnection } from '../queue/redis-connections.js';
+import { PERCENT_AT, type JobStage } from '../queue/stages.js';
+import type { ExtractProcessor } from './extract-processor.js';
+
+export interface WorkerLog {
+  log(message: string): void;
+  warn(message: string): void;
+}
+
+export interface JobWorkerOptions {
+  readonly redisUrl: string;
+  readonly prefix: string;
+  /** Jobs taken at once; three keep decoding, running and packing busy. */
+  readonly concurrency: number;
+  /** A job whose worker has not renewed its lock for this long is given to another. */
+  readonly lockDurationMs: number;
+  /** How long `close` waits for running jobs. */
+  readonly drainTimeoutMs: number;
+}
+
+/** A job can outlive this many workers that die under it; then it is taken for what kills them. */
+const MAX_STALLS = 3;
+
+/** The consumer's side of the queue. */
+export class JobWorker {
+  private readonly redis: Redis;
+  private readonly subscriber: Redis;
+  private readonly worker: Worker<JobPayload, JobResult>;
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly processor: ExtractProcessor,
+    private readonly options: JobWorkerOptions,
+    private readonly log: WorkerLog,
+  ) {
+    const { redisUrl, prefix, concurrency, lockDurationMs } = options;
+    this.redis = patientConnection(redisUrl);
+    this.subscriber = patientConnection(redisUrl);
+    this.worker = new Worker(EXTRACT_QUEUE, (job, _, signal) => this.process(job, signal!), {
+      connection: this.redis,
+      prefix,
+      concurrency,
+      lockDuration: lockDurationMs,
+      stalledInterval: lockDurationMs,
+      maxStalledCount: MAX_STALLS,
+      autorun: false,
+    });
+    this.worker.on('error', (error) => log.warn(`queue: ${error.message}`));
+    this.worker.on('failed', (job, error) => log.warn(`job ${job?.id} failed: ${error.message}`));
+    this.worker.on('stalled', (jobId) => log.warn(`job ${jobId} lost its worker and is queued again`));
+    // The job goes on: should another worker take it meanwhile, the second to finish finds the archive there.
+    this.worker.on('lockRenewalFailed', (jobIds) => log.warn(`locks could not be renewed: ${jobIds.join(', ')}`));
+  }
+
+  /** Begins to take jobs; resolves at once. */
+  start(): void {
+    const { prefix } = this.options;
+    onCancellation(this.subscriber, prefix, (jobId) => this.worker.cancelJob(jobId, 'cancelled')).catch((error: Error) =>
+      this.log.warn(`cancellations are not heard: ${error.message}`),
+    );
+    this.worker.run().catch((error: Error) => this.log.warn(`the worker stopped: ${error.message}`));
+  }
+
+  /** Takes no more jobs, waits for those that run, at most `drainTimeoutMs`; what is left goes to other workers. May be called twice. */
+  close(): Promise<void> {
+    this.closing ??= this.drain();
+    return this.closing;
+  }
+
+  private async drain(): Promise<void> {
+    const { drainTimeoutMs } = this.options;
+    let timer: NodeJS.Timeout | undefined;
+    const overdue = new Promise<'overdue'>((resolve) => (timer = setTimeout(resolve, drainTimeoutMs, 'overdue')));
+    const outcome = await Promise.race([this.worker.close(), overdue]);
+    clearTimeout(timer);
+    if (outcome === 'overdue') {
+      this.log.warn(`jobs still ran after ${drainTimeoutMs} ms; they are left to other workers`);
+      await Promise.race([this.worker.close(true), new Promise((resolve) => setTimeout(resolve, 1000))]);
+    }
+    this.redis.disconnect();
+    this.subscriber.disconnect();
+  }
+
+  private async process(job: Job<JobPayload, JobResult>, signal: AbortSignal): Promise<JobResult> {
+    try {
+      if (await isCancelled(this.redis, this.options.prefix, job.id!)) throw cancelled();
+      const work = this.processor.process(payloadSchema.parse(job.data), signal, (stage) => report(job, stage));
+      return await Promise.race([work, rejectOnAbort(signal)]);
+    } catch (thrown) {
+      const error = signal.aborted ? cancelled() : asCairnError(thrown);
+      const reason = toFailedReason(error);
+      throw error.transient ? new Error(reason, { cause: error }) : new UnrecoverableError(reason);
+    }
+  }
+}
+
+function cancelled(): CairnError {
+  return new CairnError('cancelled', 'The job was cancelled.');
+}
+
+/** A run cannot be interrupted; its job need not wait for it. */
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(cancelled()), { once: true }));
+}
+
+/** Progress is a courtesy: a job does not fail because it could not be told. */
+function report(job: Job, stage: JobStage): void {
+  const progress: JobProgress = { stage, percent: PERCENT_AT[stage] };
+  job.updateProgress(progress).catch(() => undefined);
+}

@@ -1,0 +1,87 @@
+import { ConsoleLogger } from '@nestjs/common';
+import { ModelRegistry } from './api/models/model-registry.js';
+import { Backbone } from './backbone/backbone.js';
+import { loadConfig, type Config } from './config/config.js';
+import { readEnv } from './config/env.js';
+import { softwareVersion } from './config/version.js';
+import { Extractor } from './extractor.js';
+import { FEATURES_PREFIX } from './features/feature-set.js';
+import { FileStore } from './features/store/file-store.js';
+import type { Store } from './features/store/store.js';
+import { loadZstd } from './features/zstd.js';
+import { JobEvents } from './jobs/queue/job-events.js';
+import { JobQueue } from './jobs/queue/job-queue.js';
+import { IMAGES_PREFIX } from './jobs/queue/job-payload.js';
+import { ExtractProcessor } from './jobs/worker/extract-processor.js';
+import { JobWorker } from './jobs/worker/job-worker.js';
+
+const SWEEP_EVERY_MS = 10 * 60_000;
+
+/** Something that was started: stopped once, however often it is asked to. */
+type Stop = () => Promise<void>;
+
+/** Starts what ROLE asks for and stops it on SIGTERM or SIGINT: first the API, then the worker once its jobs are done. */
+export async function run(overrides: Record<string, string> = {}): Promise<void> {
+  const config = loadConfig({ ...readEnv(), ...overrides });
+  const logger = new ConsoleLogger('cairn', { json: config.logJson, logLevels: ['log', 'warn', 'error', 'fatal'] });
+  const store = new FileStore(config.dataDir);
+  const stops: Stop[] = [];
+
+  let stopping: Promise<void> | undefined;
+  const stopAll = (signal: string) => {
+    stopping ??= (async () => {
+      logger.log(`${signal}: finishing what runs`);
+      for (const stop of stops) await stop();
+      logger.log('stopped');
+    })();
+  };
+  process.on('SIGTERM', stopAll).on('SIGINT', stopAll);
+
+  if (config.role !== 'worker') stops.push(await startApi(config, store, logger));
+  if (config.role !== 'api') stops.push(await startWorker(config, store, logger));
+}
+
+async function startApi(config: Config, store: Store, logger: ConsoleLogger): Promise<Stop> {
+  // NestJS is loaded only where it serves.
+  const { createServer } = await import('./api/server.js');
+  const { http, redisUrl, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
+  const registry = new ModelRegistry(config.weightsDir);
+  for (const [model, { weights }] of await registry.prepare()) {
+    if (!weights.startsWith('seeded')) logger.log(`${model} runs on ${weights}`);
+    else logger.warn(`${model} runs on SEEDED weights: nothing was learned; put ${model}.h5 into ${config.weightsDir}`);
+  }
+  const queue = new JobQueue({ redisUrl, ...queueOptions });
+  const events = new JobEvents(redisUrl, queueOptions.prefix);
+  const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
+  const parts = { store, zstd: await loadZstd(), queue, events, registry, limits };
+  const app = await createServer(parts, softwareVersion(), logger);
+  await app.listen(http.port, http.host);
+  logger.log(`listening on ${await app.getUrl()}`);
+  return async () => {
+    await app.close();
+    await events.close();
+    await queue.close();
+  };
+}
+
+async function startWorker(config: Config, store: Store, logger: ConsoleLogger): Promise<Stop> {
+  const backbone = new Backbone(config.backbone);
+  const zstd = await loadZstd();
+  const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels: config.maxPixels });
+  const processor = new ExtractProcessor({ extractor, store, weightsDir: config.weightsDir });
+  const { redisUrl, worker: options, queue } = config;
+  const worker = new JobWorker(processor, { redisUrl, prefix: queue.prefix, ...options }, logger);
+  const sweep = () => {
+    const swept = [store.sweep(IMAGES_PREFIX, options.uploadTtlMs), store.sweep(FEATURES_PREFIX, Infinity)];
+    Promise.all(swept).catch((error: Error) => logger.warn(`sweep: ${error.message}`));
+  };
+  sweep();
+  const sweeper = setInterval(sweep, SWEEP_EVERY_MS);
+  worker.start();
+  logger.log(`working on jobs, ${options.concurrency} at a time, zstd by ${zstd.name}`);
+  return async () => {
+    clearInterval(sweeper);
+    await worker.close();
+    await backbone.close();
+  };
+}
