@@ -2,19 +2,17 @@
 // is stale.
 //
 //     node scripts/setup.mjs [--no-redis]
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { findRedisServer } from './redis.mjs';
+import { buildProject } from './setup/build.mjs';
 import { takeLock } from './setup/lock.mjs';
-import { buildInputs, packageInputs, stamp } from './setup/stamps.mjs';
-import { runNpm, say } from './setup/step.mjs';
+import { installPackages } from './setup/packages.mjs';
+import { say } from './setup/step.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const ENTRY = join(ROOT, 'dist/src/main.js');
-const packages = stamp(join(ROOT, 'node_modules/.cairn-setup'), () => packageInputs(ROOT));
-const build = stamp(join(ROOT, 'dist/.cairn-setup'), () => buildInputs(ROOT));
 
 /**
  * `redis`: find a server, or not; `'own'` asks for a program to start servers with, even where REDIS_URL is set.
@@ -26,8 +24,8 @@ export async function setup({ redis = true } = {}) {
     say(`another setup (process ${pid ?? 'unknown'}) is at work; waiting for it`);
   });
   try {
-    await installPackages();
-    await buildProject();
+    await installPackages(ROOT);
+    await buildProject(ROOT);
     return { redis: redis ? await findRedisServer({ own: redis === 'own' }) : undefined };
   } finally {
     await release();
@@ -50,27 +48,6 @@ function checkNode() {
     `Cairn needs Node ${major}.${minor} or newer (22 and 24 are fine); this is Node ${process.versions.node}. ` +
       'Install a newer one from https://nodejs.org or with your version manager, then run this again.',
   );
-}
-
-async function installPackages() {
-  if (packages.isFresh()) return;
-  packages.clear();
-  const made = packageInputs(ROOT);
-  // With the development packages also under NODE_ENV=production: they build and test.
-  const flags = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  await runNpm('installing packages', ['ci', ...flags]);
-  packages.write(made);
-}
-
-async function buildProject() {
-  if (existsSync(ENTRY) && build.isFresh()) return;
-  build.clear();
-  const made = buildInputs(ROOT); // read before: a file that changes during the build is stale after it
-  await runNpm('building', ['run', '--silent', 'build']);
-  if (!existsSync(ENTRY)) {
-    throw new Error('The build wrote no dist/src/main.js. Delete dist/ and *.tsbuildinfo, then try again.');
-  }
-  build.write(made);
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -81,7 +81,10 @@ export class Extractor {
     const { levels, madeBy } = await stage('run', () => backbone.run(request, canvas));
     if (options.weightsDigest !== undefined && options.weightsDigest !== madeBy.weights.digest) {
       const { source, digest } = madeBy.weights;
-      throw new CairnError('weights-changed', `${source} has digest ${digest}; the job asks for ${options.weightsDigest}.`);
+      throw new CairnError(
+        'weights-changed',
+        `${source} has digest ${digest}; the job asks for ${options.weightsDigest}.`,
+      );
     }
     const description = this.describe(image, request, canvas, levels, madeBy);
     const key = options.key ?? archiveKey(description.id);
@@ -94,10 +97,16 @@ export class Extractor {
     return store.put(key, format === 'safetensors' ? writeSafetensors(set) : writeArchive(set, zstd, signal));
   }
 
-  private describe(image: Image, request: SessionRequest, canvas: Canvas, levels: Level[], madeBy: Provenance): Description {
+  private describe(
+    image: Image,
+    request: SessionRequest,
+    canvas: Canvas,
+    levels: Level[],
+    madeBy: Provenance,
+  ): Description {
     const { model, stage5 } = request;
     return {
-      id: questionId(image.sha256, request, madeBy.weights.digest),
+      id: featureId(image.sha256, madeBy.weights.digest, request),
       model: model.name,
       family: model.family,
       architecture: model.architecture,
@@ -117,11 +126,4 @@ export class Extractor {
       createdAt: new Date().toISOString(),
     };
   }
-}
-
-/** The id that the features of an image will have, before anything is computed. */
-export function questionId(imageSha256: string, request: Omit<SessionRequest, 'weights'>, weightsDigest: string): string {
-  const { model, stage5, size, levels, dtype } = request;
-  const { family, architecture, normalization } = model;
-  return featureId({ imageSha256, family, architecture, stage5, weightsDigest, normalization, size, levels, dtype });
 }

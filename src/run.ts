@@ -4,6 +4,7 @@ import { Backbone } from './backbone/backbone.js';
 import { loadConfig, type Config } from './config/config.js';
 import { readEnv } from './config/env.js';
 import { softwareVersion } from './config/version.js';
+import { asCairnError } from './errors.js';
 import { Extractor } from './extractor.js';
 import { FEATURES_PREFIX } from './features/feature-set.js';
 import { FileStore } from './features/store/file-store.js';
@@ -67,13 +68,19 @@ async function startApi(config: Config, store: Store, logger: ConsoleLogger): Pr
 async function startWorker(config: Config, store: Store, logger: ConsoleLogger): Promise<Stop> {
   const backbone = new Backbone(config.backbone);
   const zstd = await loadZstd();
-  const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels: config.maxPixels });
+  const extractor = new Extractor({
+    backbone,
+    store,
+    zstd,
+    softwareVersion: softwareVersion(),
+    maxPixels: config.maxPixels,
+  });
   const processor = new ExtractProcessor({ extractor, store, weightsDir: config.weightsDir });
   const { redisUrl, worker: options, queue } = config;
   const worker = new JobWorker(processor, { redisUrl, prefix: queue.prefix, ...options }, logger);
   const sweep = () => {
     const swept = [store.sweep(IMAGES_PREFIX, options.uploadTtlMs), store.sweep(FEATURES_PREFIX, Infinity)];
-    Promise.all(swept).catch((error: Error) => logger.warn(`sweep: ${error.message}`));
+    Promise.all(swept).catch((error: unknown) => logger.warn(`sweep: ${asCairnError(error).message}`));
   };
   sweep();
   const sweeper = setInterval(sweep, SWEEP_EVERY_MS);

@@ -1,22 +1,30 @@
 // Whether installed packages and the build are up to date: a hash of what they were made from, kept beside them.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const BEGUN = 'begun';
 
 /** A stamp in a file at `path`, fresh while `inputs()` gives the value that was written. */
 export function stamp(path, inputs) {
+  const content = () => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    }
+  };
+  const write = (value) => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, value);
+  };
   return {
-    isFresh() {
-      try {
-        return readFileSync(path, 'utf8') === inputs();
-      } catch (error) {
-        if (error.code === 'ENOENT') return false;
-        throw error;
-      }
-    },
-    /** Before the work: what is interrupted half-way must not look finished. */
-    clear: () => rmSync(path, { force: true }),
-    write: (value) => writeFileSync(path, value),
+    isFresh: () => content() === inputs(),
+    /** Before the work: what is ended half-way must not look finished. */
+    begin: () => write(BEGUN),
+    wasBegun: () => content() === BEGUN,
+    write,
   };
 }
 

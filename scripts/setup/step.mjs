@@ -55,7 +55,7 @@ export function runStep(title, command, args, { env } = {}) {
   });
 }
 
-/** Runs npm: the one that runs this script, where one does. */
+/** Runs npm; the one that runs this script, where one does. */
 export function runNpm(title, args, options) {
   const cli = process.env.npm_execpath;
   return cli && /npm-cli\.[cm]?js$/.test(cli)

@@ -80,20 +80,25 @@ export class ProblemFilter implements ExceptionFilter {
       instance: request.url,
     };
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
-    void reply.status(status).header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(problem));
+    void reply
+      .status(status)
+      .header('content-type', 'application/problem+json; charset=utf-8')
+      .send(JSON.stringify(problem));
   }
 
   /** What can pass is one line; the rest is a defect or a broken disk, and wants its stack. */
   private report(request: FastifyRequest, error: CairnError): void {
     const line = `${request.method} ${request.url}: ${error.message}`;
-    if (error.code === 'queue-unavailable') this.log.warn(`${line} ${String(error.cause ?? '')}`);
+    if (error.code === 'queue-unavailable')
+      this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
     else this.log.error(line, error.stack);
   }
 }
 
 /** Errors of the framework (no such route, malformed JSON, oversized body) keep their status. */
 function classify(thrown: unknown): { error: CairnError; status: number } {
-  const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown } | null)?.statusCode;
+  const status =
+    thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown } | null)?.statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500 && !(thrown instanceof CairnError)) {
     const code = status === 404 ? 'route-not-found' : status === 413 ? 'upload-too-large' : 'request-malformed';
     return { error: new CairnError(code, (thrown as Error).message, { cause: thrown }), status };

@@ -13,9 +13,16 @@ const MAX_FIELDS = 32;
 const MAX_FIELD_BYTES = 4096;
 
 /** The API as an application that does not listen yet. */
-export async function createServer(parts: ApiParts, version: string, logger: LoggerService): Promise<NestFastifyApplication> {
+export async function createServer(
+  parts: ApiParts,
+  version: string,
+  logger: LoggerService,
+): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({ bodyLimit: MAX_JSON_BYTES, forceCloseConnections: 'idle' });
-  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(parts), adapter, { logger, bodyParser: false });
+  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(parts), adapter, {
+    logger,
+    bodyParser: false,
+  });
   const fastify = adapter.getInstance();
   // An image is whatever is not JSON or a form, also under the type that curl gives to --data-binary.
   fastify.removeContentTypeParser('text/plain');

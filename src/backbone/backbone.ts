@@ -1,10 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { EngineThread, type ThreadedSession } from './engine/engine-thread.js';
-import type { LevelName } from './graph/graph.js';
-import { modelGraph, type Model } from './models.js';
+import type { FeatureRequest } from './feature-request.js';
 import type { Canvas } from './preprocess/preprocess.js';
-import type { Dtype, Level } from './tensor.js';
-import { loadWeights } from './weights/weights.js';
+import type { Level } from './tensor.js';
 
 export interface BackboneOptions {
   readonly engine?: string;
@@ -16,15 +14,9 @@ export interface BackboneOptions {
 }
 
 /** Everything that tells one compiled session from another. */
-export interface SessionRequest {
-  readonly model: Model;
-  readonly stage5: boolean;
+export interface SessionRequest extends FeatureRequest {
   /** `seeded`, `seeded:N` or a path. */
   readonly weights: string;
-  readonly levels: readonly LevelName[];
-  readonly dtype: Dtype;
-  /** Canvas side in pixels. */
-  readonly size: number;
 }
 
 /** What a run was made with. */
@@ -49,7 +41,12 @@ export class Backbone {
   private readonly slots = new Map<string, Slot>();
   private readonly options: Required<BackboneOptions>;
 
-  constructor({ engine = 'auto', device = 'auto', threads = availableParallelism(), maxSessions = 2 }: BackboneOptions = {}) {
+  constructor({
+    engine = 'auto',
+    device = 'auto',
+    threads = availableParallelism(),
+    maxSessions = 2,
+  }: BackboneOptions = {}) {
     this.options = { engine, device: device === 'auto' ? 'cpu' : device, threads, maxSessions };
   }
 
@@ -77,7 +74,14 @@ export class Backbone {
   }
 
   private async use<T>(request: SessionRequest, task: (session: ThreadedSession) => Promise<T>): Promise<T> {
-    const key = JSON.stringify([request.model.name, request.stage5, request.weights, request.levels, request.dtype, request.size]);
+    const key = JSON.stringify([
+      request.model.name,
+      request.stage5,
+      request.weights,
+      request.levels,
+      request.dtype,
+      request.size,
+    ]);
     const slot = this.slots.get(key) ?? { session: this.compile(request), users: 0 };
     this.slots.delete(key);
     this.slots.set(key, slot);
@@ -122,11 +126,6 @@ export class Backbone {
       size,
     });
   }
-}
-
-/** The digest of the weights that a model would run with, without compiling anything. */
-export async function weightsDigest(model: Model, stage5: boolean, weights: string): Promise<string> {
-  return (await loadWeights(weights, modelGraph(model, stage5))).digest;
 }
 
 function provenance({ engine, device, weights }: ThreadedSession): Provenance {

@@ -1,7 +1,27 @@
 import { CairnError } from '../errors.js';
-import type { SessionRequest } from './backbone.js';
-import { chooseLevels, DEFAULT_MODEL, DEFAULT_SIZE, findModel, MAX_SIZE, modelGraph, SIZE_STEP } from './models.js';
+import type { LevelName } from './graph/graph.js';
+import {
+  chooseLevels,
+  DEFAULT_MODEL,
+  DEFAULT_SIZE,
+  findModel,
+  MAX_SIZE,
+  modelGraph,
+  SIZE_STEP,
+  type Model,
+} from './models.js';
 import { DTYPES, type Dtype } from './tensor.js';
+
+/** Which features of an image are wanted. */
+export interface FeatureRequest {
+  readonly model: Model;
+  readonly stage5: boolean;
+  /** Finest first. */
+  readonly levels: readonly LevelName[];
+  readonly dtype: Dtype;
+  /** Side of the canvas in pixels. */
+  readonly size: number;
+}
 
 /** What a user may say about the features wanted, as text: options of a command or fields of a request. */
 export interface FeatureOptions {
@@ -18,7 +38,7 @@ export interface FeatureOptions {
  *
  * @throws CairnError `model-unknown`, `level-unknown`, `level-absent`, `dtype-unknown` or `option-invalid`.
  */
-export function parseFeatureOptions(options: FeatureOptions): Omit<SessionRequest, 'weights'> {
+export function parseFeatureOptions(options: FeatureOptions): FeatureRequest {
   const model = findModel(options.model ?? DEFAULT_MODEL);
   const stage5 = parseBoolean('stage5', options.stage5 ?? 'true');
   const asked = options.levels?.split(',').map((name) => name.trim());
@@ -34,7 +54,10 @@ function parseDtype(dtype: string): Dtype {
 function parseSize(text: string | undefined): number {
   const size = text === undefined ? DEFAULT_SIZE : /^\d{1,5}$/.test(text) ? Number(text) : NaN;
   if (size >= SIZE_STEP && size <= MAX_SIZE && size % SIZE_STEP === 0) return size;
-  throw new CairnError('option-invalid', `size must be a multiple of ${SIZE_STEP} from ${SIZE_STEP} to ${MAX_SIZE}, not "${text}".`);
+  throw new CairnError(
+    'option-invalid',
+    `size must be a multiple of ${SIZE_STEP} from ${SIZE_STEP} to ${MAX_SIZE}, not "${text}".`,
+  );
 }
 
 function parseBoolean(name: string, text: string): boolean {

@@ -35,7 +35,9 @@ export function extractCommand(): Command {
   return addFeatureFlags(new Command('extract'))
     .description('compute the features of images and write one file for each')
     .argument('<image...>', 'JPEG, PNG, WebP, TIFF or AVIF files')
-    .addOption(new Option('--format <format>', 'container of the result').choices(Object.keys(EXTENSIONS)).default('zarr'))
+    .addOption(
+      new Option('--format <format>', 'container of the result').choices(Object.keys(EXTENSIONS)).default('zarr'),
+    )
     .option('--engine <name>', 'auto or onnx', 'auto')
     .option('--device <name>', 'auto or cpu', 'auto')
     .option('--threads <count>', 'threads within one operation', String(availableParallelism()))
@@ -59,7 +61,13 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
     }
     const { maxPixels } = config;
     const store = new FileStore(flags.out);
-    const extractor = new Extractor({ backbone, store, zstd: await loadZstd(), softwareVersion: softwareVersion(), maxPixels });
+    const extractor = new Extractor({
+      backbone,
+      store,
+      zstd: await loadZstd(),
+      softwareVersion: softwareVersion(),
+      maxPixels,
+    });
     const turns = pLimit(IMAGES_IN_FLIGHT);
     await Promise.all(
       images.map((image, index) =>
@@ -89,7 +97,10 @@ function nameOutputs(images: readonly string[], extension: string): string[] {
     const name = parse(image).name + extension;
     const other = owners.get(name);
     if (other !== undefined) {
-      throw new CairnError('output-conflict', `${other} and ${image} would both be written to ${name}; extract them into different folders.`);
+      throw new CairnError(
+        'output-conflict',
+        `${other} and ${image} would both be written to ${name}; extract them into different folders.`,
+      );
     }
     owners.set(name, image);
     return name;
@@ -118,7 +129,10 @@ class Report {
   ) {
     if (!process.stderr.isTTY || json) return;
     const format = '{bar} {value}/{total} images, {eta_formatted} left';
-    this.bar = new cliProgress.SingleBar({ format, stream: process.stderr, hideCursor: true }, cliProgress.Presets.shades_classic);
+    this.bar = new cliProgress.SingleBar(
+      { format, stream: process.stderr, hideCursor: true },
+      cliProgress.Presets.shades_classic,
+    );
     this.bar.start(images, 0);
   }
 

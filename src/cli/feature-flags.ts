@@ -8,7 +8,10 @@ export type FeatureFlags = FeatureOptions & { readonly weights?: string };
 export function addFeatureFlags(command: Command): Command {
   return command
     .option('--model <name>', 'catalogue entry', DEFAULT_MODEL)
-    .option('--weights <spec>', 'FILE.h5, FILE.safetensors or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)')
+    .option(
+      '--weights <spec>',
+      'FILE.h5, FILE.safetensors or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
+    )
     .option('--levels <names>', 'comma-separated levels (default: C2 and above)')
     .option('--dtype <type>', 'float16 or float32', 'float16')
     .option('--size <pixels>', 'side of the square canvas, a multiple of 64', '1024')

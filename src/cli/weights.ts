@@ -72,11 +72,18 @@ function explain({ model, fits, digest, match }: Fit): string {
   const list = (title: string, items: readonly string[]) =>
     items.length === 0
       ? []
-      : [`  ${title} (${items.length}):`, ...items.slice(0, SHOWN).map((item) => `    ${item}`), ...(items.length > SHOWN ? ['    …'] : [])];
+      : [
+          `  ${title} (${items.length}):`,
+          ...items.slice(0, SHOWN).map((item) => `    ${item}`),
+          ...(items.length > SHOWN ? ['    …'] : []),
+        ];
   return [
     `${model}: ${fits ? `fits, digest ${digest}` : 'does not fit'}`,
     `  matched: ${matched.length} tensors`,
-    ...list('missing', missing.map((one) => `${one.layer}/${one.parameter} ${showShape(one.shape)}`)),
+    ...list(
+      'missing',
+      missing.map((one) => `${one.layer}/${one.parameter} ${showShape(one.shape)}`),
+    ),
     ...list(
       'of another shape',
       misshaped.map((one) => `${one.layer}/${one.parameter} ${showShape(one.found)}, expected ${showShape(one.shape)}`),

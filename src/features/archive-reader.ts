@@ -131,7 +131,13 @@ class TailReader extends yauzl.RandomAccessReader {
     return new TailReader(object, object.size - length, await object.read(object.size - length, length));
   }
 
-  override read(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void {
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void {
     if (position >= this.start && position + length <= this.start + this.tail.length) {
       this.tail.copy(buffer, offset, position - this.start, position - this.start + length);
       setImmediate(done, null);
@@ -142,7 +148,7 @@ class TailReader extends yauzl.RandomAccessReader {
         data.copy(buffer, offset);
         done(null);
       },
-      (error: Error) => done(error),
+      (error: unknown) => done(asCairnError(error)),
     );
   }
 

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { BYTES_PER_ELEMENT, type Dtype } from '../backbone/tensor.js';
 import type { Description, FeatureSet, LevelDescription } from './feature-set.js';
 
@@ -10,10 +11,15 @@ const ALIGNMENT = 8;
  * travels in `__metadata__`, whose values the format requires to be strings.
  */
 export function safetensorsHeader(description: Description, levels: readonly LevelDescription[]): Buffer {
-  const { levels: _, ...made } = description;
-  const metadata = Object.entries(made).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]);
+  const made = Object.entries(description).filter(([key]) => key !== 'levels');
+  const metadata = made.map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
   const strides = Object.fromEntries(levels.map((level) => [level.name, level.stride]));
-  const header: Record<string, unknown> = { __metadata__: { ...Object.fromEntries(metadata), strides: JSON.stringify(strides) } };
+  const header: Record<string, unknown> = {
+    __metadata__: { ...Object.fromEntries(metadata), strides: JSON.stringify(strides) },
+  };
   let offset = 0;
   for (const level of levels) {
     const end = offset + levelBytes(level);
@@ -34,7 +40,9 @@ export function levelBytes({ shape, dtype }: LevelDescription): number {
 }
 
 /** A feature set in memory as the bytes of a safetensors file; tensor names are level names. */
-export async function* writeSafetensors({ description, levels }: FeatureSet): AsyncGenerator<Uint8Array> {
-  yield safetensorsHeader(description, description.levels);
-  for (const level of levels) yield level.tensor.data;
+export function writeSafetensors({ description, levels }: FeatureSet): Readable {
+  return Readable.from([
+    safetensorsHeader(description, description.levels),
+    ...levels.map(({ tensor }) => tensor.data),
+  ]);
 }

@@ -13,10 +13,12 @@ export interface Zstd {
   decompress(data: Uint8Array, length: number): Promise<Uint8Array>;
 }
 
+type ZlibCall = (data: Uint8Array, options: object, done: (error: Error | null, result: Buffer) => void) => void;
+
 /** Node's own zstd (22.15 and later), which the types of Node 20 do not know. */
 interface ZlibWithZstd {
-  zstdCompress(data: Uint8Array, options: object, done: (error: Error | null, result: Buffer) => void): void;
-  zstdDecompress(data: Uint8Array, options: object, done: (error: Error | null, result: Buffer) => void): void;
+  readonly zstdCompress: ZlibCall;
+  readonly zstdDecompress: ZlibCall;
   constants: { ZSTD_c_compressionLevel: number };
 }
 

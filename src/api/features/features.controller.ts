@@ -1,5 +1,13 @@
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
-import { ApiHeader, ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import {
+  ApiHeader,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Description } from '../../features/feature-set.js';
 import { FeatureLibrary } from './feature-library.js';
@@ -24,7 +32,12 @@ export class FeaturesController {
 
   @Get(':id.safetensors')
   @ApiOperation({ summary: 'The levels as a safetensors stream, band after band' })
-  @ApiQuery({ name: 'levels', required: false, description: 'comma-separated; all that are held by default', example: 'C2,C3' })
+  @ApiQuery({
+    name: 'levels',
+    required: false,
+    description: 'comma-separated; all that are held by default',
+    example: 'C2,C3',
+  })
   @ApiOkResponse({ description: 'The stream', content: { 'application/octet-stream': {} } })
   async safetensors(
     @Param('id') id: string,
@@ -35,12 +48,17 @@ export class FeaturesController {
     const archive = await this.library.archive(id);
     try {
       const { length, stream } = archive.safetensors(archive.select(levels?.split(',')));
-      void reply.headers({ 'content-type': 'application/octet-stream', 'content-length': length, 'cache-control': IMMUTABLE });
+      void reply.headers({
+        'content-type': 'application/octet-stream',
+        'content-length': length,
+        'cache-control': IMMUTABLE,
+      });
       if (request.method === 'HEAD') {
         stream.destroy();
-        return sendHead(reply);
+        sendHead(reply);
+        return;
       }
-      return reply.send(stream);
+      await reply.send(stream);
     } catch (error) {
       await archive.close();
       throw error;

@@ -13,7 +13,12 @@ export const IMMUTABLE = 'public, max-age=31536000, immutable';
  *
  * @throws CairnError `range-not-satisfiable`.
  */
-export async function sendObject(object: StoredObject, request: FastifyRequest, reply: FastifyReply, type: string): Promise<void> {
+export async function sendObject(
+  object: StoredObject,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  type: string,
+): Promise<void> {
   const { size, modified } = object;
   const etag = `"${size.toString(36)}-${modified.getTime().toString(36)}"`;
   void reply.headers({
@@ -28,7 +33,8 @@ export async function sendObject(object: StoredObject, request: FastifyRequest, 
     await object.close();
     return reply.status(304).send();
   }
-  const asked = range !== undefined && (ifRange === undefined || ifRange === etag) ? parseRange(size, range) : undefined;
+  const asked =
+    range !== undefined && (ifRange === undefined || ifRange === etag) ? parseRange(size, range) : undefined;
   if (asked === -1) {
     await object.close();
     void reply.header('content-range', `bytes */${size}`);
@@ -41,7 +47,8 @@ export async function sendObject(object: StoredObject, request: FastifyRequest, 
   void reply.header('content-length', end - start + 1);
   if (request.method === 'HEAD') {
     await object.close();
-    return sendHead(reply);
+    sendHead(reply);
+    return;
   }
   return reply.send(object.stream(start, end));
 }

@@ -20,7 +20,8 @@ export function parseJobOptions(given: Readonly<Record<string, unknown>>) {
       throw new CairnError('option-unknown', `There is no option "${name}"; known are ${OPTION_NAMES.join(', ')}.`);
     }
     const text = valueSchema.safeParse(value);
-    if (!text.success) throw new CairnError('option-invalid', `${name} must be text, a number, a boolean or a list of names.`);
+    if (!text.success)
+      throw new CairnError('option-invalid', `${name} must be text, a number, a boolean or a list of names.`);
     texts[name as keyof typeof texts] = text.data;
   }
   return { ...parseFeatureOptions(texts), priority: parsePriority(texts.priority ?? 'normal') };

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { inspectImage } from '../../backbone/preprocess/decode.js';
-import { questionId } from '../../extractor.js';
+import { featureId } from '../../features/feature-id.js';
 import type { Store } from '../../features/store/store.js';
 import { IMAGES_PREFIX, type ImageSource, type JobPayload } from '../../jobs/queue/job-payload.js';
 import { JobQueue } from '../../jobs/queue/job-queue.js';
@@ -38,7 +38,7 @@ export class JobSubmitter {
     const question = { model: model.name, stage5, levels: [...levels], dtype, size };
     const payload: JobPayload = { source, ...question, weights, weightsDigest: digest };
     if (source.kind === 'upload') {
-      const id = questionId(source.sha256, options, digest);
+      const id = featureId(source.sha256, digest, options);
       if (await this.library.has(id)) return cachedJob(await this.library.describe(id));
     }
     return jobView(await this.queue.submit(payload, priority));

@@ -1,5 +1,5 @@
 import { parseFeatureOptions } from '../../backbone/feature-request.js';
-import { questionId } from '../../extractor.js';
+import { featureId } from '../../features/feature-id.js';
 import type { Description } from '../../features/feature-set.js';
 import type { JobPayload } from '../../jobs/queue/job-payload.js';
 import type { JobStatus } from '../../jobs/queue/job-status.js';
@@ -61,13 +61,27 @@ function featuresRef(id: string) {
 
 function jobLinks(id: string, featuresId?: string): Record<string, string> {
   const self = `/v1/jobs/${id}`;
-  const { safetensors, archive, self: features } = featuresId ? featureLinks(featuresId) : ({} as Record<string, string>);
-  return { self, events: `${self}/events`, ...(features && { features, safetensors: safetensors!, archive: archive! }) };
+  const {
+    safetensors,
+    archive,
+    self: features,
+  } = featuresId ? featureLinks(featuresId) : ({} as Record<string, string>);
+  return {
+    self,
+    events: `${self}/events`,
+    ...(features && { features, safetensors: safetensors!, archive: archive! }),
+  };
 }
 
 function expectedId(payload: JobPayload): string | undefined {
   if (payload.source.kind !== 'upload') return undefined;
   const { model, levels, dtype, size, stage5 } = payload;
-  const options = parseFeatureOptions({ model, dtype, levels: levels.join(','), size: String(size), stage5: String(stage5) });
-  return questionId(payload.source.sha256, options, payload.weightsDigest);
+  const options = parseFeatureOptions({
+    model,
+    dtype,
+    levels: levels.join(','),
+    size: String(size),
+    stage5: String(stage5),
+  });
+  return featureId(payload.source.sha256, payload.weightsDigest, options);
 }

@@ -1,5 +1,15 @@
 import { Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiConflictResponse, ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiConflictResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { JobEvents, type JobEvent } from '../../jobs/queue/job-events.js';
 import { JobQueue } from '../../jobs/queue/job-queue.js';
@@ -35,7 +45,10 @@ export class JobsController {
   @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const job = await this.submitter.submit(request);
-    await reply.status(job.state === 'completed' ? 200 : 202).header('location', job.links['self']!).send(job);
+    await reply
+      .status(job.state === 'completed' ? 200 : 202)
+      .header('location', job.links['self']!)
+      .send(job);
   }
 
   @Get(':id')
@@ -62,7 +75,10 @@ export class JobsController {
 
   @Get(':id/events')
   @ApiOperation({ summary: 'State and progress as server-sent events, until the job is finished' })
-  @ApiOkResponse({ description: 'Events "state" and "progress", each with the job as data', content: { 'text/event-stream': {} } })
+  @ApiOkResponse({
+    description: 'Events "state" and "progress", each with the job as data',
+    content: { 'text/event-stream': {} },
+  })
   async follow(@Param('id') id: string, @Res() reply: FastifyReply): Promise<void> {
     const stop = new AbortController();
     // Listening begins before the first look, so that no change falls between the two.
@@ -73,10 +89,17 @@ export class JobsController {
       throw error;
     });
     const stream = eventStream(this.story(id, first, next, changes), stop);
-    await reply.headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }).send(stream);
+    await reply
+      .headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+      .send(stream);
   }
 
-  private async *story(id: string, first: JobView, next: Promise<IteratorResult<JobEvent>>, changes: AsyncGenerator<JobEvent>) {
+  private async *story(
+    id: string,
+    first: JobView,
+    next: Promise<IteratorResult<JobEvent>>,
+    changes: AsyncGenerator<JobEvent>,
+  ) {
     yield formatEvent('state', first);
     let job = first;
     while (!isFinal(job.state)) {

@@ -32,10 +32,14 @@ export async function readSubmission(request: FastifyRequest, upload: Upload, li
     const options = parseJobOptions(query);
     return { options, source: await upload(request.body) };
   }
-  if (request.body === undefined || request.body === null) throw new CairnError('image-empty', 'The request has no body.');
+  if (request.body === undefined || request.body === null)
+    throw new CairnError('image-empty', 'The request has no body.');
   const body = jsonSchema.safeParse(request.body);
   if (!body.success) {
-    throw new CairnError('request-malformed', 'JSON must be { "source": { "url": "http(s)://…" } } with options beside "source".');
+    throw new CairnError(
+      'request-malformed',
+      'JSON must be { "source": { "url": "http(s)://…" } } with options beside "source".',
+    );
   }
   const { source, ...fields } = body.data;
   return { options: parseJobOptions({ ...query, ...fields }), source: link(source.url) };

@@ -1,7 +1,6 @@
-import { weightsDigest } from '../../backbone/backbone.js';
-import { findModel, listModels } from '../../backbone/models.js';
+import { findModel, listModels, modelGraph } from '../../backbone/models.js';
 import { defaultWeights } from '../../backbone/weights/default-weights.js';
-import { weightsSource } from '../../backbone/weights/weights.js';
+import { loadWeights } from '../../backbone/weights/weights.js';
 
 /** The weights that a model runs with on this installation. */
 export interface ModelWeights {
@@ -39,6 +38,7 @@ export class ModelRegistry {
 
   private async read(name: string, stage5: boolean): Promise<ModelWeights> {
     const spec = await defaultWeights(name, this.weightsDir);
-    return { weights: weightsSource(spec), digest: await weightsDigest(findModel(name), stage5, spec) };
+    const { source, digest } = await loadWeights(spec, modelGraph(findModel(name), stage5));
+    return { weights: source, digest };
   }
 }

@@ -18,7 +18,12 @@ export class ModelsController {
     const { size: side } = parseFeatureOptions({ size });
     const models = listModels().map(async (model) => {
       const { weights, digest } = await this.registry.weights(model.name, true);
-      return { ...describeModel(model, true, side), default: model.name === DEFAULT_MODEL, weights, weightsDigest: digest };
+      return {
+        ...describeModel(model, true, side),
+        default: model.name === DEFAULT_MODEL,
+        weights,
+        weightsDigest: digest,
+      };
     });
     return { models: await Promise.all(models) };
   }

@@ -14,7 +14,10 @@ export interface ThreadedSession extends CompiledReply {
   dispose(): Promise<void>;
 }
 
-type Pending = { resolve(value: unknown): void; reject(error: CairnError): void };
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: CairnError) => void;
+}
 
 // A union of requests loses its alternatives under a plain Omit.
 type WithoutId<R> = R extends unknown ? Omit<R, 'id'> : never;

@@ -22,7 +22,8 @@ export function bottleneck(builder: GraphBuilder, family: Family, x: Handle, spe
     const convolved = builder.conv2d(name, input, { ...conv, padding, bias: family.convBias });
     return builder.batchNorm(family.names.norm(stage, block, branch), convolved, family.epsilon);
   };
-  const relu = (branch: Branch, input: Handle) => builder.relu(`${family.names.conv(stage, block, branch)}_relu`, input);
+  const relu = (branch: Branch, input: Handle) =>
+    builder.relu(`${family.names.conv(stage, block, branch)}_relu`, input);
   const [first, middle] = family.strideOn === 'first' ? [stride, 1] : [1, stride];
 
   const a = relu('2a', convNorm('2a', x, { filters: filters.inner, kernel: 1, stride: first }));

@@ -22,7 +22,9 @@ export function resnetGraph(architecture: string, stage5: boolean, family: strin
   const builder = new GraphBuilder(convention.names.input, 3);
   let x = stem(builder, convention);
   const levels: Partial<Record<LevelName, Handle>> = { C1: x };
-  const declared: Partial<Record<LevelName, { channels: number; stride: number }>> = { C1: { channels: 64, stride: 4 } };
+  const declared: Partial<Record<LevelName, { channels: number; stride: number }>> = {
+    C1: { channels: 64, stride: 4 },
+  };
 
   const stages = stage5 ? ([2, 3, 4, 5] as const) : ([2, 3, 4] as const);
   for (const stage of stages) {

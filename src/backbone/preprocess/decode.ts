@@ -12,7 +12,13 @@ export interface Pixels {
 export const DEFAULT_MAX_PIXELS = 100_000_000;
 export const IMAGE_FORMATS = ['jpeg', 'png', 'webp', 'tiff', 'avif'] as const;
 
-const LOADERS = ['VipsForeignLoadJpeg', 'VipsForeignLoadPng', 'VipsForeignLoadWebp', 'VipsForeignLoadTiff', 'VipsForeignLoadHeif'];
+const LOADERS = [
+  'VipsForeignLoadJpeg',
+  'VipsForeignLoadPng',
+  'VipsForeignLoadWebp',
+  'VipsForeignLoadTiff',
+  'VipsForeignLoadHeif',
+];
 
 /** libvips reads dozens of formats, some through old libraries: strangers' files get the loaders we name only. */
 const configureOnce = (() => {
@@ -41,7 +47,8 @@ export interface ImageHeader {
  */
 export async function inspectImage(source: Buffer | string, maxPixels = DEFAULT_MAX_PIXELS): Promise<ImageHeader> {
   configureOnce();
-  if (typeof source !== 'string' && source.byteLength === 0) throw new CairnError('image-empty', 'The image has no bytes.');
+  if (typeof source !== 'string' && source.byteLength === 0)
+    throw new CairnError('image-empty', 'The image has no bytes.');
   let metadata: Metadata;
   try {
     metadata = await sharp(source, { limitInputPixels: false }).metadata();

@@ -83,5 +83,7 @@ function pad(image: Pixels, placement: Placement, size: number): Uint8Array<Arra
 
 /** Writes a canvas as a PNG file. */
 export async function encodeCanvas({ pixels, size }: Canvas, path: string): Promise<void> {
-  await sharp(pixels, { raw: { width: size, height: size, channels: 3 } }).png().toFile(path);
+  await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
+    .png()
+    .toFile(path);
 }

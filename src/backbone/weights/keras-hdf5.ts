@@ -49,11 +49,11 @@ export async function openKerasHdf5(path: string): Promise<WeightsReader> {
 type H5Object = ReturnType<H5.Group['get']>;
 
 function isGroup(object: H5Object): object is H5.Group {
-  return object !== null && 'type' in object && object.type === 'Group';
+  return object !== null && 'keys' in object;
 }
 
 function isDataset(object: H5Object): object is H5.Dataset {
-  return object !== null && 'type' in object && object.type === 'Dataset';
+  return object !== null && 'shape' in object && 'value' in object;
 }
 
 function collect(
@@ -71,7 +71,7 @@ function collect(
       if (depth >= MAX_DEPTH) throw new Error(`groups are nested more than ${MAX_DEPTH} deep`);
       collect(object, `${path}/`, depth + 1, found, budget);
     } else if (isDataset(object)) {
-      found.set({ ...splitTensorPath(path), shape: object.shape ?? [], dtype: String(object.dtype) }, object);
+      found.set({ ...splitTensorPath(path), shape: object.shape ?? [], dtype: JSON.stringify(object.dtype) }, object);
     }
   }
 }

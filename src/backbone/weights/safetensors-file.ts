@@ -68,7 +68,7 @@ async function readHeader(file: FileHandle, path: string) {
     throw unreadable(path, 'its header is not JSON', cause);
   }
   if (typeof json !== 'object' || json === null) throw unreadable(path, 'its header is not an object');
-  const { __metadata__: _, ...tensors } = json as Record<string, unknown>;
+  const tensors = Object.fromEntries(Object.entries(json).filter(([name]) => name !== '__metadata__'));
   const header = headerSchema.safeParse(tensors);
   if (!header.success) throw unreadable(path, `its header is malformed (${header.error.issues[0]?.message})`);
   return { header: header.data, dataStart: 8 + Number(length), size };

@@ -57,13 +57,16 @@ export class FileStore implements Store {
       let size = 0;
       for await (const chunk of chunks) {
         size += chunk.byteLength;
-        if (size > maxBytes) throw new CairnError('upload-too-large', `The image exceeds the limit of ${maxBytes} bytes.`);
+        if (size > maxBytes)
+          throw new CairnError('upload-too-large', `The image exceeds the limit of ${maxBytes} bytes.`);
         hash.update(chunk);
         yield chunk;
       }
     };
     let sha256 = '';
-    const { size } = await this.write(this.path(prefix), counted(), () => this.path(`${prefix}/${(sha256 = hash.digest('hex'))}`));
+    const { size } = await this.write(this.path(prefix), counted(), () =>
+      this.path(`${prefix}/${(sha256 = hash.digest('hex'))}`),
+    );
     return { key: `${prefix}/${sha256}`, sha256, size };
   }
 

@@ -1,7 +1,14 @@
 import type { Job } from 'bullmq';
 import type { ErrorCode } from '../../errors.js';
 import { fromFailedReason } from './failure.js';
-import { payloadSchema, progressSchema, resultSchema, type JobPayload, type JobProgress, type JobResult } from './job-payload.js';
+import {
+  payloadSchema,
+  progressSchema,
+  resultSchema,
+  type JobPayload,
+  type JobProgress,
+  type JobResult,
+} from './job-payload.js';
 
 export const JOB_STATES = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];

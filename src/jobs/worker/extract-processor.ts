@@ -3,7 +3,8 @@ import type { SessionRequest } from '../../backbone/backbone.js';
 import { parseFeatureOptions } from '../../backbone/feature-request.js';
 import { defaultWeights } from '../../backbone/weights/default-weights.js';
 import { CairnError } from '../../errors.js';
-import { questionId, type Extractor, type Image } from '../../extractor.js';
+import type { Extractor, Image } from '../../extractor.js';
+import { featureId } from '../../features/feature-id.js';
 import { archiveKey } from '../../features/feature-set.js';
 import type { Store } from '../../features/store/store.js';
 import { IMAGES_PREFIX, type ImageSource, type JobPayload, type JobResult } from '../queue/job-payload.js';
@@ -28,7 +29,7 @@ export class ExtractProcessor {
     const request = await this.request(payload);
     onStage('fetch');
     const { key, sha256 } = await this.locate(payload.source, signal);
-    const featuresId = questionId(sha256, request, payload.weightsDigest);
+    const featuresId = featureId(sha256, payload.weightsDigest, request);
     if (await store.has(archiveKey(featuresId))) return { featuresId, timings: {} };
 
     const image: Image = { bytes: await this.read(key), sha256 };
@@ -39,7 +40,13 @@ export class ExtractProcessor {
 
   private async request(payload: JobPayload): Promise<SessionRequest> {
     const { model, levels, dtype, size, stage5 } = payload;
-    const options = parseFeatureOptions({ model, dtype, levels: levels.join(','), size: String(size), stage5: String(stage5) });
+    const options = parseFeatureOptions({
+      model,
+      dtype,
+      levels: levels.join(','),
+      size: String(size),
+      stage5: String(stage5),
+    });
     return { ...options, weights: await defaultWeights(model, this.parts.weightsDir) };
   }
 

@@ -3,7 +3,13 @@ import type { Redis } from 'ioredis';
 import { asCairnError, CairnError } from '../../errors.js';
 import { isCancelled, onCancellation } from '../queue/cancellation.js';
 import { toFailedReason } from '../queue/failure.js';
-import { EXTRACT_QUEUE, payloadSchema, type JobPayload, type JobProgress, type JobResult } from '../queue/job-payload.js';
+import {
+  EXTRACT_QUEUE,
+  payloadSchema,
+  type JobPayload,
+  type JobProgress,
+  type JobResult,
+} from '../queue/job-payload.js';
 import { patientConnection } from '../queue/redis-connections.js';
 import { PERCENT_AT, type JobStage } from '../queue/stages.js';
 import type { ExtractProcessor } from './extract-processor.js';
@@ -61,10 +67,10 @@ export class JobWorker {
   /** Begins to take jobs; resolves at once. */
   start(): void {
     const { prefix } = this.options;
-    onCancellation(this.subscriber, prefix, (jobId) => this.worker.cancelJob(jobId, 'cancelled')).catch((error: Error) =>
-      this.log.warn(`cancellations are not heard: ${error.message}`),
+    onCancellation(this.subscriber, prefix, (jobId) => this.worker.cancelJob(jobId, 'cancelled')).catch(
+      (error: unknown) => this.log.warn(`cancellations are not heard: ${asCairnError(error).message}`),
     );
-    this.worker.run().catch((error: Error) => this.log.warn(`the worker stopped: ${error.message}`));
+    this.worker.run().catch((error: unknown) => this.log.warn(`the worker stopped: ${asCairnError(error).message}`));
   }
 
   /** Takes no more jobs, waits for those that run, at most `drainTimeoutMs`; what is left goes to other workers. May be called twice. */

@@ -6,23 +6,21 @@ import { foldBatchNorm } from '../fold-batch-norm.js';
 import { nodesFor } from '../prune.js';
 import { ModelProto } from './model-proto.js';
 
-/** Name of the graph's input: uint8, `[batch, size, size, 3]`, RGB. */
-export const IMAGES = 'images';
-
-/** Name of the output that holds the largest value of a level over the whole batch (float32, no axes). */
-export function peakOf(level: LevelName): string {
-  return `${level}/peak`;
+/** How a model begins and ends: what its callers hand in and get back. */
+export interface ModelEnds {
+  /** Adds the input; returns the value (float32 NCHW, normalised) that the graph reads. */
+  input(model: ModelProto, options: CompileOptions): string;
+  /** Adds the output of one level, from `value` (float32 NCHW) of the given shape. */
+  output(model: ModelProto, level: LevelName, value: string, shape: MapShape, options: CompileOptions): void;
 }
 
 /**
- * Writes the graph as an ONNX model: pixels in (uint8 NHWC), finished tensors out (NHWC, in the
- * asked type), with batch norms folded and paddings merged into the convolutions. Mean subtraction,
- * layout and type changes are nodes of the model, so no pixel or feature passes through JavaScript.
+ * Writes the graph as an ONNX model, with batch norms folded and paddings merged into the
+ * convolutions; `ends` puts the first and last nodes.
  */
-export function lowerToOnnx(graph: Graph, weights: Weights, options: CompileOptions): Uint8Array {
+export function lowerToOnnx(graph: Graph, weights: Weights, options: CompileOptions, ends: ModelEnds): Uint8Array {
   const model = new ModelProto();
-  const lowering = new Lowering(graph, weights, options, model);
-  lowering.run();
+  new Lowering(graph, weights, options, model).run(ends);
   return model.encode(`${graph.family}-${graph.architecture}`);
 }
 
@@ -46,21 +44,14 @@ class Lowering {
     }
   }
 
-  run(): void {
-    this.values.set(this.graph.input.name, this.lowerInput());
+  run(ends: ModelEnds): void {
+    const { graph, options, model } = this;
+    this.values.set(graph.input.name, ends.input(model, options));
     for (const node of this.nodes) this.values.set(node.name, this.lowerNode(node));
-    for (const level of this.options.levels) this.lowerOutput(level);
-  }
-
-  private lowerInput(): string {
-    const { size, normalization } = this.options;
-    const { model } = this;
-    const images = model.input(IMAGES, 'uint8', ['batch', size, size, 3]);
-    // The transpose comes first: it is cheapest on bytes.
-    const planar = model.node('Transpose', `${IMAGES}/nchw`, [images], { perm: [0, 3, 1, 2] });
-    const floats = model.node('Cast', `${IMAGES}/float`, [planar], { to: 1 });
-    const mean = model.constant(`${IMAGES}/mean`, 'float32', [3, 1, 1], Float32Array.from(normalization.mean));
-    return model.node('Sub', `${IMAGES}/normalized`, [floats, mean]);
+    for (const level of options.levels) {
+      const { node } = graph.outputs[level]!;
+      ends.output(model, level, this.values.get(node)!, this.shapes.get(node)!, options);
+    }
   }
 
   private lowerNode(node: GraphNode): string {
@@ -73,7 +64,12 @@ class Lowering {
         const norm = this.soleBatchNorm(node.name);
         const { kernel, bias } = foldBatchNorm(node, norm, this.weights);
         const [kh, kw, cin, cout] = node.parameters.kernel as [number, number, number, number];
-        const w = this.model.constant(`${node.name}/w`, 'float32', [cout, cin, kh, kw], toOihw(kernel, kh * kw, cin, cout));
+        const w = this.model.constant(
+          `${node.name}/w`,
+          'float32',
+          [cout, cin, kh, kw],
+          toOihw(kernel, kh * kw, cin, cout),
+        );
         const b = this.model.constant(`${node.name}/b`, 'float32', [cout], bias);
         const margins = this.convMargins(node);
         return this.model.node('Conv', node.name, [x, w, b], {
@@ -100,20 +96,6 @@ class Lowering {
       case 'add':
         return this.model.node('Add', node.name, inputs);
     }
-  }
-
-  /** NHWC first, type second: ONNX Runtime writes NHWC straight out of its blocked layout. */
-  private lowerOutput(level: LevelName): void {
-    const { dtype } = this.options;
-    const output = this.graph.outputs[level]!;
-    const [height, width, channels] = this.shapes.get(output.node)!;
-    const value = this.values.get(output.node)!;
-    const name = dtype === 'float32' ? level : `${level}/nhwc`;
-    const nhwc = this.model.node('Transpose', name, [value], { perm: [0, 2, 3, 1] });
-    if (dtype === 'float16') this.model.node('Cast', level, [nhwc], { to: 10 });
-    this.model.node('ReduceMax', peakOf(level), [nhwc], { keepdims: 0 });
-    this.model.output(level, dtype, ['batch', height, width, channels]);
-    this.model.output(peakOf(level), 'float32', []);
   }
 
   private lowerPad(node: ZeroPadNode, x: string): string {

@@ -5,7 +5,8 @@ import { BYTES_PER_ELEMENT, type Dtype, type Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Engine, Session } from '../engine.js';
 import { clipInfinities, FLOAT16_MAX } from '../float16.js';
-import { IMAGES, lowerToOnnx, peakOf } from './lower.js';
+import { lowerToOnnx } from './lower.js';
+import { IMAGES, peakOf, PIXEL_ENDS } from './pixel-ends.js';
 
 /** Lowers graphs to ONNX models held in memory and runs them with ONNX Runtime. */
 export class OnnxEngine implements Engine {
@@ -21,7 +22,7 @@ export class OnnxEngine implements Engine {
       throw new CairnError('device-unavailable', `The onnx engine has no device "${options.device}"; it has ${known}.`);
     }
     try {
-      const session = await InferenceSession.create(lowerToOnnx(graph, weights, options), {
+      const session = await InferenceSession.create(lowerToOnnx(graph, weights, options, PIXEL_ENDS), {
         executionProviders: ['cpu'],
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
@@ -84,5 +85,9 @@ class OnnxSession implements Session {
 }
 
 function asUint16(bytes: Uint8Array<ArrayBuffer>): Uint16Array {
-  return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / BYTES_PER_ELEMENT['float16' satisfies Dtype]);
+  return new Uint16Array(
+    bytes.buffer,
+    bytes.byteOffset,
+    bytes.byteLength / BYTES_PER_ELEMENT['float16' satisfies Dtype],
+  );
 }

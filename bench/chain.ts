@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Backbone, SessionRequest } from '../src/backbone/backbone.js';
+import { preprocess } from '../src/backbone/preprocess/preprocess.js';
+import { STAGES, type Extractor, type Stage } from '../src/extractor.js';
+import type { Store } from '../src/features/store/store.js';
+import pLimit from 'p-limit';
+
+/** As many as the command line and the worker keep under way. */
+const IMAGES_IN_FLIGHT = 3;
+
+export interface ChainParts {
+  readonly backbone: Backbone;
+  readonly extractor: Extractor;
+  readonly store: Store;
+  readonly request: SessionRequest;
+  /** Encoded images, taken in turn. */
+  readonly images: readonly Buffer[];
+}
+
+export interface ChainResult {
+  readonly wallMs: number;
+  /** Milliseconds of work per image in each stage, overlapping with other stages. */
+  readonly stages: Record<Stage, number>;
+}
+
+/** `count` images through decode → run → archive on disk, as the worker does it. */
+export async function runChain(
+  parts: ChainParts,
+  count: number,
+  afterEach?: (done: number) => void,
+): Promise<ChainResult> {
+  const { extractor, store, request, images } = parts;
+  const turns = pLimit(IMAGES_IN_FLIGHT);
+  const stages: Record<Stage, number> = { preprocess: 0, run: 0, pack: 0 };
+  let done = 0;
+  const begun = performance.now();
+  await Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      turns(async () => {
+        const bytes = images[index % images.length]!;
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        const { timings, key } = await extractor.extract({ bytes, sha256 }, request, { key: `${index}.zarr.zip` });
+        for (const stage of STAGES) stages[stage] += timings[stage] / count;
+        await store.delete(key);
+        afterEach?.(++done);
+      }),
+    ),
+  );
+  return { wallMs: performance.now() - begun, stages };
+}
+
+/** The same images through the same session and nothing else: canvases are ready, levels are dropped. */
+export async function runBare({ backbone, request, images }: ChainParts, count: number): Promise<number> {
+  const canvases = await Promise.all(images.map((bytes) => preprocess(bytes, request.size)));
+  let wallMs = 0;
+  for (let index = 0; index < count; index++) {
+    const canvas = canvases[index % canvases.length]!;
+    const copy = { ...canvas, pixels: canvas.pixels.slice() };
+    const begun = performance.now();
+    await backbone.run(request, copy);
+    wallMs += performance.now() - begun;
+  }
+  return wallMs;
+}
+
+/** Delay of the event loop beyond its timers, in milliseconds, while `work` goes on. */
+export async function loopDelay(work: () => Promise<unknown>): Promise<{ p50: number; p99: number; max: number }> {
+  const resolution = 10;
+  const histogram = monitorEventLoopDelay({ resolution });
+  histogram.enable();
+  await work();
+  histogram.disable();
+  // The histogram counts the timer's own interval in.
+  const beyond = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - resolution);
+  return { p50: beyond(histogram.percentile(50)), p99: beyond(histogram.percentile(99)), max: beyond(histogram.max) };
+}

@@ -1,0 +1,14 @@
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** Pair by pair, so that a machine whose speed drifts drifts for both. */
+export function ratios(above: readonly number[], below: readonly number[]): number[] {
+  return above.map((value, index) => value / below[index]!);
+}
