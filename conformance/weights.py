@@ -1,7 +1,7 @@
 """Random weights and random batch-norm statistics for Matterport's ResNet, in the shape of a whole Mask R-CNN file.
 
-These are what the comparison with Keras runs on: unlike freshly initialised weights, every bias, beta, mean and variance
-differs from 0 or 1, so a parameter that is dropped, swapped or given to the wrong channel shows.
+These are what the comparison with Keras runs on: unlike freshly initialised weights, every bias, beta, mean and
+variance differs from 0 or 1, so a parameter that is dropped, swapped or given to the wrong channel shows.
 
 `WeightSet` below means {layer name: {parameter: float32 array}}, in graph order; kernels are HWIO (dense: [in, out]).
 """
@@ -15,8 +15,7 @@ CLASSES = 81
 PYRAMID_CHANNELS = 256
 
 SMALL = 0.1
-"""Scale of about half of the convolutions; their batch norms undo it. With variances as small as that (0.01), as
-published files have them, a wrong epsilon shows."""
+"""Scale of about half of the convolutions; their batch norms undo it. With variances near 0.01 a wrong epsilon shows."""
 
 
 def random_weights(architecture, stage5=True, seed=20240):

@@ -61,14 +61,20 @@ async function read(path) {
   try {
     const text = await readFile(path, 'utf8');
     const untouched = Date.now() - (await stat(path)).mtimeMs > STALE_AFTER_MS;
-    // Another process may be between creating the file and writing to it.
-    if (text === '') return { text, dead: untouched };
-    const { pid, host } = JSON.parse(text);
-    return { text, pid, host, dead: untouched || (host === hostname() && !isAlive(pid)) };
+    const { pid, host } = parse(text);
+    return { text, pid, dead: untouched || (host === hostname() && !isAlive(pid)) };
   } catch (error) {
     if (error.code === 'ENOENT') return undefined;
-    if (error instanceof SyntaxError) return { text: '', dead: false };
     throw error;
+  }
+}
+
+/** Who wrote it; nobody known while the holder is between creating the file and writing to it. */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
   }
 }
 

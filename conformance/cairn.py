@@ -1,0 +1,48 @@
+"""Runs Cairn's command line, the only way in which these scripts touch Cairn."""
+
+import json
+import os
+import subprocess
+
+from paths import CLI, ROOT
+
+TIMEOUT_SECONDS = 600
+
+
+def run_cairn(*arguments):
+    """Runs `cairn ARGUMENTS` and returns its standard output; raises RuntimeError with its last words if it fails."""
+    command = [os.environ.get("NODE", "node"), str(CLI), *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()
+        raise RuntimeError(f"cairn {arguments[0]} ended with {done.returncode}: {said[-800:]}")
+    return done.stdout
+
+
+def extract(image, folder, *, architecture, weights, levels, side, stage5=True, dtype="float32", file_format):
+    """Extracts one image into `folder` and returns the path of the file, as the JSON line on stdout gives it."""
+    arguments = ["extract", image, "--model", f"mask-rcnn-{architecture}", "--weights", weights]
+    arguments += ["--levels", ",".join(levels), "--dtype", dtype, "--size", side, "--format", file_format]
+    arguments += [] if stage5 else ["--stage5", "false"]
+    line = json.loads(run_cairn(*arguments, "--out", folder, "--json"))
+    if [level["name"] for level in line["levels"]] != list(levels):
+        raise RuntimeError(f"asked for {levels}, the JSON line names {line['levels']}")
+    return ROOT / line["path"]
+
+
+def extract_levels(image, folder, **options):
+    """Extracts one image to safetensors; returns {level: array [height, width, channels]}."""
+    from safetensors.numpy import load_file
+
+    return load_file(extract(image, folder, file_format="safetensors", **options))
+
+
+def preprocess_image(image, canvas, side):
+    """Writes the canvas as PNG; returns the JSON line {"window", "scale", "originalShape"}."""
+    return json.loads(run_cairn("preprocess", image, "--size", side, "--out", canvas, "--json"))
+
+
+def describe(architecture, side, stage5=True):
+    """What `cairn describe --format json` says of a model: {"parameters", "levels", ...}."""
+    options = ["--size", side, "--stage5", str(stage5).lower(), "--format", "json"]
+    return json.loads(run_cairn("describe", f"mask-rcnn-{architecture}", *options))

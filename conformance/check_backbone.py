@@ -1,0 +1,70 @@
+"""C1 to C5 from a Keras HDF5 file, Cairn against Keras; and each archive against the safetensors export."""
+
+import numpy as np
+
+import matterport
+from cairn import extract, extract_levels
+from check_archive import check_archive
+from compare import error_ratio, within_one_ulp
+from results import ERROR_BAR
+from weights import give_to
+
+LEVELS = ("C1", "C2", "C3", "C4", "C5")
+
+
+def check_backbone(results, scratch, architecture, stage5, side):
+    """One architecture, with or without stage 5, at one canvas side."""
+    case = f"backbone/{architecture}/{'stage5' if stage5 else 'no-stage5'}/{side}"
+    if not results.wants(case):
+        return
+    with results.case(case), scratch.folder() as folder:
+        image, pixels = scratch.photo(side)
+        levels = LEVELS if stage5 else LEVELS[:-1]
+        weights = scratch.hdf5(architecture)
+        asked = dict(architecture=architecture, weights=weights, levels=levels, side=side, stage5=stage5)
+        attributes = dict(architecture=architecture, stage5=stage5, size=side, window=[0, 0, side, side], scale=1)
+
+        model = matterport.backbone(architecture, stage5, side)
+        give_to(model, scratch.backbone_weights(architecture))
+        reference = matterport.run(model, pixels)
+        ours = extract_levels(image, folder, **asked)
+        row = dict(family="mask-rcnn", architecture=architecture, stage5=stage5, side=side)
+        compare_levels(results, case, ours, reference, row)
+
+        archive = extract(image, folder, file_format="zarr", **asked)
+        check_archive(results, f"{case}/float32", archive, ours, attributes)
+        if stage5:
+            archive.unlink()
+            half = extract_levels(image, folder, dtype="float16", **asked)
+            rounded = all(within_one_ulp(level, ours[name]) for name, level in half.items())
+            results.check(f"{case} float16 is float32 rounded", rounded)
+            archive = extract(image, folder, dtype="float16", file_format="zarr", **asked)
+            check_archive(results, f"{case}/float16", archive, half, attributes)
+
+
+def check_seeded(results, scratch, architecture, seed, side=256):
+    """Cairn's seeded weights against their numpy implementation, through Keras."""
+    from seeded import seeded_weights
+
+    case = f"seeded/{architecture}/{seed}/{side}"
+    if not results.wants(case):
+        return
+    with results.case(case), scratch.folder() as folder:
+        image, pixels = scratch.photo(side)
+        model = matterport.backbone(architecture, side=side)
+        give_to(model, seeded_weights(architecture, seed=seed))
+        reference = matterport.run(model, pixels)
+        weights = f"seeded:{seed}"
+        ours = extract_levels(image, folder, architecture=architecture, weights=weights, levels=LEVELS, side=side)
+        row = dict(family="mask-rcnn", architecture=f"{architecture}, {weights}", stage5=True, side=side)
+        compare_levels(results, case, ours, reference, row)
+
+
+def compare_levels(results, case, ours, reference, row):
+    """One check a level, and one row of the report."""
+    ratios = {}
+    results.check(f"{case} levels", sorted(ours) == sorted(reference), " ".join(sorted(ours)))
+    for name, level in reference.items():
+        ratios[name] = error_ratio(ours[name], level) if name in ours else np.inf
+        results.check(f"{case} {name}", ratios[name] <= ERROR_BAR, f"largest error ratio {ratios[name]:.1e}")
+    results.add_row("backbone", **row, **ratios)

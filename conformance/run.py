@@ -1,0 +1,83 @@
+"""Compares Cairn with Keras, scikit-image and TensorStore. `npm run conformance` runs it in its own environment.
+
+    python conformance/run.py                    everything; writes docs/conformance.md
+    python conformance/run.py --quick            canvas side 256 only
+    python conformance/run.py --only TEXT        the cases whose name contains TEXT, e.g. preprocess, resnet50/stage5
+    python conformance/run.py --write-golden     no comparison: writes test/golden and test/fixtures
+
+Ends with a line `N passed, N failed`. Exit status: 0 all passed, 1 something failed, 2 called wrongly or Cairn is not
+built.
+"""
+
+import argparse
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # plain float32 sums, and no notice about them
+
+ARCHITECTURES = ("resnet50", "resnet101")
+SIDES = (256, 1024)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description="Compares Cairn with Keras, scikit-image and TensorStore.")
+    parser.add_argument("--quick", action="store_true", help="canvas side 256 only")
+    parser.add_argument("--only", metavar="TEXT", help="only the cases whose name contains TEXT")
+    parser.add_argument("--write-golden", action="store_true", help="write test/golden and test/fixtures instead")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    if arguments.write_golden:
+        from golden import write_golden
+
+        write_golden()
+        return 0
+
+    from paths import CLI
+
+    if not CLI.exists():
+        print("Cairn is not built: run `node scripts/setup.mjs --no-redis` first.", file=sys.stderr)
+        return 2
+    results = compare(arguments)
+    if results.passed + results.failed == 0:
+        print(f"No case's name contains {arguments.only!r}.", file=sys.stderr)
+        return 2
+    if not arguments.quick and not arguments.only:
+        from report import write_report
+
+        write_report(results)
+    print(results.summary())
+    return 1 if results.failed else 0
+
+
+def compare(arguments):
+    """Every case that the arguments leave in, the quick ones first."""
+    from check_backbone import check_backbone, check_seeded
+    from check_describe import check_describe
+    from check_preprocess import check_preprocess
+    from check_weight_files import check_weight_files
+    from results import Results
+    from scratch import Scratch
+
+    results = Results(arguments.only)
+    with Scratch() as scratch:
+        check_preprocess(results, scratch)
+        for architecture in ARCHITECTURES:
+            for stage5 in (True, False):
+                check_describe(results, architecture, stage5)
+        check_seeded(results, scratch, "resnet50", 0)
+        check_seeded(results, scratch, "resnet50", 7)
+        check_seeded(results, scratch, "resnet101", 0)
+        check_weight_files(results, scratch)
+        for architecture in ARCHITECTURES:
+            for side in SIDES[:1] if arguments.quick else SIDES:
+                for stage5 in (True, False):
+                    check_backbone(results, scratch, architecture, stage5, side)
+    return results
+
+
+if __name__ == "__main__":
+    sys.exit(main())

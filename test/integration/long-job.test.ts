@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
+import { Client, fixture } from './support/client.js';
+import { startService, temporaryFolder, type Service } from './support/service.js';
+
+let redis: PrivateRedis;
+let services: Service[];
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  redis = await startPrivateRedis();
+  const env = { REDIS_URL: redis.url, CAIRN_DATA_DIR: folder.path, CAIRN_LOCK_DURATION_MS: '5000', CAIRN_THREADS: '1' };
+  // A second worker stands by to take the job over if its lock is ever lost.
+  services = [await startService('api', env), await startService('worker', env), await startService('worker', env)];
+});
+
+afterAll(async () => {
+  await Promise.all(services.map((service) => service.end()));
+  await redis.stop();
+  await folder.remove();
+});
+
+test('a job of more than 20 s keeps its lock of 5 s and runs once', async () => {
+  const client = new Client(services[0]!.url);
+  // ResNet-101 on nine times the usual pixels with one thread; only its smallest level is kept.
+  const job = await client.submit(await fixture('landscape.jpg'), 'model=mask-rcnn-resnet101&size=3072&levels=C5');
+  const done = await client.finish(job.id, 240_000);
+  expect(done).toMatchObject({ state: 'completed', attempts: 1 });
+  expect(done.timings!['run']).toBeGreaterThan(20_000);
+  for (const service of services) expect(service.log()).not.toMatch(/lost its worker|could not be renewed/);
+}, 300_000);

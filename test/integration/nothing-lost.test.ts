@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
+import { Client, fixture, type Job, type Problem } from './support/client.js';
+import { startService, temporaryFolder, until, type Service } from './support/service.js';
+
+let redis: PrivateRedis;
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let started: Service[];
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  redis = await startPrivateRedis({ dataDir: join(folder.path, 'redis') });
+  started = [];
+});
+
+afterEach(async () => {
+  await Promise.all(started.map((service) => service.end('SIGKILL')));
+  await redis.stop();
+  await folder.remove();
+});
+
+async function start(role: 'api' | 'worker' | 'all', env: Record<string, string> = {}): Promise<Service> {
+  const data = join(folder.path, 'data');
+  const service = await startService(role, {
+    REDIS_URL: redis.url,
+    CAIRN_DATA_DIR: data,
+    CAIRN_LOCK_DURATION_MS: '2000',
+    ...env,
+  });
+  started.push(service);
+  return service;
+}
+
+const features = () => readdir(join(folder.path, 'data/features')).catch(() => []);
+
+test('a worker killed in the middle of a job loses nothing: another finishes it', async () => {
+  const client = new Client((await start('api')).url);
+  const doomed = await start('worker');
+  const job = await client.submit(await fixture('astronaut.jpg'), 'size=1024');
+  await until(async () => (await client.job(job.id)).progress?.stage === 'run');
+  await doomed.end('SIGKILL');
+  expect(await features()).toEqual([]);
+
+  await start('worker');
+  const done = await client.finish(job.id);
+  expect(done).toMatchObject({ state: 'completed', attempts: 2, features: { id: job.featuresId } });
+  expect(await features()).toEqual([`${job.featuresId}.zarr.zip`]);
+});
+
+test('a worker killed while it writes leaves no half archive, and its remains are swept', async () => {
+  const client = new Client((await start('api')).url);
+  const doomed = await start('worker');
+  const job = await client.submit(await fixture('landscape.jpg'), 'size=1024&dtype=float32&levels=C1,C2,C3');
+  await until(async () => (await features()).some((name) => name.startsWith('.partial')), 30_000);
+  await doomed.end('SIGKILL');
+  expect((await features()).filter((name) => !name.startsWith('.'))).toEqual([]);
+
+  await start('worker');
+  await client.finish(job.id);
+  expect(await features()).toEqual([`${job.featuresId}.zarr.zip`]);
+});
+
+test('without Redis a submission is refused within two seconds, and work resumes by itself when it is back', async () => {
+  const service = await start('all');
+  const client = new Client(service.url);
+  const before = await client.submit(await fixture('tiny.png'), 'size=64');
+  await client.finish(before.id);
+  await redis.stop();
+
+  const begun = performance.now();
+  const response = await client.post('size=64', new Uint8Array(await fixture('portrait.png')));
+  expect(performance.now() - begun).toBeLessThan(2000);
+  expect([response.status, response.headers.get('content-type')]).toEqual([
+    503,
+    'application/problem+json; charset=utf-8',
+  ]);
+  expect(((await response.json()) as Problem).code).toBe('queue-unavailable');
+  expect(response.headers.get('retry-after')).not.toBeNull();
+  expect((await fetch(`${service.url}/readyz`)).status).toBe(503);
+  expect((await fetch(`${service.url}/livez`)).status).toBe(200);
+  // What the store knows is answered all the same.
+  expect((await client.post('size=64', new Uint8Array(await fixture('tiny.png')))).status).toBe(200);
+
+  redis = await startPrivateRedis({ dataDir: join(folder.path, 'redis'), port: redis.port });
+  await until(async () => (await fetch(`${service.url}/readyz`)).status === 200);
+  const after = await client.submit(await fixture('portrait.png'), 'size=64');
+  expect(await client.finish(after.id)).toMatchObject({ state: 'completed' });
+  expect(await client.job(before.id)).toMatchObject({ state: 'completed' });
+});
+
+test('a frozen Redis is an absent one', async () => {
+  const service = await start('api');
+  const client = new Client(service.url);
+  await until(async () => (await fetch(`${service.url}/readyz`)).status === 200);
+  process.kill(redis.pid, 'SIGSTOP');
+  try {
+    const begun = performance.now();
+    const response = await client.post('size=64', new Uint8Array(await fixture('portrait.png')));
+    expect([response.status, performance.now() - begun < 2000]).toEqual([503, true]);
+  } finally {
+    process.kill(redis.pid, 'SIGCONT');
+  }
+});
+
+test('SIGTERM lets the running job finish, takes no other, and ends with status 0', async () => {
+  const client = new Client((await start('api')).url);
+  const worker = await start('worker', { CAIRN_CONCURRENCY: '1' });
+  const running = await client.submit(await fixture('astronaut.jpg'), 'size=512');
+  const waiting = await client.submit(await fixture('landscape.jpg'), 'size=512');
+  await client.waitFor(running.id, ['active']);
+  expect(await worker.end('SIGTERM')).toBe(0);
+  expect(await client.job(running.id)).toMatchObject({ state: 'completed' });
+  expect(await client.job(waiting.id)).toMatchObject({ state: 'queued' });
+});
+
+test('a job can be cancelled while it waits and while it runs, not when it is over', async () => {
+  const client = new Client((await start('api')).url);
+  const cancel = async (id: string) => {
+    const response = await fetch(`${client.url}/v1/jobs/${id}`, { method: 'DELETE' });
+    return { status: response.status, body: (await response.json()) as Job & Problem };
+  };
+  const waiting = await client.submit(await fixture('landscape.jpg'), 'size=64');
+  expect(await cancel(waiting.id)).toMatchObject({ status: 200, body: { state: 'cancelled' } });
+  expect(await cancel(waiting.id)).toMatchObject({ status: 200, body: { state: 'cancelled' } });
+
+  await start('worker');
+  const running = await client.submit(await fixture('astronaut.jpg'), 'size=1024');
+  await until(async () => (await client.job(running.id)).progress?.stage === 'run');
+  const events = fetch(`${client.url}${running.links['events']!}`).then((response) => response.text());
+  expect(await cancel(running.id)).toMatchObject({ status: 200, body: { state: 'cancelled' } });
+  expect(await events).toContain('"state":"cancelled"');
+
+  const other = await client.submit(await fixture('tiny.png'), 'size=64');
+  expect(await client.finish(other.id)).toMatchObject({ state: 'completed' });
+  expect(await cancel(other.id)).toMatchObject({ status: 409, body: { code: 'job-finished' } });
+  expect([(await client.job(waiting.id)).state, (await client.job(running.id)).state]).toEqual([
+    'cancelled',
+    'cancelled',
+  ]);
+  expect(await features()).toEqual([`${other.featuresId}.zarr.zip`]);
+});
+
+test('a queue that is full says so', async () => {
+  const client = new Client((await start('api', { CAIRN_QUEUE_LIMIT: '1' })).url);
+  await client.submit(await fixture('tiny.png'), 'size=64');
+  const response = await client.post('size=128', new Uint8Array(await fixture('tiny.png')));
+  expect([response.status, ((await response.json()) as Problem).code]).toEqual([429, 'queue-full']);
+});
