@@ -3,7 +3,7 @@
 import traceback
 from contextlib import contextmanager
 
-ERROR_BAR = 1e-3
+ERROR_BAR = 1e-5
 """A level passes when its largest difference is at most this times the largest value (of the reference)."""
 
 

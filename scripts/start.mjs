@@ -13,6 +13,7 @@ import { fail, setup } from './setup.mjs';
 
 const CAIRN = fileURLToPath(new URL('../.cairn', import.meta.url));
 const DEFAULT_PORT = 8080;
+const STOP_WITHOUT_REDIS_MS = 5_000;
 
 const print = (text) => process.stderr.write(`start  ${text}\n`);
 
@@ -59,7 +60,8 @@ async function serve(redis) {
   void redis.exited.then(() => {
     redisEnded = true;
     if (!asked) print('Redis ended; stopping the service. Queued jobs are on disk and go on at the next start.');
-    void service.stop();
+    // What runs cannot report that it is done, so there is nothing to wait for.
+    void service.stop(STOP_WITHOUT_REDIS_MS);
   });
 
   try {

@@ -45,7 +45,7 @@ export function startService({ env, logFile }) {
     exited,
     tail,
     ready: (options) => untilReady(url, exited, options),
-    stop: () => stopChild(child, drainMs + STOP_SLACK_MS),
+    stop: (graceMs = drainMs + STOP_SLACK_MS) => stopChild(child, graceMs),
   };
 }
 
