@@ -30,7 +30,7 @@ export function fixture(name: string): Promise<Buffer> {
 export class Client {
   constructor(readonly url: string) {}
 
-  post(query: string, body: BodyInit | null, headers: Record<string, string> = {}): Promise<Response> {
+  post(query: string, body: RequestInit['body'], headers: Record<string, string> = {}): Promise<Response> {
     return fetch(`${this.url}/v1/jobs?${query}`, { method: 'POST', body, headers });
   }
 

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseSafetensors } from '../integration/support/client.js';
+
+const CLI = fileURLToPath(new URL('../../dist/src/cli/cairn.js', import.meta.url));
+const image = (name: string) => fileURLToPath(new URL(`../fixtures/images/${name}`, import.meta.url));
+const weights = (name: string) => fileURLToPath(new URL(`../fixtures/weights/${name}`, import.meta.url));
+
+let out: string;
+beforeAll(async () => {
+  out = await mkdtemp(join(tmpdir(), 'cairn-cli-'));
+});
+afterAll(() => rm(out, { recursive: true, force: true }));
+
+/** Runs the command line as a user does, in an empty folder and without their environment. */
+async function cairn(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: out, env: { PATH: process.env['PATH'] } });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, stdout, stderr };
+}
+
+test('extract --json prints one line an image and writes what it names', async () => {
+  const args = ['--levels', 'C3,C4', '--size', '128', '--format', 'safetensors', '--out', join(out, 'st'), '--json'];
+  const { status, stdout, stderr } = await cairn('extract', image('astronaut.jpg'), image('tiny.png'), ...args);
+  expect(status).toBe(0);
+  expect(stderr).toMatch(/seeded weights/);
+  const lines = stdout.trim().split('\n');
+  expect(lines).toHaveLength(2);
+  const line = JSON.parse(lines.find((text) => text.includes('astronaut'))!) as Record<string, unknown>;
+  expect(line).toMatchObject({
+    image: image('astronaut.jpg'),
+    path: join(out, 'st/astronaut.safetensors'),
+    levels: [
+      { name: 'C3', shape: [16, 16, 512], dtype: 'float16', stride: 8 },
+      { name: 'C4', shape: [8, 8, 1024], dtype: 'float16', stride: 16 },
+    ],
+    timings: { preprocess: expect.any(Number), run: expect.any(Number), pack: expect.any(Number) },
+  });
+  expect(line['id']).toMatch(/^[0-9a-f]{64}$/);
+  expect((await readdir(join(out, 'st'))).sort()).toEqual(['astronaut.safetensors', 'tiny.safetensors']);
+  const { header, data } = parseSafetensors(await readFile(join(out, 'st/astronaut.safetensors')));
+  expect(header['C4']!.shape).toEqual([8, 8, 1024]);
+  expect(data.length).toBe((16 * 16 * 512 + 8 * 8 * 1024) * 2);
+});
+
+test('a bad image fails alone: the others are written, the status is 1', async () => {
+  const names = ['truncated.jpg', 'landscape.jpg', 'missing.jpg'].map(image);
+  const { status, stdout } = await cairn('extract', ...names, '--size', '64', '--out', join(out, 'mixed'), '--json');
+  expect(status).toBe(1);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text) as { image: string; error?: { code: string } });
+  const codes = Object.fromEntries(lines.map((line) => [line.image, line.error?.code ?? 'written']));
+  expect(codes).toEqual({ [names[0]!]: 'image-corrupt', [names[1]!]: 'written', [names[2]!]: 'image-missing' });
+  expect(await readdir(join(out, 'mixed'))).toEqual(['landscape.zarr.zip']);
+});
+
+test.each([
+  ['level-absent', ['--levels', 'C5', '--stage5', 'false']],
+  ['model-unknown', ['--model', 'resnet']],
+  ['engine-unavailable', ['--engine', 'abacus']],
+  ['device-unavailable', ['--device', 'cuda']],
+  ['option-invalid', ['--threads', '0']],
+  ['weights-unreadable', ['--weights', 'nothing.h5']],
+  ['option-invalid', ['--weights', 'seeded:x']],
+  ['weights-missing', ['--weights', weights('keras2.h5')]],
+  ['weights-unreadable', ['--weights', weights('truncated.h5')]],
+])('extract ends with %s and nothing is written', async (code, args) => {
+  const flags = ['--size', '64', '--out', join(out, 'bad'), ...args];
+  const { status, stdout, stderr } = await cairn('extract', image('tiny.png'), ...flags);
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toContain(`[${code}]`);
+  expect(await readdir(join(out, 'bad')).catch(() => [])).toEqual([]);
+});
+
+test('two images of one name are refused before any work', async () => {
+  const copy = join(out, 'tiny.jpg');
+  await writeFile(copy, await readFile(image('astronaut.jpg')));
+  const { status, stderr } = await cairn('extract', copy, image('tiny.png'), '--out', join(out, 'same'));
+  expect(status).toBe(1);
+  expect(stderr).toContain('[output-conflict]');
+});
+
+test('describe tells what Keras tells', async () => {
+  const { stdout } = await cairn('describe', 'mask-rcnn-resnet50', '--format', 'json');
+  const description = JSON.parse(stdout) as Record<string, unknown>;
+  expect(description['parameters']).toEqual({ total: 23_587_712, trainable: 23_534_592, nonTrainable: 53_120 });
+  const table = await cairn('describe', 'mask-rcnn-resnet101', '--stage5', 'false');
+  expect(table.stdout).toMatch(/res4w_out +relu +64×64×1024/);
+  expect(table.stdout).not.toMatch(/C5/);
+});
+
+test('weights inspect names what is missing and what is not used', async () => {
+  const { status, stdout } = await cairn(
+    'weights',
+    'inspect',
+    weights('keras2.h5'),
+    '--model',
+    'mask-rcnn-resnet50',
+    '--json',
+  );
+  const report = JSON.parse(stdout) as {
+    format: string;
+    models: { fits: boolean; missing: object[]; misshaped: object[] }[];
+  };
+  expect([status, report.format, report.models[0]!.fits]).toEqual([1, 'keras-hdf5', false]);
+  expect(report.models[0]!.misshaped).toContainEqual(
+    expect.objectContaining({ layer: 'conv1', parameter: 'kernel', shape: [7, 7, 3, 64], found: [1, 1, 3, 2] }),
+  );
+  const seeded = await cairn('weights', 'inspect', 'seeded:3', '--model', 'mask-rcnn-resnet50');
+  expect([seeded.status, seeded.stdout]).toEqual([0, expect.stringMatching(/fits, digest [0-9a-f]{64}/)]);
+});
+
+test('a wrong call is told apart from a failed one', async () => {
+  expect((await cairn('extract')).status).toBe(2);
+  expect((await cairn('extract', 'x.jpg', '--format', 'npz')).status).toBe(2);
+  expect((await cairn('nonsense')).status).toBe(2);
+  expect((await cairn('--help')).status).toBe(0);
+});
