@@ -16,6 +16,8 @@ import { IMAGES_PREFIX } from './jobs/queue/job-payload.js';
 import { ExtractProcessor } from './jobs/worker/extract-processor.js';
 import { JobWorker } from './jobs/worker/job-worker.js';
 
+/** Beyond the time that jobs have to finish. */
+const EXIT_GRACE_MS = 10_000;
 const SWEEP_EVERY_MS = 10 * 60_000;
 
 /** Something that was started: stopped once, however often it is asked to. */
@@ -32,8 +34,12 @@ export async function run(overrides: Record<string, string> = {}): Promise<void>
   const stopAll = (signal: string) => {
     stopping ??= (async () => {
       logger.log(`${signal}: finishing what runs`);
+      // A download that crawls must not keep the process for ever.
+      setTimeout(() => process.exit(1), config.worker.drainTimeoutMs + EXIT_GRACE_MS).unref();
       for (const stop of stops) await stop();
       logger.log('stopped');
+      // Everything is closed by now, but a connection in search of a Redis that is gone would keep the process.
+      process.exit(0);
     })();
   };
   process.on('SIGTERM', stopAll).on('SIGINT', stopAll);
@@ -59,8 +65,9 @@ async function startApi(config: Config, store: Store, logger: ConsoleLogger): Pr
   await app.listen(http.port, http.host);
   logger.log(`listening on ${await app.getUrl()}`);
   return async () => {
-    await app.close();
+    // Followers first: the server waits for answers that are under way, and theirs would not end.
     await events.close();
+    await app.close();
     await queue.close();
   };
 }

@@ -17,7 +17,14 @@ export async function summarise(file) {
 
     const tensors = [];
     const entries = Object.entries(header).sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
-    for (const [name, { dtype, shape, data_offsets: [start, end] }] of entries) {
+    for (const [
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [start, end],
+      },
+    ] of entries) {
       const count = shape.reduce((product, side) => product * side, 1);
       if (dtype !== 'F16' || end - start !== count * 2 || 8 + length + end > size) {
         throw new Error(`${file}: ${name} (${dtype} ${shape.join('×')}) has ${end - start} bytes of ${size}.`);
@@ -62,7 +69,7 @@ function decodeFloat16(bits) {
 
 async function read(handle, position, length) {
   const buffer = Buffer.from(new ArrayBuffer(length)); // aligned, unlike a slice of Node's pool
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const { bytesRead } = await handle.read(buffer, done, length - done, position + done);
     if (bytesRead === 0) throw new Error(`the file ends ${length - done} bytes early`);
     done += bytesRead;

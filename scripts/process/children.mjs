@@ -26,7 +26,7 @@ export function tieToParent(child) {
   if (process.platform === 'win32' || child.pid === undefined) return;
 
   const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, String(child.pid)], {
-    // A session of its own: Ctrl-C in a terminal reaches the whole foreground group, not this.
+    // Out of the terminal's foreground group, which Ctrl-C reaches as a whole.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });

@@ -1,7 +1,6 @@
 // Installs what package-lock.json names.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 
 import { packageInputs, stamp } from './stamps.mjs';
 import { runNpm } from './step.mjs';
@@ -14,8 +13,6 @@ const INSTALL = [
   ['--include=dev'],
   ['--no-audit', '--no-fund', '--loglevel=error'],
 ].flat();
-
-const DEPENDENCIES = ['dependencies', 'devDependencies', 'optionalDependencies'];
 
 export async function installPackages(root) {
   const installed = stamp(join(root, 'node_modules/.cairn-setup'), () => packageInputs(root));
@@ -31,15 +28,20 @@ export async function installPackages(root) {
 
 /** What `npm ci` would have checked: that the lock file was made from this package.json. */
 function checkLock(root) {
-  const manifest = json(join(root, 'package.json'));
-  const locked = json(join(root, 'package-lock.json')).packages[''];
-  const differs = DEPENDENCIES.find((key) => !isDeepStrictEqual(manifest[key] ?? {}, locked[key] ?? {}));
-  if (differs) {
-    throw new Error(
-      `package-lock.json does not belong to package.json: their ${differs} differ. ` +
-        'Run `npm install` and commit the lock file that it writes.',
-    );
-  }
+  const wanted = dependenciesOf(json(join(root, 'package.json')));
+  const locked = dependenciesOf(json(join(root, 'package-lock.json')).packages['']);
+  const names = Object.keys({ ...wanted, ...locked });
+  const differing = names.filter((name) => wanted[name] !== locked[name]);
+  if (differing.length === 0) return;
+  throw new Error(
+    `package-lock.json does not belong to package.json: they differ in ${differing.join(', ')}. ` +
+      'Run `npm install` and commit the lock file that it writes.',
+  );
+}
+
+/** All in one: npm lists an optional dependency among the others as well, or not. */
+function dependenciesOf({ dependencies, devDependencies, optionalDependencies }) {
+  return { ...devDependencies, ...dependencies, ...optionalDependencies };
 }
 
 function json(path) {

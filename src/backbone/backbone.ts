@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { asCairnError } from '../errors.js';
 import { EngineThread, type ThreadedSession } from './engine/engine-thread.js';
 import type { FeatureRequest } from './feature-request.js';
 import type { Canvas } from './preprocess/preprocess.js';
@@ -90,8 +91,13 @@ export class Backbone {
     try {
       return await task(await slot.session);
     } catch (error) {
-      // A session whose thread died, or that never came to be, is made anew by whoever asks next.
-      if (this.slots.get(key) === slot) this.slots.delete(key);
+      // A session that never came to be, or whose thread died, is made anew by whoever asks next; one that
+      // refused its image is sound.
+      const sound = asCairnError(error).code === 'features-not-finite';
+      if (!sound && this.slots.get(key) === slot) {
+        this.slots.delete(key);
+        void dispose(slot);
+      }
       throw error;
     } finally {
       slot.users--;

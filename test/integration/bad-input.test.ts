@@ -82,6 +82,11 @@ test('what is no submission at all is refused', async () => {
   form.set('size', '64');
   expect(await refused(await client.post('', form))).toEqual([400, 'image-missing']);
   expect(await refused(await client.post('', new Uint8Array(MAX_UPLOAD_BYTES + 1)))).toEqual([413, 'upload-too-large']);
+  // Far more than the sockets hold: the refusal must arrive although most of the body was never read.
+  expect(await refused(await client.post('', new Uint8Array(40 << 20)))).toEqual([413, 'upload-too-large']);
+  const large = new FormData();
+  large.set('image', new Blob([new Uint8Array(10 << 20)]), 'large.png');
+  expect(await refused(await client.post('', large))).toEqual([413, 'upload-too-large']);
   expect(await kept()).toEqual([]);
 });
 

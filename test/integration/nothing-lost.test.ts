@@ -115,6 +115,22 @@ test('SIGTERM lets the running job finish, takes no other, and ends with status 
   expect(await client.job(waiting.id)).toMatchObject({ state: 'queued' });
 });
 
+test('SIGTERM ends a service whose Redis is gone', async () => {
+  const service = await start('all');
+  await redis.stop();
+  expect(await service.end('SIGTERM')).toBe(0);
+});
+
+test('SIGTERM ends an API whose clients still follow jobs', async () => {
+  const api = await start('api');
+  const client = new Client(api.url);
+  const job = await client.submit(await fixture('tiny.png'), 'size=64');
+  const events = await fetch(api.url + job.links['events']!);
+  const text = events.text();
+  expect(await api.end('SIGTERM')).toBe(0);
+  expect(await text).toContain('"state":"queued"');
+});
+
 test('a job can be cancelled while it waits and while it runs, not when it is over', async () => {
   const client = new Client((await start('api')).url);
   const cancel = async (id: string) => {

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
+import { CairnError } from '../../errors.js';
 import { inspectImage } from '../../backbone/preprocess/decode.js';
 import { featureId } from '../../features/feature-id.js';
 import type { Store } from '../../features/store/store.js';
@@ -47,15 +48,18 @@ export class JobSubmitter {
   /** Keeps the bytes under their digest, unless their header already tells that they are of no use. */
   private async upload(bytes: Readable): Promise<ImageSource> {
     const { maxUploadBytes, maxPixels } = this.limits;
-    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, bytes, maxUploadBytes);
+    // A request that is destroyed for its size could not be answered any more.
+    const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
+    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxUploadBytes);
     const object = await this.store.open(key);
+    if (!object) throw new CairnError('image-unsupported', 'The same bytes were refused a moment ago.');
     try {
-      await inspectImage(await object!.read(0, object!.size), maxPixels);
+      await inspectImage(await object.read(0, object.size), maxPixels);
     } catch (error) {
       await this.store.delete(key);
       throw error;
     } finally {
-      await object!.close();
+      await object.close();
     }
     return { kind: 'upload', key, sha256 };
   }

@@ -16,7 +16,7 @@ import { JobQueue } from '../../jobs/queue/job-queue.js';
 import { isFinal } from '../../jobs/queue/job-status.js';
 import { CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../features/feature-library.js';
-import { eventStream, formatEvent } from './event-stream.js';
+import { eventStream, formatEvent, heartbeatUntil } from './event-stream.js';
 import { JobSubmitter } from './job-submitter.js';
 import { cachedFeatures, cachedJob, jobView, type JobView } from './job-view.js';
 
@@ -103,6 +103,7 @@ export class JobsController {
     yield formatEvent('state', first);
     let job = first;
     while (!isFinal(job.state)) {
+      yield* heartbeatUntil(next);
       const change = await next;
       if (change.done) return;
       next = changes.next();

@@ -1,4 +1,3 @@
-import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
@@ -30,7 +29,7 @@ export async function readSubmission(request: FastifyRequest, upload: Upload, li
   if (request.isMultipart()) return readForm(request, query, upload);
   if (request.body instanceof Readable) {
     const options = parseJobOptions(query);
-    return { options, source: await upload(request.body) };
+    return { options, source: await uploadAll(request.body, upload) };
   }
   if (request.body === undefined || request.body === null)
     throw new CairnError('image-empty', 'The request has no body.');
@@ -55,18 +54,18 @@ async function readForm(request: FastifyRequest, query: Record<string, unknown>,
       throw new CairnError('request-malformed', 'A job takes one image; the form holds several files.');
     } else {
       parseJobOptions({ ...query, ...fields });
-      source = await uploadPart(part, upload);
+      source = await uploadAll(part.file, upload);
     }
   }
   if (!source) throw new CairnError('image-missing', 'The form holds no file.');
   return { options: parseJobOptions({ ...query, ...fields }), source };
 }
 
-async function uploadPart(part: MultipartFile, upload: Upload): Promise<ImageSource> {
+/** What is left of a refused image is read past: the form goes on behind it, and so does the connection. */
+async function uploadAll(bytes: Readable, upload: Upload): Promise<ImageSource> {
   try {
-    return await upload(part.file);
+    return await upload(bytes);
   } finally {
-    // What is left of a refused file must be read past for the form to end.
-    part.file.resume();
+    bytes.resume();
   }
 }

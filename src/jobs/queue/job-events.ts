@@ -2,7 +2,9 @@ import { QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EventEmitter, on } from 'node:events';
 import { EXTRACT_QUEUE } from './job-payload.js';
-import { patientConnection } from './redis-connections.js';
+import { closeWithin, patientConnection } from './redis-connections.js';
+
+const CLOSE_MS = 1000;
 
 export type JobEvent = 'state' | 'progress';
 
@@ -11,6 +13,7 @@ export class JobEvents {
   private readonly redis: Redis;
   private readonly events: QueueEvents;
   private readonly changes = new EventEmitter().setMaxListeners(0);
+  private readonly closed = new AbortController();
 
   constructor(redisUrl: string, prefix: string) {
     this.redis = patientConnection(redisUrl);
@@ -24,14 +27,15 @@ export class JobEvents {
   }
 
   /**
-   * What happens to one job from the moment of the call, until `signal` is aborted. Only the kind of
+   * What happens to one job from the moment of the call, until `signal` is aborted or this is closed. Only the kind of
    * change is told: the job itself is to be read anew, since several changes may have come together.
    */
   async *follow(jobId: string, signal: AbortSignal): AsyncGenerator<JobEvent> {
     try {
-      for await (const [kind] of on(this.changes, jobId, { signal })) yield kind as JobEvent;
+      const stop = AbortSignal.any([signal, this.closed.signal]);
+      for await (const [kind] of on(this.changes, jobId, { signal: stop })) yield kind as JobEvent;
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted && !this.closed.signal.aborted) throw error;
     }
   }
 
@@ -40,9 +44,10 @@ export class JobEvents {
     this.changes.emit(jobId, 'state' satisfies JobEvent);
   }
 
+  /** Ends all that follow. May be called twice. */
   async close(): Promise<void> {
-    // Ends a wait for Redis that would otherwise outlast it.
+    this.closed.abort();
+    await closeWithin(CLOSE_MS, this.events.close());
     this.redis.disconnect();
-    await this.events.close().catch(() => undefined);
   }
 }

@@ -5,7 +5,7 @@ import { CairnError } from '../../errors.js';
 import { isCancelled, requestCancellation } from './cancellation.js';
 import { EXTRACT_JOB, EXTRACT_QUEUE, type JobPayload, type JobResult } from './job-payload.js';
 import { isFinal, readStatus, type JobStatus } from './job-status.js';
-import { FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
+import { closeWithin, FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
 
 export interface JobQueueOptions {
   readonly redisUrl: string;
@@ -51,19 +51,21 @@ export class JobQueue {
         throw new CairnError('queue-full', `${waiting} jobs are waiting, which is the limit; try again later.`);
       }
       const job = await this.queue.add(EXTRACT_JOB, payload, { jobId: randomUUID(), priority: PRIORITIES[priority] });
-      return readStatus(job, false);
+      return readStatus(job, 'waiting', false);
     });
   }
 
   /** @throws CairnError `job-not-found` or `queue-unavailable`. */
   async status(jobId: string): Promise<JobStatus> {
     return this.reach(async () => {
-      const [job, cancelled] = await Promise.all([
-        this.queue.getJob(jobId),
+      // In this order: a state that is older than the job's fields is mended by them, not the other way round.
+      const [state, cancelled] = await Promise.all([
+        this.queue.getJobState(jobId),
         isCancelled(this.redis, this.options.prefix, jobId),
       ]);
+      const job = await this.queue.getJob(jobId);
       if (!job) throw new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
-      return readStatus(job, cancelled);
+      return readStatus(job, state, cancelled);
     });
   }
 
@@ -86,7 +88,7 @@ export class JobQueue {
   }
 
   async close(): Promise<void> {
-    await this.queue.close().catch(() => undefined);
+    await closeWithin(FAIL_FAST_MS, this.queue.close());
     this.redis.disconnect();
   }
 

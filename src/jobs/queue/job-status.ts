@@ -27,9 +27,13 @@ export interface JobStatus {
   readonly finishedAt?: string;
 }
 
-/** Reads a BullMQ job; `cancelled` tells that somebody asked for it to be. */
-export async function readStatus(job: Job, cancelled: boolean): Promise<JobStatus> {
-  const state = toState(await job.getState(), cancelled, job.failedReason);
+/**
+ * A BullMQ job as its submitter sees it. `queueState` is where the queue had it before the job was
+ * read: a job that has finished since tells so by its own fields. `cancelled` tells that somebody
+ * asked for it to be.
+ */
+export function readStatus(job: Job, queueState: string, cancelled: boolean): JobStatus {
+  const state = toState(job, queueState, cancelled);
   const progress = progressSchema.safeParse(job.progress);
   return {
     id: job.id!,
@@ -49,12 +53,19 @@ export function isFinal(state: JobState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
 }
 
-function toState(state: string, cancelled: boolean, failedReason: string | undefined): JobState {
-  if (state === 'completed') return 'completed';
-  // A job that failed before the wish to cancel it arrived has failed.
-  if (state === 'failed') return fromFailedReason(failedReason ?? '').code === 'cancelled' ? 'cancelled' : 'failed';
+function toState(
+  { finishedOn, failedReason, returnvalue }: Job<unknown, unknown>,
+  queueState: string,
+  cancelled: boolean,
+): JobState {
+  if (finishedOn !== undefined) {
+    // A job that completed at its second attempt still bears the reason of the first.
+    if (returnvalue) return 'completed';
+    // A job that failed before the wish to cancel it arrived has failed.
+    return fromFailedReason(failedReason ?? '').code === 'cancelled' ? 'cancelled' : 'failed';
+  }
   if (cancelled) return 'cancelled';
-  return state === 'active' ? 'active' : 'queued';
+  return queueState === 'active' ? 'active' : 'queued';
 }
 
 function toIso(milliseconds: number): string {

@@ -24,6 +24,14 @@ export function patientConnection(url: string): Redis {
   return quiet(new Redis(url, { ...reconnect, maxRetriesPerRequest: null }));
 }
 
+/** Waits for a connection to be closed, but not for one that is still looking for its Redis. */
+export async function closeWithin(ms: number, closing: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([closing.catch(() => undefined), overdue]);
+  clearTimeout(timer);
+}
+
 /** Each attempt to reconnect emits an error; without a listener the first would end the process. Who uses the connection hears of failures from its commands. */
 function quiet(redis: Redis): Redis {
   redis.on('error', () => undefined);

@@ -10,7 +10,7 @@ import {
   type JobProgress,
   type JobResult,
 } from '../queue/job-payload.js';
-import { patientConnection } from '../queue/redis-connections.js';
+import { closeWithin, patientConnection } from '../queue/redis-connections.js';
 import { PERCENT_AT, type JobStage } from '../queue/stages.js';
 import type { ExtractProcessor } from './extract-processor.js';
 
@@ -32,6 +32,9 @@ export interface JobWorkerOptions {
 
 /** A job can outlive this many workers that die under it; then it is taken for what kills them. */
 const MAX_STALLS = 3;
+
+/** How long a stop waits for jobs when Redis is away. */
+const AWAY_DRAIN_MS = 2000;
 
 /** The consumer's side of the queue. */
 export class JobWorker {
@@ -57,7 +60,7 @@ export class JobWorker {
       maxStalledCount: MAX_STALLS,
       autorun: false,
     });
-    this.worker.on('error', (error) => log.warn(`queue: ${error.message}`));
+    this.logOutages();
     this.worker.on('failed', (job, error) => log.warn(`job ${job?.id} failed: ${error.message}`));
     this.worker.on('stalled', (jobId) => log.warn(`job ${jobId} lost its worker and is queued again`));
     // The job goes on: should another worker take it meanwhile, the second to finish finds the archive there.
@@ -79,15 +82,30 @@ export class JobWorker {
     return this.closing;
   }
 
+  /** BullMQ tells of every attempt to reconnect; an outage is told once. */
+  private logOutages(): void {
+    let told: string | undefined;
+    this.worker.on('error', ({ message }) => {
+      if (message !== told) this.log.warn(`queue: ${message}`);
+      told = message;
+    });
+    this.redis.on('ready', () => {
+      if (told !== undefined) this.log.log('queue: back again');
+      told = undefined;
+    });
+  }
+
   private async drain(): Promise<void> {
-    const { drainTimeoutMs } = this.options;
+    // Without Redis no job can be reported as finished: waiting long would gain nothing.
+    const away = this.redis.status !== 'ready';
+    const drainTimeoutMs = away ? Math.min(AWAY_DRAIN_MS, this.options.drainTimeoutMs) : this.options.drainTimeoutMs;
     let timer: NodeJS.Timeout | undefined;
     const overdue = new Promise<'overdue'>((resolve) => (timer = setTimeout(resolve, drainTimeoutMs, 'overdue')));
     const outcome = await Promise.race([this.worker.close(), overdue]);
     clearTimeout(timer);
     if (outcome === 'overdue') {
-      this.log.warn(`jobs still ran after ${drainTimeoutMs} ms; they are left to other workers`);
-      await Promise.race([this.worker.close(true), new Promise((resolve) => setTimeout(resolve, 1000))]);
+      this.log.warn(`not idle after ${drainTimeoutMs} ms; what still runs is left to other workers`);
+      await closeWithin(1000, this.worker.close(true));
     }
     this.redis.disconnect();
     this.subscriber.disconnect();

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../../dist/src/main.js', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
+const END_TIMEOUT_MS = 30_000;
 
 export interface Service {
   readonly process: ChildProcess;
@@ -32,7 +33,10 @@ export async function startService(role: 'api' | 'worker' | 'all', env: Record<s
     if (child.exitCode === null && child.signalCode === null) {
       const ended = once(child, 'exit');
       child.kill(signal);
+      // A service that hangs fails its test by its status, not by hanging the tests.
+      const overdue = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
       await ended;
+      clearTimeout(overdue);
     }
     return child.exitCode;
   };

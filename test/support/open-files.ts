@@ -1,0 +1,30 @@
+import { afterEach, beforeEach, expect } from '@jest/globals';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** The files that this process holds open below `folder`; none on systems that do not tell. */
+export function openFilesBelow(folder: string): string[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith(folder) ? [path] : [];
+    } catch {
+      // The descriptor by which the folder itself was listed is gone by now.
+      return [];
+    }
+  });
+}
+
+/** Fails every test of the file that leaves a descriptor open which was not open before it. */
+export function expectNoOpenFiles(): void {
+  let before = 0;
+  beforeEach(() => {
+    before = openFilesBelow('/').length;
+  });
+  afterEach(async () => {
+    // Streams close their files a moment after their last byte.
+    for (let tries = 0; tries < 20 && openFilesBelow('/').length > before; tries++) await sleep(10);
+    expect(openFilesBelow('/').length).toBeLessThanOrEqual(before);
+  });
+}

@@ -1,0 +1,132 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Worker } from 'node:worker_threads';
+import { EngineThread } from '../../../../src/backbone/engine/engine-thread.js';
+import type { CompileRequest } from '../../../../src/backbone/engine/thread-protocol.js';
+import { NO_NORMALIZATION } from '../../../support/graphs.js';
+import { numbersOf } from '../../../support/tensors.js';
+
+const SIZE = 64;
+const REQUEST: CompileRequest = {
+  engine: 'auto',
+  device: 'cpu',
+  threads: 1,
+  family: 'mask-rcnn',
+  architecture: 'resnet50',
+  stage5: false,
+  weights: 'seeded',
+  // Stage 2 is all that is compiled, which keeps these tests short.
+  levels: ['C1', 'C2'],
+  dtype: 'float32',
+  size: SIZE,
+  normalization: NO_NORMALIZATION,
+};
+
+const threads: EngineThread[] = [];
+afterEach(async () => {
+  for (const thread of threads.splice(0)) await thread.close();
+});
+
+function startThread(): EngineThread {
+  threads.push(new EngineThread());
+  return threads.at(-1)!;
+}
+
+function grey(value = 100): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(SIZE * SIZE * 3).fill(value);
+}
+
+/** Ends the thread as a crash would. */
+async function kill(thread: EngineThread): Promise<void> {
+  await (thread as unknown as { worker: Worker | undefined }).worker!.terminate();
+}
+
+describe('EngineThread', () => {
+  test('says what a session was made with, and brings its outputs to this thread', async () => {
+    const session = await startThread().compile(REQUEST);
+    expect(session).toMatchObject({ engine: 'onnx', device: 'cpu', weights: { source: 'seeded' } });
+    expect(session.weights.digest).toMatch(/^[0-9a-f]{64}$/);
+    const [levels] = await session.run(grey(), 1);
+    expect(levels!.map(({ name, tensor, clipped }) => [name, tensor.shape, clipped])).toEqual([
+      ['C1', [16, 16, 64], false],
+      ['C2', [16, 16, 256], false],
+    ]);
+    const values = numbersOf(levels![1]!.tensor);
+    expect(values).toHaveLength(16 * 16 * 256);
+    expect(new Set(values).size).toBeGreaterThan(1000);
+  });
+
+  test('takes the image away, so that nothing is copied', async () => {
+    const session = await startThread().compile(REQUEST);
+    const image = grey();
+    const running = session.run(image, 1);
+    expect(image.byteLength).toBe(0);
+    expect(image.buffer.byteLength).toBe(0);
+    await running;
+  });
+
+  test('runs that are asked for together each get their own answer', async () => {
+    const session = await startThread().compile(REQUEST);
+    const run = async (value: number) => numbersOf((await session.run(grey(value), 1))[0]![0]!.tensor);
+    const [dark, bright, darkAgain] = await Promise.all([run(10), run(200), run(10)]);
+    expect(dark).toEqual(darkAgain);
+    expect(dark).not.toEqual(bright);
+  });
+
+  test.each([
+    ['weights that are not there', { weights: '/nowhere/weights.h5' }, 'weights-unreadable'],
+    ['an engine that is not known', { engine: 'abacus' }, 'engine-unavailable'],
+    ['an unknown device', { device: 'abacus' }, 'device-unavailable'],
+    ['an unknown architecture', { architecture: 'resnet51' }, 'model-unknown'],
+    ['a seed that is none', { weights: 'seeded:x' }, 'option-invalid'],
+  ])('the code of a failed compilation comes through, and the thread lives on: %s', async (_, change, code) => {
+    const thread = startThread();
+    const before = await thread.compile(REQUEST);
+    await expect(thread.compile({ ...REQUEST, ...change })).rejects.toMatchObject({ name: 'CairnError', code });
+    await expect(before.run(grey(), 1)).resolves.toHaveLength(1);
+  });
+
+  test('an image of the wrong size fails its run, and the next one succeeds', async () => {
+    const session = await startThread().compile(REQUEST);
+    await expect(session.run(new Uint8Array(7), 1)).rejects.toMatchObject({ code: 'engine-failed' });
+    await expect(session.run(grey(), 1)).resolves.toHaveLength(1);
+  });
+
+  test('a session that was disposed of does not run, and disposing twice does nothing', async () => {
+    const session = await startThread().compile(REQUEST);
+    await session.dispose();
+    await session.dispose();
+    await expect(session.run(grey(), 1)).rejects.toMatchObject({ code: 'engine-failed' });
+  });
+
+  test('after close nothing runs or compiles, and what was running is rejected', async () => {
+    const thread = startThread();
+    const session = await thread.compile(REQUEST);
+    const running = session.run(grey(), 1);
+    const rejected = expect(running).rejects.toMatchObject({ code: 'engine-failed' });
+    await thread.close();
+    await rejected;
+    await expect(session.run(grey(), 1)).rejects.toMatchObject({ code: 'engine-failed' });
+    await expect(thread.compile(REQUEST)).rejects.toMatchObject({ code: 'engine-failed' });
+    await expect(thread.close()).resolves.toBeUndefined();
+  });
+
+  test('closing a thread that never started is no error', async () => {
+    await expect(startThread().close()).resolves.toBeUndefined();
+  });
+
+  test('a thread that dies fails its sessions, and is started anew by the next compilation', async () => {
+    const thread = startThread();
+    const lost = await thread.compile(REQUEST);
+    const running = lost.run(grey(), 1);
+    const rejected = expect(running).rejects.toMatchObject({ code: 'engine-failed' });
+    await kill(thread);
+    await rejected;
+    const session = await thread.compile(REQUEST);
+    await expect(session.run(grey(), 1)).resolves.toHaveLength(1);
+    await expect(lost.run(grey(), 1)).rejects.toMatchObject({
+      code: 'engine-failed',
+      message: expect.stringContaining('has ended'),
+    });
+    await expect(lost.dispose()).resolves.toBeUndefined();
+  });
+});

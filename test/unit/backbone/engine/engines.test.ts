@@ -1,0 +1,18 @@
+import { describe, expect, test } from '@jest/globals';
+import { createEngine, ENGINE_NAMES } from '../../../../src/backbone/engine/engines.js';
+import { testEngine } from './engine-conformance.js';
+
+for (const name of ENGINE_NAMES) testEngine(name);
+
+describe('createEngine', () => {
+  test('auto is the first engine of the table', async () => {
+    expect((await createEngine('auto')).name).toBe(ENGINE_NAMES[0]);
+  });
+
+  test.each(['abacus', '', 'toString', '__proto__'])('"%s" is refused, naming those that are known', async (name) => {
+    await expect(createEngine(name)).rejects.toMatchObject({
+      code: 'engine-unavailable',
+      message: expect.stringContaining(`known are auto, ${ENGINE_NAMES.join(', ')}`),
+    });
+  });
+});

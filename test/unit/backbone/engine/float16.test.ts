@@ -1,0 +1,38 @@
+import { describe, expect, test } from '@jest/globals';
+import { clipInfinities, FLOAT16_MAX } from '../../../../src/backbone/engine/float16.js';
+import { decodeHalf, roundToHalf } from '../../../support/half.js';
+
+describe('clipInfinities', () => {
+  test('replaces both infinities by the largest finite value of their sign', () => {
+    const halves = Uint16Array.of(0x7c00, 0xfc00);
+    expect(clipInfinities(halves)).toBe(true);
+    expect(Array.from(halves, decodeHalf)).toEqual([FLOAT16_MAX, -FLOAT16_MAX]);
+  });
+
+  test('leaves every other value as it is, and says that there was nothing', () => {
+    const finite = Uint16Array.from({ length: 65536 }, (_, bits) => bits).filter((bits) => (bits & 0x7fff) !== 0x7c00);
+    const before = finite.slice();
+    expect(clipInfinities(finite)).toBe(false);
+    expect(finite).toEqual(before);
+  });
+});
+
+describe('the half-precision arithmetic of these tests', () => {
+  test('rounding leaves each of the finite halves where it is', () => {
+    const finite = Array.from({ length: 65536 }, (_, bits) => decodeHalf(bits)).filter(Number.isFinite);
+    expect(finite).toHaveLength(2 * 31 * 1024);
+    expect(finite.filter((value) => Math.abs(roundToHalf(value) - value) !== 0)).toEqual([]);
+  });
+
+  test.each([
+    [1 + 2 ** -11, 1],
+    [1 + 3 * 2 ** -11, 1 + 2 ** -9],
+    [2 ** -25, 0],
+    [3 * 2 ** -25, 2 ** -23],
+    [65519, 65504],
+    [65520, Infinity],
+    [-65520, -Infinity],
+  ])('%d rounds to %d', (value, rounded) => {
+    expect(roundToHalf(value)).toBe(rounded);
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseFeatureOptions, type FeatureOptions } from '../../../src/backbone/feature-request.js';
+import { findModel } from '../../../src/backbone/models.js';
+
+describe('parseFeatureOptions', () => {
+  test('fills in the defaults', () => {
+    expect(parseFeatureOptions({})).toEqual({
+      model: findModel('mask-rcnn-resnet50'),
+      stage5: true,
+      levels: ['C2', 'C3', 'C4', 'C5'],
+      dtype: 'float16',
+      size: 1024,
+    });
+  });
+
+  test('takes everything that is said', () => {
+    const options = {
+      model: 'mask-rcnn-resnet101',
+      stage5: 'false',
+      levels: ' C4, C1 ',
+      dtype: 'float32',
+      size: '4096',
+    };
+    expect(parseFeatureOptions(options)).toEqual({
+      model: findModel('mask-rcnn-resnet101'),
+      stage5: false,
+      levels: ['C1', 'C4'],
+      dtype: 'float32',
+      size: 4096,
+    });
+    expect(parseFeatureOptions({ size: '64' }).size).toBe(64);
+    expect(parseFeatureOptions({ stage5: 'false' }).levels).toEqual(['C2', 'C3', 'C4']);
+  });
+
+  const refused: [FeatureOptions, string, RegExp][] = [
+    [{ model: 'resnet50' }, 'model-unknown', /no model "resnet50"; known are mask-rcnn-resnet50/],
+    [{ levels: 'C2,C9' }, 'level-unknown', /no level "C9"; known are C1, C2, C3, C4, C5/],
+    [{ levels: '' }, 'level-unknown', /no level ""/],
+    [{ levels: 'C2,' }, 'level-unknown', /no level ""/],
+    [{ levels: 'C5', stage5: 'false' }, 'level-absent', /C5 is made by stage 5, and this job asks for stage5=false/],
+    [{ dtype: 'bfloat16' }, 'dtype-unknown', /no dtype "bfloat16"; known are float32, float16/],
+    [{ dtype: '' }, 'dtype-unknown', /no dtype ""/],
+    [{ stage5: 'no' }, 'option-invalid', /stage5 must be true or false, not "no"/],
+    [{ stage5: '' }, 'option-invalid', /stage5 must be true or false/],
+    ...['0', '32', '100', '1000', '4160', '-64', '64.0', '1e3', '0x40', ' 64', '640000', 'big', ''].map(
+      (size): [FeatureOptions, string, RegExp] => [
+        { size },
+        'option-invalid',
+        new RegExp(`size must be a multiple of 64 from 64 to 4096, not "${size.replace('.', '\\.')}"`),
+      ],
+    ),
+  ];
+  test.each(refused)('%j is refused as %s', (options, code, message) => {
+    expect(() => parseFeatureOptions(options)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  });
+});

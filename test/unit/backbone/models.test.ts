@@ -1,0 +1,96 @@
+import { describe, expect, test } from '@jest/globals';
+import { describeModel } from '../../../src/backbone/describe-model.js';
+import { levelsOf } from '../../../src/backbone/graph/graph.js';
+import {
+  chooseLevels,
+  DEFAULT_MODEL,
+  DEFAULT_SIZE,
+  findModel,
+  listModels,
+  modelGraph,
+} from '../../../src/backbone/models.js';
+
+const model = findModel('mask-rcnn-resnet50');
+const [whole, cut] = [modelGraph(model, true), modelGraph(model, false)];
+
+describe('the catalogue', () => {
+  test('holds Matterport’s two networks with its preprocessing', () => {
+    const normalization = { channelOrder: 'rgb', mean: [123.7, 116.8, 103.9] };
+    expect(listModels()).toEqual([
+      { name: 'mask-rcnn-resnet50', family: 'mask-rcnn', architecture: 'resnet50', normalization },
+      { name: 'mask-rcnn-resnet101', family: 'mask-rcnn', architecture: 'resnet101', normalization },
+    ]);
+  });
+
+  test('finds every model by its name, the default among them, and each has a graph', () => {
+    for (const entry of listModels()) {
+      expect(findModel(entry.name)).toBe(entry);
+      const { family, architecture } = entry;
+      expect(modelGraph(entry, false)).toMatchObject({ family, architecture, stage5: false });
+    }
+    expect(findModel(DEFAULT_MODEL)).toBeDefined();
+    expect(DEFAULT_SIZE).toBe(1024);
+  });
+
+  test('refuses an unknown name, naming those that are known', () => {
+    for (const name of ['resnet50', '', 'MASK-RCNN-RESNET50', 'constructor']) {
+      expect(() => findModel(name)).toThrow(
+        expect.objectContaining({
+          code: 'model-unknown',
+          message: `There is no model "${name}"; known are mask-rcnn-resnet50, mask-rcnn-resnet101.`,
+        }),
+      );
+    }
+  });
+});
+
+describe('chooseLevels', () => {
+  test('without a wish gives what a detector reads: C2 upwards', () => {
+    expect(chooseLevels(whole)).toEqual(['C2', 'C3', 'C4', 'C5']);
+    expect(chooseLevels(cut)).toEqual(['C2', 'C3', 'C4']);
+  });
+
+  test('sorts the finest first and drops repeats', () => {
+    expect(chooseLevels(whole, ['C5', 'C1', 'C5'])).toEqual(['C1', 'C5']);
+    expect(chooseLevels(whole, levelsOf(whole).toReversed())).toEqual(levelsOf(whole));
+  });
+
+  test('C5 without stage 5 is absent, and the message says why and what to do', () => {
+    expect(() => chooseLevels(cut, ['C4', 'C5'])).toThrow(
+      expect.objectContaining({
+        code: 'level-absent',
+        message: expect.stringMatching(/C5 is made by stage 5.*stage5=false.*leave C5 out or turn stage 5 on/),
+      }),
+    );
+  });
+
+  test.each(['C6', 'c2', '', ' C2', 'P2', 'outputs'])('"%s" is no level', (name) => {
+    expect(() => chooseLevels(whole, ['C2', name])).toThrow(
+      expect.objectContaining({ code: 'level-unknown', message: expect.stringContaining(`no level "${name}"`) }),
+    );
+  });
+
+  test('no level at all is refused', () => {
+    expect(() => chooseLevels(whole, [])).toThrow(expect.objectContaining({ code: 'level-unknown' }));
+  });
+});
+
+test('describeModel tells what the graph says, for the asked canvas', () => {
+  const described = describeModel(findModel('mask-rcnn-resnet101'), true, 1024);
+  expect(described).toMatchObject({
+    name: 'mask-rcnn-resnet101',
+    size: 1024,
+    stage5: true,
+    parameters: { total: 42_658_176, nonTrainable: 105_344 },
+  });
+  expect(described.gmacs).toBeCloseTo(158.16, 2);
+  expect(described.levels.at(-2)).toEqual({
+    name: 'C4',
+    shape: [64, 64, 1024],
+    stride: 16,
+    channels: 1024,
+    node: 'res4w_out',
+  });
+  const small = describeModel(model, false, 64).levels;
+  expect(small.map(({ shape }) => shape[0])).toEqual([16, 16, 8, 4]);
+});

@@ -1,0 +1,100 @@
+import { describe, expect, test } from '@jest/globals';
+import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
+import { seededWeights } from '../../../../src/backbone/weights/seeded.js';
+import type { WeightsReader } from '../../../../src/backbone/weights/weights-reader.js';
+import { loadWeights } from '../../../../src/backbone/weights/weights.js';
+import { readGolden } from '../../../support/fixtures.js';
+import { fixtureGraph } from '../../../support/graphs.js';
+import { sumsOf } from '../../../support/tensors.js';
+
+interface Golden {
+  readonly seed: number;
+  readonly parameters: readonly {
+    readonly architecture: string;
+    readonly layer: string;
+    readonly parameter: string;
+    readonly shape: number[];
+    readonly first: number[];
+    readonly sum_float64: number;
+  }[];
+}
+
+const golden = readGolden('seeded-weights.json') as Golden;
+
+function readParameter(reader: WeightsReader, layer: string, parameter: string): Promise<Float32Array> {
+  return reader.read(reader.entries().find((entry) => entry.layer === layer && entry.parameter === parameter)!);
+}
+
+describe('seeded weights', () => {
+  test.each(golden.parameters)('$architecture $layer/$parameter is what numpy computes', async (expected) => {
+    const reader = seededWeights(resnetGraph(expected.architecture, true), golden.seed);
+    const values = await readParameter(reader, expected.layer, expected.parameter);
+    expect(values).toHaveLength(expected.shape.reduce((a, b) => a * b));
+    for (const [i, value] of expected.first.entries()) {
+      expect(Math.abs(values[i]! - value)).toBeLessThanOrEqual(1e-6 * Math.abs(value));
+    }
+    const { sum, absolute } = sumsOf(values);
+    expect(Math.abs(sum - expected.sum_float64)).toBeLessThanOrEqual(1e-6 * absolute);
+  });
+
+  test('another seed gives other values in every tensor, and the same seed the same', async () => {
+    const [zero, one, again] = [0, 1, 1].map((seed) => seededWeights(fixtureGraph(), seed));
+    for (const { layer, parameter } of zero!.entries()) {
+      const read = async (reader: WeightsReader) => [...(await readParameter(reader, layer, parameter))];
+      expect(await read(one!)).toEqual(await read(again!));
+      expect(await read(one!)).not.toEqual(await read(zero!));
+    }
+  });
+
+  test('layers of equal shape get different values', async () => {
+    const reader = seededWeights(resnetGraph('resnet50', false), 0);
+    const kernels = ['res2b_branch2a', 'res2c_branch2a'].map((layer) => readParameter(reader, layer, 'kernel'));
+    const [b, c] = await Promise.all(kernels);
+    expect(b).toHaveLength(c!.length);
+    expect(b).not.toEqual(c);
+  });
+
+  test('a layer has the same values in every network that has it', async () => {
+    const [small, large] = ['resnet50', 'resnet101'].map((name) => seededWeights(resnetGraph(name, true), 3));
+    const [cut] = [seededWeights(resnetGraph('resnet50', false), 3)];
+    for (const parameter of ['gamma', 'moving_variance']) {
+      const values = await readParameter(small!, 'bn4c_branch2b', parameter);
+      expect(await readParameter(large!, 'bn4c_branch2b', parameter)).toEqual(values);
+      expect(await readParameter(cut, 'bn4c_branch2b', parameter)).toEqual(values);
+    }
+  });
+
+  test('variances are positive', async () => {
+    const reader = seededWeights(resnetGraph('resnet101', true), 0);
+    const variances = reader.entries().filter((entry) => entry.parameter === 'moving_variance');
+    expect(variances).toHaveLength(104);
+    for (const entry of variances) expect(Math.min(...(await reader.read(entry)))).toBeGreaterThan(0);
+  });
+});
+
+describe('seeds', () => {
+  test('seeded is seed 0, and the digest tells seeds apart', async () => {
+    const specs = ['seeded', 'seeded:0', 'seeded:1', 'seeded:123456789012345'];
+    const loaded = await Promise.all(specs.map((spec) => loadWeights(spec, fixtureGraph())));
+    expect(loaded.map(({ source }) => source)).toEqual(['seeded', 'seeded', 'seeded:1', 'seeded:123456789012345']);
+    const [implicit, zero, one, large] = loaded.map(({ digest }) => digest);
+    expect(implicit).toBe(zero);
+    expect(new Set([zero, one, large]).size).toBe(3);
+  });
+
+  test.each(['seeded:-1', 'seeded:x', 'seeded:', 'seeded:1.5', 'seeded:1e3', 'seeded: 1', 'seeded:1234567890123456'])(
+    '%s is refused as an option, not looked for as a file',
+    async (spec) => {
+      await expect(loadWeights(spec, fixtureGraph())).rejects.toMatchObject({
+        code: 'option-invalid',
+        message: expect.stringContaining(`"${spec}" is not a seed`),
+      });
+    },
+  );
+
+  test('a file whose name begins like a seed is a file', async () => {
+    await expect(loadWeights('seeded-by-hand.h5', fixtureGraph())).rejects.toMatchObject({
+      code: 'weights-unreadable',
+    });
+  });
+});

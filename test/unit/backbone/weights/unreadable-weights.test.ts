@@ -1,0 +1,112 @@
+import { describe, expect, test } from '@jest/globals';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadWeights, openWeights } from '../../../../src/backbone/weights/weights.js';
+import { fixtureTensors } from '../../../support/fixture-weights.js';
+import { fixturePath } from '../../../support/fixtures.js';
+import { fixtureGraph } from '../../../support/graphs.js';
+import { expectNoOpenFiles } from '../../../support/open-files.js';
+import { safetensorsBytes, withHeader } from '../../../support/safetensors-bytes.js';
+import { useTempDirs } from '../../../support/temp-dir.js';
+
+const tempDir = useTempDirs();
+expectNoOpenFiles();
+
+const graph = fixtureGraph();
+
+async function loadBytes(bytes: Uint8Array) {
+  const path = join(await tempDir(), 'weights');
+  await writeFile(path, bytes);
+  return loadWeights(path, graph);
+}
+
+function tensor(fields: object): Buffer {
+  const header = { 'conv1/bias': { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...fields } };
+  return withHeader(JSON.stringify(header), new Uint8Array(8));
+}
+
+const sound = safetensorsBytes(fixtureTensors());
+
+// Each is refused for its own reason: a wrong one would mean that another check caught it by chance.
+const damaged: [what: string, bytes: () => Buffer | Promise<Buffer>, reason: RegExp][] = [
+  ['an empty file', () => Buffer.alloc(0), /ends 8 bytes early/],
+  ['a file of five bytes', () => Buffer.from('weigh'), /ends 3 bytes early/],
+  [
+    'a header length of 2⁶³',
+    () => withHeader('{}', new Uint8Array(99), 2n ** 63n),
+    /header length 9223372036854775808/,
+  ],
+  ['a header length of 100 MB in a small file', () => withHeader('{}', undefined, 100_000_000n), /header length/],
+  ['a header one byte longer than the file', () => withHeader('{}', undefined, 3n), /header length 3 of 10 bytes/],
+  ['a pickle', () => Buffer.from('\x80\x04\x95\x1f\0\0\0\0\0\0\0}\x94\x8c\x05conv1', 'latin1'), /neither HDF5 nor saf/],
+  [
+    'a zip, as torch writes it',
+    () => Buffer.from('PK\x03\x04\0\0\x08\x08\0\0archive/data.pkl'),
+    /neither HDF5 nor saf/,
+  ],
+  ['a header that is not JSON', () => withHeader('{"conv1/bias": '), /header is not JSON/],
+  ['a header that is not UTF-8 text', () => withHeader('\0\0\0\0'), /header is not JSON/],
+  ['a header that is null', () => withHeader('null'), /header is not an object/],
+  ['a header that is a number', () => withHeader('12'), /header is not an object/],
+  ['a tensor without offsets', () => tensor({ data_offsets: undefined }), /header is malformed/],
+  ['a negative offset', () => tensor({ data_offsets: [-8, 0] }), /header is malformed/],
+  ['an offset that is not whole', () => tensor({ data_offsets: [0.5, 8.5] }), /header is malformed/],
+  ['a shape of text', () => tensor({ shape: '2' }), /header is malformed/],
+  ['a shape of nine axes', () => tensor({ shape: Array<number>(9).fill(1) }), /header is malformed/],
+  ['an end behind the file', () => tensor({ shape: [3], data_offsets: [0, 12] }), /conv1\/bias lies outside the file/],
+  ['an end before the begin', () => tensor({ data_offsets: [8, 0] }), /lies outside the file/],
+  ['a begin and end far behind the file', () => tensor({ data_offsets: [2 ** 50, 2 ** 50 + 8] }), /lies outside/],
+  ['fewer bytes than the shape has', () => tensor({ shape: [3] }), /shape \[3\] of F32 over 8 bytes/],
+  ['a shape that overflows', () => tensor({ shape: [2 ** 31, 2 ** 31, 2 ** 31] }), /over 8 bytes/],
+  ['a file cut in its header', () => sound.subarray(0, 60), /header length/],
+  ['a file cut in its data', () => sound.subarray(0, sound.length - 1), /bn_conv1\/moving_variance lies outside/],
+  ['HDF5 cut in half', () => readFile(fixturePath('weights/truncated.h5')), /cannot be opened as HDF5/],
+  ['nothing but an HDF5 signature', () => Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), /cannot be opened as HDF5/],
+];
+
+describe('loadWeights says that it cannot read', () => {
+  test.each(damaged)('%s', async (_, bytes, reason) => {
+    await expect(loadBytes(await bytes())).rejects.toMatchObject({
+      code: 'weights-unreadable',
+      message: expect.stringMatching(reason),
+    });
+  });
+
+  test('a file that is not there, naming its path', async () => {
+    const path = join(await tempDir(), 'absent.h5');
+    const expected = { code: 'weights-unreadable', message: `There is no readable weights file at ${path}.` };
+    await expect(loadWeights(path, graph)).rejects.toMatchObject(expected);
+  });
+
+  test('a folder', async () => {
+    await expect(loadWeights(await tempDir(), graph)).rejects.toMatchObject({ code: 'weights-unreadable' });
+  });
+
+  test('half-precision tensors, and only once they are needed', async () => {
+    const half = { shape: [2], data: Uint16Array.of(1, 2) };
+    await expect(loadBytes(safetensorsBytes({ ...fixtureTensors(), 'unused/bias': half }))).resolves.toBeDefined();
+    await expect(loadBytes(safetensorsBytes({ ...fixtureTensors(), 'conv1/bias': half }))).rejects.toMatchObject({
+      code: 'weights-unreadable',
+      message: expect.stringContaining('conv1/bias has type F16, not F32 or F64'),
+    });
+  });
+
+  test('data that vanished after the header was read', async () => {
+    const path = join(await tempDir(), 'shrinking.safetensors');
+    await writeFile(path, sound);
+    const reader = await openWeights(path, graph);
+    await writeFile(path, sound.subarray(0, 300));
+    const reading = Promise.allSettled(reader.entries().map((entry) => reader.read(entry)));
+    const failed = (await reading).flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    );
+    await reader.close();
+    expect(failed.length).toBeGreaterThan(0);
+    for (const error of failed) expect(error).toMatchObject({ code: 'weights-unreadable' });
+  });
+});
+
+test('the sound file that the damaged ones are made of loads', async () => {
+  await expect(loadBytes(sound)).resolves.toBeDefined();
+  await expect(loadBytes(tensor({}))).rejects.toMatchObject({ code: 'weights-missing' });
+});

@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import { DTYPES } from '../../../src/backbone/tensor.js';
+import { writeArchive } from '../../../src/features/archive-writer.js';
+import { loadZstd } from '../../../src/features/zstd.js';
+import { collect } from '../../support/chunks.js';
+import { featureSet, plansOf } from '../../support/feature-sets.js';
+import { readZarrArray, unzip } from '../../support/zarr.js';
+
+const zstd = await loadZstd();
+
+describe.each(DTYPES)('an archive of %s, read as Zarr v3 by its metadata alone', (dtype) => {
+  const set = featureSet(plansOf(dtype));
+  const archive = collect(writeArchive(set, zstd)).then(unzip);
+
+  test('is a group whose attributes are the description', async () => {
+    const group = JSON.parse((await archive).get('zarr.json')!.toString('utf8')) as unknown;
+    expect(group).toEqual({ zarr_format: 3, node_type: 'group', attributes: set.description });
+  });
+
+  test.each(set.levels.map((level) => [level.name, level] as const))('%s holds the tensor', async (name, level) => {
+    const { metadata, data } = await readZarrArray(await archive, name);
+    expect(data.equals(level.tensor.data)).toBe(true);
+    expect(metadata).toEqual({
+      zarr_format: 3,
+      node_type: 'array',
+      shape: level.tensor.shape,
+      data_type: dtype,
+      chunk_grid: { name: 'regular', configuration: { chunk_shape: expect.any(Array) } },
+      chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
+      fill_value: 0,
+      codecs: [
+        { name: 'bytes', configuration: { endian: 'little' } },
+        { name: 'zstd', configuration: { level: 1, checksum: false } },
+      ],
+      dimension_names: ['y', 'x', 'channel'],
+      attributes: { stride: 4 },
+    });
+  });
+
+  test('chunks are whole rows, none is cut short, and nothing else is in the zip', async () => {
+    const files = await archive;
+    const expected = ['zarr.json'];
+    for (const { name, tensor } of set.levels) {
+      const { chunk_shape } = (await readZarrArray(files, name)).metadata.chunk_grid.configuration;
+      expect(chunk_shape.slice(1)).toEqual(tensor.shape.slice(1));
+      expect(tensor.shape[0]! % chunk_shape[0]!).toBe(0);
+      expected.push(`${name}/zarr.json`);
+      for (let band = 0; band < tensor.shape[0]! / chunk_shape[0]!; band++) expected.push(`${name}/c/${band}/0/0`);
+    }
+    expect([...files.keys()]).toEqual(expected);
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, test } from '@jest/globals';
+import addon from '@mongodb-js/zstd';
+import { randomBytes } from 'node:crypto';
+import * as zlib from 'node:zlib';
+import { loadZstd } from '../../../src/features/zstd.js';
+
+const zstd = await loadZstd();
+const nodeHasZstd = 'zstdCompress' in zlib;
+
+const MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+const samples: [string, Uint8Array][] = [
+  ['nothing', new Uint8Array(0)],
+  ['a byte', Uint8Array.of(7)],
+  ['a megabyte of zeros', new Uint8Array(1 << 20)],
+  ['what does not compress', randomBytes(100_000)],
+  // A band is a slice of its tensor, so the view must be compressed and not the memory under it.
+  ['a view into the middle of a buffer', new Uint8Array(randomBytes(1000).buffer, 100, 300)],
+];
+
+describe(`zstd by ${zstd.name}`, () => {
+  test('is Node’s own where there is one, else the addon', () => {
+    expect(zstd.name).toBe(nodeHasZstd ? 'node' : '@mongodb-js/zstd');
+  });
+
+  test.each(samples)('brings back %s', async (_, data) => {
+    const compressed = await zstd.compress(data);
+    expect(Buffer.from(compressed.subarray(0, 4)).equals(MAGIC)).toBe(true);
+    const restored = await zstd.decompress(compressed, data.length);
+    expect(Buffer.from(restored).equals(data)).toBe(true);
+  });
+
+  test.each(samples)('writes and reads what the addon reads and writes: %s', async (_, data) => {
+    const byAddon = await addon.decompress(Buffer.from(await zstd.compress(data)));
+    expect(byAddon.equals(data)).toBe(true);
+    const restored = await zstd.decompress(await addon.compress(Buffer.from(data), 3), data.length);
+    expect(Buffer.from(restored).equals(data)).toBe(true);
+  });
+
+  test('compresses at all', async () => {
+    expect((await zstd.compress(new Uint8Array(1 << 20))).length).toBeLessThan(1000);
+  });
+
+  test.each([
+    ['one byte less', -1],
+    ['one byte more', 1],
+    ['ten times as much', 9000],
+  ])('a band that has %s than it should is corrupt', async (_, more) => {
+    const compressed = await zstd.compress(randomBytes(1000 + more));
+    await expect(zstd.decompress(compressed, 1000)).rejects.toMatchObject({ code: 'archive-corrupt' });
+  });
+
+  test.each([
+    ['garbage', () => Promise.resolve(randomBytes(100).fill(1, 0, 4))],
+    ['no bytes', () => Promise.resolve(Buffer.alloc(0))],
+    ['a frame that ends early', async () => (await zstd.compress(randomBytes(1000))).subarray(0, 500)],
+  ])('%s is corrupt', async (_, make) => {
+    await expect(zstd.decompress(await make(), 1000)).rejects.toMatchObject({
+      name: 'CairnError',
+      code: 'archive-corrupt',
+    });
+  });
+
+  test('works on several bands at once', async () => {
+    const bands = Array.from({ length: 12 }, () => randomBytes(50_000));
+    const compressed = await Promise.all(bands.map((band) => zstd.compress(band)));
+    const restored = await Promise.all(compressed.map((band) => zstd.decompress(band, 50_000)));
+    expect(restored.every((band, i) => bands[i]!.equals(band))).toBe(true);
+  });
+});
