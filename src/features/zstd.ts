@@ -4,6 +4,8 @@ import { CairnError } from '../errors.js';
 
 /** Levels above 1 gain nothing on features and cost time. */
 export const ZSTD_LEVEL = 1;
+/** The least output buffer that zlib accepts. */
+const MIN_CHUNK = 64;
 
 /** zstd on native threads: both calls return at once and work beside the event loop. */
 export interface Zstd {
@@ -22,7 +24,7 @@ interface ZlibWithZstd {
   constants: { ZSTD_c_compressionLevel: number };
 }
 
-/** The faster of what this Node has: its own zstd, else the addon `@mongodb-js/zstd`. */
+/** Node's own zstd where it has one, else the addon `@toondepauw/node-zstd`, which brings its binary along. */
 export async function loadZstd(): Promise<Zstd> {
   const codec = 'zstdCompress' in zlib ? nodeZstd(zlib as unknown as ZlibWithZstd) : await addonZstd();
   return {
@@ -43,17 +45,20 @@ function nodeZstd(zlib: ZlibWithZstd): Zstd {
   const params = { [zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL };
   return {
     name: 'node',
-    compress: (data) => compress(data, { params }),
-    decompress: (data, length) => decompress(data, { maxOutputLength: length }),
+    // One output buffer for the whole band: the default of 16 KiB would go back and forth between threads for each.
+    compress: (data) => compress(data, { params, chunkSize: Math.max(MIN_CHUNK, data.byteLength) }),
+    decompress: (data, length) => decompress(data, { maxOutputLength: length, chunkSize: Math.max(MIN_CHUNK, length) }),
   };
 }
 
 async function addonZstd(): Promise<Zstd> {
-  const addon = await import('@mongodb-js/zstd');
+  const { Decoder, Encoder } = await import('@toondepauw/node-zstd');
+  const encoder = new Encoder(ZSTD_LEVEL);
+  const decoder = new Decoder();
   const view = (data: Uint8Array) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return {
-    name: '@mongodb-js/zstd',
-    compress: (data) => addon.compress(view(data), ZSTD_LEVEL),
-    decompress: (data) => addon.decompress(view(data)),
+    name: '@toondepauw/node-zstd',
+    compress: (data) => encoder.encode(view(data)),
+    decompress: (data) => decoder.decode(view(data)),
   };
 }

@@ -62,7 +62,7 @@ function toState(
     // A job that completed at its second attempt still bears the reason of the first.
     if (returnvalue) return 'completed';
     // A job that failed before the wish to cancel it arrived has failed.
-    return fromFailedReason(failedReason ?? '').code === 'cancelled' ? 'cancelled' : 'failed';
+    return fromFailedReason(failedReason).code === 'cancelled' ? 'cancelled' : 'failed';
   }
   if (cancelled) return 'cancelled';
   return queueState === 'active' ? 'active' : 'queued';

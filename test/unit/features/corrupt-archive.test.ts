@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import yauzl from 'yauzl';
 import { ArchiveReader } from '../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../src/features/archive-writer.js';
@@ -82,7 +81,11 @@ describe('a band that cannot be read is refused, and the others are not', () => 
     ['a byte of it changed', () => flip('C2/c/1/0/0'), /C2\/c\/1\/0\/0 fails its checksum/],
     ['it is missing', () => rezip({ 'C2/c/1/0/0': undefined }), /no entry C2\/c\/1\/0\/0/],
     ['it is not zstd', () => rezip({ 'C2/c/1/0/0': Buffer.from('not zstd at all') }), /does not decompress/],
-    ['it is another level’s', async () => rezip({ 'C2/c/1/0/0': await zstd.compress(Buffer.alloc(9)) }), /A band|does/],
+    [
+      'it is another level’s',
+      async () => rezip({ 'C2/c/1/0/0': await zstd.compress(Buffer.alloc(9)) }),
+      /A band has 9 bytes/,
+    ],
   ])('%s', async (_, bytes, message) => {
     const reader = await open(await bytes());
     await expect(reader.band(tall!, 1)).rejects.toMatchObject(corrupt(message));
@@ -123,27 +126,27 @@ describe('a failure that nobody waits for yet does not end the process', () => {
        try { while (!(await chunks.next()).done); } catch (error) { console.log(error.code); }`,
       { imports, args: [root] },
     );
-    expect(result).toEqual({ status: 0, stdout: 'archive-corrupt\n', stderr: '' });
+    expect(result).toMatchObject({ status: 0, stdout: 'archive-corrupt\n' });
   });
 
   test('a band fails to compress while the disk takes the one before', async () => {
-    const imports = { writeArchive: 'features/archive-writer.js' };
+    const { description } = featureSet([{ name: 'C2', shape: [64, 64, 256], dtype: 'float16' }]);
     const result = await runScript(
-      `const set = JSON.parse(process.argv[1]);
-       for (const level of set.levels) level.tensor.data = new Uint8Array(2 << 20);
+      `const description = JSON.parse(process.argv[1]);
+       const tensor = { dtype: 'float16', shape: [64, 64, 256], data: new Uint8Array(2 << 20) };
+       const set = { description, levels: [{ name: 'C2', stride: 4, tensor, clipped: false }] };
        let calls = 0;
        const zstd = { compress: async (data) => { if (++calls > 1) throw new Error('no memory'); return data; } };
        try {
          for await (const chunk of writeArchive(set, zstd)) await new Promise((resolve) => setTimeout(resolve, 50));
        } catch (error) { console.log(error.message); }`,
-      { imports, args: [JSON.stringify(featureSet([{ name: 'C2', shape: [64, 64, 256], dtype: 'float16' }]))] },
+      { imports: { writeArchive: 'features/archive-writer.js' }, args: [JSON.stringify(description)] },
     );
-    expect(result).toEqual({ status: 0, stdout: 'no memory\n', stderr: '' });
+    expect(result).toMatchObject({ status: 0, stdout: 'no memory\n' });
   });
 });
 
 test('the sound archive that the damaged ones are made of opens', async () => {
   await (await open(sound)).close();
   await (await open(await rezip({}))).close();
-  await sleep(1);
 });

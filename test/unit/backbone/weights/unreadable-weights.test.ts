@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadWeights, openWeights } from '../../../../src/backbone/weights/weights.js';
 import { fixtureTensors } from '../../../support/fixture-weights.js';
@@ -88,6 +88,16 @@ describe('loadWeights says that it cannot read', () => {
     await expect(loadBytes(safetensorsBytes({ ...fixtureTensors(), 'conv1/bias': half }))).rejects.toMatchObject({
       code: 'weights-unreadable',
       message: expect.stringContaining('conv1/bias has type F16, not F32 or F64'),
+    });
+  });
+
+  test('a header longer than the format allows, even where the file is as long', async () => {
+    const path = join(await tempDir(), 'sparse.safetensors');
+    await writeFile(path, withHeader('{}', undefined, 100_000_001n));
+    await truncate(path, 8 + 100_000_001);
+    await expect(loadWeights(path, graph)).rejects.toMatchObject({
+      code: 'weights-unreadable',
+      message: expect.stringContaining('header length 100000001'),
     });
   });
 

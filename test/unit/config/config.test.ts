@@ -1,0 +1,114 @@
+import { describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { loadConfig } from '../../../src/config/config.js';
+import { readEnv, type Env } from '../../../src/config/env.js';
+import { softwareVersion } from '../../../src/config/version.js';
+
+describe('loadConfig', () => {
+  test('has a default for everything', () => {
+    expect(loadConfig({})).toEqual({
+      role: 'all',
+      http: { host: '127.0.0.1', port: 8080, maxUploadBytes: 64 * 1024 * 1024 },
+      redisUrl: 'redis://127.0.0.1:6379',
+      dataDir: '.cairn/data',
+      weightsDir: '.cairn/weights',
+      backbone: { engine: 'auto', device: 'auto', maxSessions: 2 },
+      queue: { prefix: 'cairn', limit: 10_000 },
+      worker: { concurrency: 3, lockDurationMs: 30_000, drainTimeoutMs: 60_000, uploadTtlMs: 7 * 24 * 3600 * 1000 },
+      maxPixels: 100_000_000,
+      allowPrivateUrls: true,
+      logJson: false,
+    });
+  });
+
+  const settings: [Env, object][] = [
+    [{ ROLE: 'worker' }, { role: 'worker' }],
+    [{ PORT: '0' }, { http: { port: 0 } }],
+    [{ PORT: '65535' }, { http: { port: 65_535 } }],
+    [
+      { REDIS_URL: 'rediss://user:p%40ss@redis.example:6380/2' },
+      { redisUrl: 'rediss://user:p%40ss@redis.example:6380/2' },
+    ],
+    [{ CAIRN_DATA_DIR: '/data' }, { dataDir: '/data' }],
+    [{ CAIRN_WEIGHTS_DIR: '/weights' }, { weightsDir: '/weights' }],
+    [{ CAIRN_ENGINE: 'onnx', CAIRN_DEVICE: 'cpu' }, { backbone: { engine: 'onnx', device: 'cpu' } }],
+    [{ CAIRN_THREADS: '4' }, { backbone: { threads: 4 } }],
+    [{ CAIRN_MAX_SESSIONS: '1' }, { backbone: { maxSessions: 1 } }],
+    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 } }],
+    [{ CAIRN_QUEUE_PREFIX: 'other', CAIRN_QUEUE_LIMIT: '7' }, { queue: { prefix: 'other', limit: 7 } }],
+    [{ CAIRN_LOCK_DURATION_MS: '1000' }, { worker: { lockDurationMs: 1000 } }],
+    [{ CAIRN_DRAIN_TIMEOUT_MS: '0' }, { worker: { drainTimeoutMs: 0 } }],
+    [{ CAIRN_MAX_UPLOAD_BYTES: '1' }, { http: { maxUploadBytes: 1 } }],
+    [{ CAIRN_MAX_PIXELS: '35' }, { maxPixels: 35 }],
+    [{ CAIRN_UPLOAD_TTL_MS: '60000' }, { worker: { uploadTtlMs: 60_000 } }],
+    [{ CAIRN_LOG_JSON: 'true' }, { logJson: true }],
+    [{ SOMETHING_ELSE: 'x' }, { role: 'all' }],
+  ];
+  test.each(settings)('%j is taken', (env, expected) => {
+    expect(loadConfig(env)).toMatchObject(expected);
+  });
+
+  const wrong: [string, string[]][] = [
+    ['ROLE', ['server', 'API']],
+    ['PORT', ['-1', '65536', '80.5', 'http', 'NaN']],
+    ['REDIS_URL', ['127.0.0.1:6379', 'http://127.0.0.1', 'redis']],
+    ['CAIRN_THREADS', ['0', '-1', '1.5', 'all']],
+    ['CAIRN_MAX_SESSIONS', ['0', 'x']],
+    ['CAIRN_CONCURRENCY', ['0', '2.5']],
+    ['CAIRN_QUEUE_LIMIT', ['0', 'none']],
+    ['CAIRN_LOCK_DURATION_MS', ['999', '30s']],
+    ['CAIRN_DRAIN_TIMEOUT_MS', ['-1', 'Infinity']],
+    ['CAIRN_MAX_UPLOAD_BYTES', ['0', '64MB']],
+    ['CAIRN_MAX_PIXELS', ['0', '1e400']],
+    ['CAIRN_UPLOAD_TTL_MS', ['0', 'week']],
+    ['CAIRN_ALLOW_PRIVATE_URLS', ['yes', '1', 'TRUE']],
+    ['CAIRN_LOG_JSON', ['yes', '0']],
+  ];
+  const wrongValues = wrong.flatMap(([name, values]) => values.map((value): [string, string] => [name, value]));
+  test.each(wrongValues)('%s=%s is refused by name', (name, value) => {
+    expect(() => loadConfig({ [name]: value })).toThrow(
+      expect.objectContaining({ code: 'option-invalid', message: expect.stringContaining(`${name}: `) }),
+    );
+  });
+
+  test('names all that are wrong at once', () => {
+    expect(() => loadConfig({ PORT: 'x', ROLE: 'y', CAIRN_THREADS: '0' })).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/ROLE: .*; PORT: .*; CAIRN_THREADS: /) }),
+    );
+  });
+
+  test.each([
+    ['127.0.0.1', undefined, true],
+    ['127.1.2.3', undefined, true],
+    ['::1', undefined, true],
+    ['localhost', undefined, true],
+    ['0.0.0.0', undefined, false],
+    ['::', undefined, false],
+    ['192.168.0.7', undefined, false],
+    ['0.0.0.0', 'true', true],
+    ['127.0.0.1', 'false', false],
+  ])('on HOST=%s with CAIRN_ALLOW_PRIVATE_URLS=%s private URLs are allowed: %s', (host, setting, allowed) => {
+    expect(loadConfig({ HOST: host, CAIRN_ALLOW_PRIVATE_URLS: setting }).allowPrivateUrls).toBe(allowed);
+  });
+});
+
+describe('readEnv', () => {
+  test('an empty variable counts as absent', () => {
+    process.env['CAIRN_TEST_EMPTY'] = '';
+    process.env['CAIRN_TEST_SET'] = 'x';
+    try {
+      const env = readEnv();
+      expect('CAIRN_TEST_EMPTY' in env).toBe(false);
+      expect(env['CAIRN_TEST_SET']).toBe('x');
+    } finally {
+      delete process.env['CAIRN_TEST_EMPTY'];
+      delete process.env['CAIRN_TEST_SET'];
+    }
+  });
+});
+
+test('softwareVersion is that of package.json', () => {
+  const file = new URL('../../../package.json', import.meta.url);
+  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  expect(softwareVersion()).toBe(version);
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import { asCairnError, CairnError, ERRORS, type ErrorCode } from '../../src/errors.js';
+
+describe('CairnError', () => {
+  test('carries code, message and cause', () => {
+    const cause = new Error('disk');
+    const error = new CairnError('store-failed', 'The store is full.', { cause });
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({ name: 'CairnError', code: 'store-failed', message: 'The store is full.', cause });
+  });
+
+  test('what may pass by itself is transient; what the request is to blame for is not', () => {
+    const transient = Object.keys(ERRORS).filter((code) => new CairnError(code as ErrorCode, '').transient);
+    expect(transient.toSorted()).toEqual([
+      'engine-failed',
+      'internal',
+      'queue-full',
+      'queue-unavailable',
+      'store-failed',
+      'url-unreachable',
+    ]);
+  });
+
+  test('codes are lower case with dashes, so that they fit into URLs and failed reasons', () => {
+    for (const code of Object.keys(ERRORS)) expect(code).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+  });
+});
+
+describe('asCairnError', () => {
+  test('leaves a CairnError as it is, whatever the fallback', () => {
+    const error = new CairnError('image-empty', 'no bytes');
+    expect(asCairnError(error, 'store-failed')).toBe(error);
+  });
+
+  test('gives an error that crossed a thread its class back', () => {
+    const crossed = structuredClone({ code: 'weights-missing', message: 'no conv1/kernel' });
+    const error = asCairnError(crossed);
+    expect(error).toBeInstanceOf(CairnError);
+    expect(error).toMatchObject({ code: 'weights-missing', message: 'no conv1/kernel', cause: crossed });
+  });
+
+  test.each([
+    ['an error of the system', Object.assign(new Error('no space left'), { code: 'ENOSPC' }), 'no space left'],
+    ['any other error', new TypeError('x is not a function'), 'x is not a function'],
+    ['a code that is a method of objects', { code: 'toString', message: 'm' }, '[object Object]'],
+    ['a code without a message', { code: 'image-empty' }, '[object Object]'],
+    ['a string', 'broken', 'broken'],
+    ['null', null, 'null'],
+    ['undefined', undefined, 'undefined'],
+  ])('%s becomes the fallback, with the message kept', (_, thrown, message) => {
+    expect(asCairnError(thrown, 'store-failed')).toMatchObject({ code: 'store-failed', message, cause: thrown });
+    expect(asCairnError(thrown).code).toBe('internal');
+  });
+});
