@@ -4,6 +4,7 @@ import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { asCairnError, CairnError } from '../errors.js';
 import { bandsOf } from './bands.js';
 import { descriptionSchema, type Description, type LevelDescription } from './feature-set.js';
+import { startAhead } from './start-ahead.js';
 import { levelBytes, safetensorsHeader } from './safetensors.js';
 import type { StoredObject } from './store/store.js';
 import { bandPath, GROUP_PATH } from './zarr-metadata.js';
@@ -93,7 +94,7 @@ export class ArchiveReader {
     try {
       for (const level of levels) {
         for (let band = 0; band < bandsOf(level).count; band++) {
-          ahead.push(this.band(level, band));
+          ahead.push(startAhead(() => this.band(level, band)));
           if (ahead.length > READ_AHEAD) yield await ahead.shift()!;
         }
       }

@@ -1,6 +1,7 @@
 import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
 import { bandsOf } from './bands.js';
+import { startAhead } from './start-ahead.js';
 import { describeLevel, type FeatureSet } from './feature-set.js';
 import { arrayMetadata, arrayPath, bandPath, GROUP_PATH, groupMetadata } from './zarr-metadata.js';
 import { writeZip, type ZipEntry } from './zip-writer.js';
@@ -48,7 +49,7 @@ async function* inOrder(tasks: Iterable<Task>, limit: number, signal?: AbortSign
   };
   try {
     for (const task of tasks) {
-      started.push(task());
+      started.push(startAhead(task));
       if (started.length >= limit) yield await next();
     }
     while (started.length > 0) yield await next();

@@ -34,7 +34,7 @@ export async function* writeZip(entries: AsyncIterable<ZipEntry>): AsyncGenerato
     directory.push(centralRecord(fields, name, offset));
     const local = Buffer.concat([header, fields, name]);
     offset += local.length + data.byteLength;
-    if (offset > MAX_OFFSET || directory.length > MAX_ENTRIES)
+    if (offset > MAX_OFFSET || directory.length >= MAX_ENTRIES)
       throw new Error('the archive exceeds 4 GiB or 65,535 entries');
     yield local;
     yield data;

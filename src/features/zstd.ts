@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { CairnError } from '../errors.js';
+import { declareContentSize } from './zstd-frame.js';
 
 /** Levels above 1 gain nothing on features and cost time. */
 export const ZSTD_LEVEL = 1;
@@ -46,7 +47,10 @@ function nodeZstd(zlib: ZlibWithZstd): Zstd {
   return {
     name: 'node',
     // One output buffer for the whole band: the default of 16 KiB would go back and forth between threads for each.
-    compress: (data) => compress(data, { params, chunkSize: Math.max(MIN_CHUNK, data.byteLength) }),
+    compress: (data) => {
+      const length = data.byteLength;
+      return compress(data, { params, pledgedSrcSize: length, chunkSize: Math.max(MIN_CHUNK, length) });
+    },
     decompress: (data, length) => decompress(data, { maxOutputLength: length, chunkSize: Math.max(MIN_CHUNK, length) }),
   };
 }
@@ -58,7 +62,7 @@ async function addonZstd(): Promise<Zstd> {
   const view = (data: Uint8Array) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return {
     name: '@toondepauw/node-zstd',
-    compress: (data) => encoder.encode(view(data)),
+    compress: async (data) => declareContentSize(await encoder.encode(view(data)), data.byteLength),
     decompress: (data) => decoder.decode(view(data)),
   };
 }

@@ -1,5 +1,5 @@
-import addon from '@mongodb-js/zstd';
 import yauzl from 'yauzl';
+import { loadZstd } from '../../src/features/zstd.js';
 import { collect } from './chunks.js';
 
 /** The files in a zip, by name, in the order of its directory. */
@@ -36,10 +36,12 @@ export async function readZarrArray(files: ReadonlyMap<string, Buffer>, name: st
   const chunkShape = chunk_grid.configuration.chunk_shape;
   const itemBytes = { float32: 4, float16: 2 }[data_type]!;
   const data = Buffer.alloc(shape.reduce((product, length) => product * length) * itemBytes);
+  const zstd = await loadZstd();
   const grid = shape.map((length, axis) => Math.ceil(length / chunkShape[axis]!));
   for (const chunk of indicesOf(grid)) {
     const key = [`${name}/c`, ...chunk].join(chunk_key_encoding.configuration.separator);
-    const bytes = await addon.decompress(files.get(key)!);
+    const items = chunkShape.reduce((product, length) => product * length);
+    const bytes = Buffer.from(await zstd.decompress(files.get(key)!, items * itemBytes));
     for (const [item, inner] of indicesOf(chunkShape).entries()) {
       const at = inner.map((offset, axis) => chunk[axis]! * chunkShape[axis]! + offset);
       if (at.some((index, axis) => index >= shape[axis]!)) continue;

@@ -21,8 +21,10 @@ export async function openKerasHdf5(path: string): Promise<WeightsReader> {
   let datasets: Map<WeightsEntry, H5.Dataset>;
   try {
     file = new h5.File(path, 'r');
+    // What HDF5 refuses is told by the handle only.
+    if (file.file_id < 0n) throw new Error('refused by HDF5');
   } catch (cause) {
-    throw unreadable(path, 'it cannot be opened as HDF5', cause);
+    throw unreadable(path, 'it cannot be opened as HDF5; it may be truncated', cause);
   }
   try {
     const root = file.get('model_weights') ?? file;

@@ -89,7 +89,8 @@ export class FileStore implements Store {
       const file = await open(partial, 'wx');
       try {
         for await (const chunk of chunks) {
-          await file.writev([chunk]);
+          // Unlike `write`, this goes on after a short write.
+          await file.appendFile(chunk);
           size += chunk.byteLength;
         }
         await file.sync();
@@ -104,7 +105,7 @@ export class FileStore implements Store {
       await utimes(path, now, now);
       return { size };
     } catch (error) {
-      await rm(partial, { force: true });
+      await rm(partial, { force: true }).catch(() => undefined);
       throw asCairnError(error, 'store-failed');
     }
   }

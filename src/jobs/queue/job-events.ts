@@ -16,7 +16,7 @@ export class JobEvents {
   private readonly closed = new AbortController();
 
   constructor(redisUrl: string, prefix: string) {
-    this.redis = patientConnection(redisUrl);
+    this.redis = patientConnection(redisUrl, this.closed.signal);
     this.events = new QueueEvents(EXTRACT_QUEUE, { connection: this.redis, prefix });
     this.events.on('error', () => undefined);
     const changed = (kind: JobEvent) => (args: { jobId: string }) => this.changes.emit(args.jobId, kind);

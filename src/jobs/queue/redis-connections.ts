@@ -1,16 +1,16 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 
 /** A request must not wait longer than this for Redis before it is told that there is none. */
 export const FAIL_FAST_MS = 1500;
 const MAX_RECONNECT_DELAY_MS = 1000;
 
-const reconnect: RedisOptions = { retryStrategy: (times) => Math.min(times * 50, MAX_RECONNECT_DELAY_MS) };
+const delay = (times: number) => Math.min(times * 50, MAX_RECONNECT_DELAY_MS);
 
 /** For requests: commands fail at once while Redis is away; the connection comes back by itself. */
 export function failFastConnection(url: string): Redis {
   return quiet(
     new Redis(url, {
-      ...reconnect,
+      retryStrategy: delay,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       connectTimeout: FAIL_FAST_MS,
@@ -19,9 +19,13 @@ export function failFastConnection(url: string): Redis {
   );
 }
 
-/** For workers and listeners: commands wait until Redis is back. */
-export function patientConnection(url: string): Redis {
-  return quiet(new Redis(url, { ...reconnect, maxRetriesPerRequest: null }));
+/**
+ * For workers and listeners: commands wait until Redis is back, or until `closed` is aborted. BullMQ
+ * duplicates such connections; the copies stop looking for Redis with the original.
+ */
+export function patientConnection(url: string, closed: AbortSignal): Redis {
+  const retryStrategy = (times: number) => (closed.aborted ? null : delay(times));
+  return quiet(new Redis(url, { retryStrategy, maxRetriesPerRequest: null }));
 }
 
 /** Waits for a connection to be closed, but not for one that is still looking for its Redis. */

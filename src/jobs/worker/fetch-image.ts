@@ -26,11 +26,16 @@ export async function fetchImage(url: string, options: FetchOptions): Promise<In
     const response = await request(target, options);
     const { statusCode = 0, headers } = response;
     if (statusCode >= 200 && statusCode < 300) return response;
-    response.resume();
-    if (statusCode >= 300 && statusCode < 400 && headers.location) target = new URL(headers.location, target);
+    response.destroy();
+    if (statusCode >= 300 && statusCode < 400 && headers.location) target = redirectTarget(headers.location, target);
     else throw refused(target, statusCode);
   }
   throw new CairnError('url-rejected', `${url} redirects more than ${MAX_REDIRECTS} times.`);
+}
+
+function redirectTarget(location: string, from: URL): URL {
+  if (URL.canParse(location, from.href)) return new URL(location, from);
+  throw new CairnError('url-rejected', `${from.origin} redirects to what is no URL.`);
 }
 
 function request(url: URL, { allowPrivate, signal }: FetchOptions): Promise<IncomingMessage> {

@@ -41,6 +41,7 @@ export class JobWorker {
   private readonly redis: Redis;
   private readonly subscriber: Redis;
   private readonly worker: Worker<JobPayload, JobResult>;
+  private readonly closed = new AbortController();
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -49,8 +50,8 @@ export class JobWorker {
     private readonly log: WorkerLog,
   ) {
     const { redisUrl, prefix, concurrency, lockDurationMs } = options;
-    this.redis = patientConnection(redisUrl);
-    this.subscriber = patientConnection(redisUrl);
+    this.redis = patientConnection(redisUrl, this.closed.signal);
+    this.subscriber = patientConnection(redisUrl, this.closed.signal);
     this.worker = new Worker(EXTRACT_QUEUE, (job, _, signal) => this.process(job, signal!), {
       connection: this.redis,
       prefix,
@@ -107,6 +108,7 @@ export class JobWorker {
       this.log.warn(`not idle after ${drainTimeoutMs} ms; what still runs is left to other workers`);
       await closeWithin(1000, this.worker.close(true));
     }
+    this.closed.abort();
     this.redis.disconnect();
     this.subscriber.disconnect();
   }

@@ -6,7 +6,7 @@ import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Engine, Session } from '../engine.js';
 import { clipInfinities, FLOAT16_MAX } from '../float16.js';
 import { lowerToOnnx } from './lower.js';
-import { IMAGES, peakOf, PIXEL_ENDS } from './pixel-ends.js';
+import { IMAGES, peakOf, PIXEL_ENDS, sumOf } from './pixel-ends.js';
 
 /**
  * The cores are shared with decoding and packing. A thread that waits for another sleeps instead of
@@ -77,8 +77,8 @@ class OnnxSession implements Session {
   private split(level: LevelName, outputs: InferenceSession.OnnxValueMapType, batch: number): Level[] {
     const { dtype } = this.options;
     const value = outputs[level] as OrtTensor;
-    const peak = (outputs[peakOf(level)] as OrtTensor).data[0] as number;
-    if (!Number.isFinite(peak)) {
+    const [peak, sum] = [scalar(outputs, peakOf(level)), scalar(outputs, sumOf(level))];
+    if (!Number.isFinite(peak) || !Number.isFinite(sum)) {
       throw new CairnError('features-not-finite', `Level ${level} holds NaN or infinity; check the weights.`);
     }
     const values = value.data as unknown as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
@@ -91,6 +91,10 @@ class OnnxSession implements Session {
       return { name: level, stride: this.graph.outputs[level]!.stride, tensor: { dtype, shape, data }, clipped };
     });
   }
+}
+
+function scalar(outputs: InferenceSession.OnnxValueMapType, name: string): number {
+  return (outputs[name] as OrtTensor).data[0] as number;
 }
 
 function asUint16(bytes: Uint8Array<ArrayBuffer>): Uint16Array {

@@ -10,6 +10,11 @@ export function peakOf(level: LevelName): string {
   return `${level}/peak`;
 }
 
+/** Name of the output that holds the sum of a level over the whole batch (float32, no axes). */
+export function sumOf(level: LevelName): string {
+  return `${level}/sum`;
+}
+
 /**
  * Pixels in (uint8 NHWC), finished tensors out (NHWC, in the asked type). Mean subtraction, layout
  * and type changes are nodes of the model, so no pixel or feature passes through JavaScript.
@@ -29,9 +34,12 @@ export const PIXEL_ENDS: ModelEnds = {
     const name = dtype === 'float32' ? level : `${level}/nhwc`;
     const nhwc = model.node('Transpose', name, [value], { perm: [0, 2, 3, 1] });
     if (dtype === 'float16') model.node('Cast', level, [nhwc], { to: ELEMENT_TYPE.float16 });
-    // Levels follow a ReLU, so that the largest value tells of everything that is out of range.
+    // Levels follow a ReLU, so that the largest value tells of everything beyond float16. A maximum can pass
+    // over NaN, a sum cannot.
     model.node('ReduceMax', peakOf(level), [nhwc], { keepdims: 0 });
+    model.node('ReduceSum', sumOf(level), [nhwc], { keepdims: 0 });
     model.output(level, dtype, ['batch', height, width, channels]);
     model.output(peakOf(level), 'float32', []);
+    model.output(sumOf(level), 'float32', []);
   },
 };
