@@ -48,7 +48,7 @@ async function demo(signal, cleanUp) {
   if (description.weights.startsWith('seeded')) {
     print(
       '\nThe weights are seeded: the right shapes, statistics and arithmetic, but nothing trained. ' +
-        '`npm run --silent cairn -- weights list` shows the published ones.',
+        'Put a mask-rcnn-resnet50.h5 into .cairn/weights and it is used.',
     );
   }
   print(`\nDone: ${tensors.length} levels of one image, computed, stored and read back.`);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -66,12 +66,13 @@ describe('FileStore', () => {
 
   test('sweeps the unfinished files of dead processes, and of those alone', async () => {
     const folder = await tempDir();
+    const dead = await deadProcess();
     const names = {
-      dead: `.partial.${hostname()}.${await deadProcess()}.${ID}`,
+      dead: `.partial.${hostname()}.${dead}.${ID}`,
       living: `.partial.${hostname()}.${process.pid}.${ID}`,
       parent: `.partial.${hostname()}.${process.ppid}.${ID}`,
-      elsewhere: `.partial.another-host.1.${ID}`,
-      elsewhereLongAgo: `.partial.another-host.2.${ID}`,
+      elsewhere: `.partial.another-host.${dead}.${ID}`,
+      elsewhereLongAgo: `.partial.another-host.${dead}1.${ID}`,
     };
     for (const name of Object.values(names)) await writeFile(join(folder, name), 'x');
     const twoDaysAgo = new Date(Date.now() - 48 * 3600_000);
@@ -79,6 +80,19 @@ describe('FileStore', () => {
     await mkdir(join(folder, 'below'));
     await new FileStore(join(folder, '..')).sweep(relative(join(folder, '..'), folder), 1e9);
     expect(await filesBelow(folder)).toEqual([names.living, names.parent, names.elsewhere].toSorted());
+  });
+
+  test('takes a process that it may not signal for a living one', async () => {
+    const folder = await tempDir();
+    const name = `.partial.${hostname()}.4242.${ID}`;
+    await mkdir(join(folder, 'images'));
+    await writeFile(join(folder, 'images', name), 'x');
+    const kill = jest.spyOn(process, 'kill').mockImplementation(() => {
+      throw Object.assign(new Error('not permitted'), { code: 'EPERM' });
+    });
+    await new FileStore(folder).sweep('images', 0).finally(() => kill.mockRestore());
+    expect(kill).toHaveBeenCalledWith(4242, 0);
+    expect(await filesBelow(folder)).toEqual([`images/${name}`]);
   });
 
   test('a file that stands where a folder should is an error of the store, and nothing is left', async () => {
