@@ -67,10 +67,12 @@ const publicOnly: LookupFunction = (hostname, options, callback) => {
   });
 };
 
-/** Loopback, link-local, private and reserved ranges (IANA special-purpose address registries). */
+/**
+ * Loopback, link-local, private and reserved ranges (IANA special-purpose address registries).
+ * `BlockList` checks IPv4 addresses written as IPv6 ones against the IPv4 ranges by itself.
+ */
 function isPrivate(address: string): boolean {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-  return SPECIAL.check(mapped, isIP(mapped) === 6 ? 'ipv6' : 'ipv4');
+  return SPECIAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
 const SPECIAL = (() => {
@@ -89,7 +91,6 @@ const SPECIAL = (() => {
   ];
   const v6: [string, number][] = [
     ['::', 127],
-    ['::ffff:0:0', 96],
     ['64:ff9b::', 96],
     ['fc00::', 7],
     ['fe80::', 10],

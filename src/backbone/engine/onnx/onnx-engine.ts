@@ -78,7 +78,8 @@ class OnnxSession implements Session {
     const { dtype } = this.options;
     const value = outputs[level] as OrtTensor;
     const [peak, sum] = [scalar(outputs, peakOf(level)), scalar(outputs, sumOf(level))];
-    if (!Number.isFinite(peak) || !Number.isFinite(sum)) {
+    // The sum of large values may overflow; only a NaN in it tells of one in the level.
+    if (!Number.isFinite(peak) || Number.isNaN(sum)) {
       throw new CairnError('features-not-finite', `Level ${level} holds NaN or infinity; check the weights.`);
     }
     const values = value.data as unknown as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;

@@ -138,6 +138,12 @@ export function testEngine(name: string): void {
         }
       });
 
+      test('clips what is finite in float32, however large and however much of it there is', async () => {
+        const huge = randomWeights(graph, 1, { 'shortcut/bias': Array<number>(6).fill(3e37) });
+        const levels = await runOne(await compile(graph, huge, { dtype: 'float16' }), pixels(1));
+        expect(levels.map(({ clipped }) => clipped)).toEqual([false, false, true, true]);
+      });
+
       test('clips nothing in float32', async () => {
         const levels = await runOne(await compile(graph, large), pixels(1));
         expect(levels.map(({ clipped }) => clipped)).toEqual([false, false, false, false]);

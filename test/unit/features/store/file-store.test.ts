@@ -90,8 +90,12 @@ describe('FileStore', () => {
     const kill = jest.spyOn(process, 'kill').mockImplementation(() => {
       throw Object.assign(new Error('not permitted'), { code: 'EPERM' });
     });
-    await new FileStore(folder).sweep('images', 0).finally(() => kill.mockRestore());
-    expect(kill).toHaveBeenCalledWith(4242, 0);
+    try {
+      await new FileStore(folder).sweep('images', 0);
+      expect(kill).toHaveBeenCalledWith(4242, 0);
+    } finally {
+      kill.mockRestore();
+    }
     expect(await filesBelow(folder)).toEqual([`images/${name}`]);
   });
 

@@ -42,6 +42,21 @@ describe('JobQueue while Redis is away', () => {
   });
 });
 
+test('a Redis that takes the connection and then says nothing is as good as none', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => silent.once('listening', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const queue = new JobQueue({ redisUrl: `redis://127.0.0.1:${port}`, prefix: 'test', limit: 10 });
+  try {
+    const begun = performance.now();
+    await expect(queue.ping()).rejects.toMatchObject({ code: 'queue-unavailable' });
+    expect(performance.now() - begun).toBeLessThan(2500);
+  } finally {
+    await queue.close();
+    silent.close();
+  }
+});
+
 // In a process of their own, since whether that process ends is the question.
 describe('JobEvents while Redis is away', () => {
   const run = (script: string) =>
