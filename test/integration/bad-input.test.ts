@@ -81,6 +81,8 @@ test('what is no submission at all is refused', async () => {
   const form = new FormData();
   form.set('size', '64');
   expect(await refused(await client.post('', form))).toEqual([400, 'image-missing']);
+  const unbounded = { 'content-type': 'multipart/form-data' };
+  expect(await refused(await client.post('', 'x', unbounded))).toEqual([400, 'request-malformed']);
   expect(await refused(await client.post('', new Uint8Array(MAX_UPLOAD_BYTES + 1)))).toEqual([413, 'upload-too-large']);
   // Far more than the sockets hold: the refusal must arrive although most of the body was never read.
   expect(await refused(await client.post('', new Uint8Array(40 << 20)))).toEqual([413, 'upload-too-large']);

@@ -67,6 +67,8 @@ describe('an image goes in over HTTP, a compressed pyramid comes out', () => {
     expect(header['C5']).toEqual({ dtype: 'F16', shape: [4, 4, 2048], data_offsets: [262144, 327680] });
     expect(data.length).toBe(327680);
     expect(header['C2']).toBeUndefined();
+    const repeated = await client.bytes(`${done.features!.href}.safetensors?levels=C3&levels=C5`);
+    expect(Object.keys(parseSafetensors(repeated).header)).toEqual(['__metadata__', 'C3', 'C5']);
   });
 
   test('the archive is a zip whose ranges are bytes of the whole', async () => {

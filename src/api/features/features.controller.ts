@@ -41,13 +41,15 @@ export class FeaturesController {
   @ApiOkResponse({ description: 'The stream', content: { 'application/octet-stream': {} } })
   async safetensors(
     @Param('id') id: string,
-    @Query('levels') levels: string | undefined,
+    @Query('levels') levels: string | string[] | undefined,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const archive = await this.library.archive(id);
     try {
-      const { length, stream } = archive.safetensors(archive.select(levels?.split(',')));
+      const { length, stream } = archive.safetensors(
+        archive.select(levels === undefined ? undefined : String(levels).split(',')),
+      );
       void reply.headers({
         'content-type': 'application/octet-stream',
         'content-length': length,

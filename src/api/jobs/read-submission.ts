@@ -1,7 +1,8 @@
+import type { Multipart } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { CairnError } from '../../errors.js';
+import { asCairnError, CairnError } from '../../errors.js';
 import type { ImageSource } from '../../jobs/queue/job-payload.js';
 import { parseJobOptions, type JobOptions } from './job-options.js';
 
@@ -47,7 +48,7 @@ export async function readSubmission(request: FastifyRequest, upload: Upload, li
 async function readForm(request: FastifyRequest, query: Record<string, unknown>, upload: Upload): Promise<Submission> {
   const fields: Record<string, unknown> = {};
   let source: ImageSource | undefined;
-  for await (const part of request.parts()) {
+  for await (const part of partsOf(request)) {
     if (part.type === 'field') {
       fields[part.fieldname] = part.value;
     } else if (source) {
@@ -61,11 +62,29 @@ async function readForm(request: FastifyRequest, query: Record<string, unknown>,
   return { options: parseJobOptions({ ...query, ...fields }), source };
 }
 
-/** What is left of a refused image is read past: the form goes on behind it, and so does the connection. */
+/**
+ * What is left of a refused image is read past: the form goes on behind it, and so does the connection.
+ *
+ * @throws CairnError `request-malformed` when the client broke off, else what `upload` throws.
+ */
 async function uploadAll(bytes: Readable, upload: Upload): Promise<ImageSource> {
   try {
     return await upload(bytes);
+  } catch (error) {
+    if (bytes.errored === null) throw error;
+    throw new CairnError('request-malformed', 'The upload broke off before its end.', { cause: error });
   } finally {
     bytes.resume();
+  }
+}
+
+/** The parts of a form; what the parser refuses is the client's to mend. */
+async function* partsOf(request: FastifyRequest): AsyncGenerator<Multipart> {
+  try {
+    yield* request.parts();
+  } catch (error) {
+    throw new CairnError('request-malformed', `The form cannot be read: ${asCairnError(error).message}.`, {
+      cause: error,
+    });
   }
 }

@@ -64,6 +64,14 @@ describe('EngineThread', () => {
     await running;
   });
 
+  test('an image that was taken already is refused, instead of waited for', async () => {
+    const session = await startThread().compile(REQUEST);
+    const image = grey();
+    await session.run(image, 1);
+    await expect(session.run(image, 1)).rejects.toMatchObject({ name: 'CairnError', code: 'engine-failed' });
+    await expect(session.run(grey(), 1)).resolves.toHaveLength(1);
+  }, 5000);
+
   test('runs that are asked for together each get their own answer', async () => {
     const session = await startThread().compile(REQUEST);
     const run = async (value: number) => numbersOf((await session.run(grey(value), 1))[0]![0]!.tensor);
