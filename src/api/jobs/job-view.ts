@@ -1,7 +1,7 @@
-import { parseFeatureOptions } from '../../backbone/feature-request.js';
 import { featureId } from '../../features/feature-id.js';
 import type { Description } from '../../features/feature-set.js';
 import type { JobPayload } from '../../jobs/queue/job-payload.js';
+import { requestOf } from '../../jobs/queue/payload-request.js';
 import type { JobStatus } from '../../jobs/queue/job-status.js';
 import { featureLinks } from '../features/features.controller.js';
 
@@ -75,13 +75,5 @@ function jobLinks(id: string, featuresId?: string): Record<string, string> {
 
 function expectedId(payload: JobPayload): string | undefined {
   if (payload.source.kind !== 'upload') return undefined;
-  const { model, levels, dtype, size, stage5 } = payload;
-  const options = parseFeatureOptions({
-    model,
-    dtype,
-    levels: levels.join(','),
-    size: String(size),
-    stage5: String(stage5),
-  });
-  return featureId(payload.source.sha256, payload.weightsDigest, options);
+  return featureId(payload.source.sha256, payload.weightsDigest, requestOf(payload));
 }

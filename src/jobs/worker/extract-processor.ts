@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import type { SessionRequest } from '../../backbone/backbone.js';
-import { parseFeatureOptions } from '../../backbone/feature-request.js';
 import { defaultWeights } from '../../backbone/weights/default-weights.js';
 import { CairnError } from '../../errors.js';
 import type { Extractor, Image } from '../../extractor.js';
@@ -8,6 +7,7 @@ import { featureId } from '../../features/feature-id.js';
 import { archiveKey } from '../../features/feature-set.js';
 import type { Store } from '../../features/store/store.js';
 import { IMAGES_PREFIX, type ImageSource, type JobPayload, type JobResult } from '../queue/job-payload.js';
+import { requestOf } from '../queue/payload-request.js';
 import type { JobStage } from '../queue/stages.js';
 import { fetchImage } from './fetch-image.js';
 
@@ -39,15 +39,7 @@ export class ExtractProcessor {
   }
 
   private async request(payload: JobPayload): Promise<SessionRequest> {
-    const { model, levels, dtype, size, stage5 } = payload;
-    const options = parseFeatureOptions({
-      model,
-      dtype,
-      levels: levels.join(','),
-      size: String(size),
-      stage5: String(stage5),
-    });
-    return { ...options, weights: await defaultWeights(model, this.parts.weightsDir) };
+    return { ...requestOf(payload), weights: await defaultWeights(payload.model, this.parts.weightsDir) };
   }
 
   private async locate(source: ImageSource, signal: AbortSignal): Promise<{ key: string; sha256: string }> {

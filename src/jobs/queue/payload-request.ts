@@ -1,0 +1,12 @@
+import { parseFeatureOptions, type FeatureRequest } from '../../backbone/feature-request.js';
+import type { JobPayload } from './job-payload.js';
+
+/**
+ * Which features a job asks for. A job may be older than the software that reads it, so its options
+ * are checked again.
+ *
+ * @throws CairnError as `parseFeatureOptions`.
+ */
+export function requestOf({ model, levels, dtype, size, stage5 }: JobPayload): FeatureRequest {
+  return parseFeatureOptions({ model, dtype, levels: levels.join(','), size: String(size), stage5: String(stage5) });
+}
