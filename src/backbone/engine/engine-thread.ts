@@ -42,6 +42,7 @@ export class EngineThread {
       ...compiled,
       run: async (images, batch) => {
         assertAlive();
+        if (images.byteLength === 0) throw new CairnError('engine-failed', 'The images have been transferred before.');
         return (await this.call({ type: 'run', session, images, batch }, [images.buffer])) as Level[][];
       },
       dispose: async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { asCairnError, CairnError } from '../../errors.js';
@@ -100,9 +100,6 @@ export class FileStore implements Store {
       const path = target();
       await rename(partial, path);
       await syncFolder(folder);
-      // An upload seen again is young again, so that a sweep does not take it from the job that waits for it.
-      const now = new Date();
-      await utimes(path, now, now);
       return { size };
     } catch (error) {
       await rm(partial, { force: true }).catch(() => undefined);

@@ -106,7 +106,7 @@ function forbidden(what: string): CairnError {
 }
 
 function refused(url: URL, status: number): CairnError {
-  const code = status >= 400 && status < 500 && status !== 408 && status !== 429 ? 'url-rejected' : 'url-unreachable';
+  const code = status >= 300 && status < 500 && status !== 408 && status !== 429 ? 'url-rejected' : 'url-unreachable';
   return new CairnError(code, `${url.origin} answered with status ${status}.`);
 }
 

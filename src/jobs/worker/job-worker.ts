@@ -97,20 +97,27 @@ export class JobWorker {
   }
 
   private async drain(): Promise<void> {
-    // Without Redis no job can be reported as finished: waiting long would gain nothing.
-    const away = this.redis.status !== 'ready';
-    const drainTimeoutMs = away ? Math.min(AWAY_DRAIN_MS, this.options.drainTimeoutMs) : this.options.drainTimeoutMs;
-    let timer: NodeJS.Timeout | undefined;
-    const overdue = new Promise<'overdue'>((resolve) => (timer = setTimeout(resolve, drainTimeoutMs, 'overdue')));
-    const outcome = await Promise.race([this.worker.close(), overdue]);
-    clearTimeout(timer);
+    const idle = new AbortController();
+    const outcome = await Promise.race([this.worker.close().then(() => 'idle' as const), this.overdue(idle.signal)]);
+    idle.abort();
     if (outcome === 'overdue') {
-      this.log.warn(`not idle after ${drainTimeoutMs} ms; what still runs is left to other workers`);
+      this.log.warn('not idle in time; what still runs is left to other workers');
       await closeWithin(1000, this.worker.close(true));
     }
     this.closed.abort();
     this.redis.disconnect();
     this.subscriber.disconnect();
+  }
+
+  /** Resolves when the time to drain is over, or when Redis stays away: without it no job can be reported as finished. */
+  private async overdue(idle: AbortSignal): Promise<'overdue'> {
+    const deadline = Date.now() + this.options.drainTimeoutMs;
+    let lastSeen = Date.now();
+    while (!idle.aborted && Date.now() < deadline && Date.now() - lastSeen < AWAY_DRAIN_MS) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (this.redis.status === 'ready') lastSeen = Date.now();
+    }
+    return 'overdue';
   }
 
   private async process(job: Job<JobPayload, JobResult>, signal: AbortSignal): Promise<JobResult> {
