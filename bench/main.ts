@@ -66,7 +66,7 @@ try {
   await backbone.close();
 
   const graph = modelGraph(request.model, request.stage5);
-  const options = { ...request, normalization: request.model.normalization, device: 'cpu', threads };
+  const options = { ...request, outputs: request.levels, device: 'cpu', threads };
   const session = await benchSession(graph, await loadWeights('seeded', graph), options, 12);
 
   const chainMs = sum(chains.map((chain) => chain.wallMs));

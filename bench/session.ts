@@ -2,16 +2,17 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { CompileOptions } from '../src/backbone/engine/engine.js';
 import { lowerToOnnx, type ModelEnds } from '../src/backbone/engine/onnx/lower.js';
 import { OnnxEngine } from '../src/backbone/engine/onnx/onnx-engine.js';
+import { Plan } from '../src/backbone/engine/plan.js';
 import type { Graph } from '../src/backbone/graph/graph.js';
 import type { Weights } from '../src/backbone/weights/weights.js';
 import { median, ratios } from './statistics.js';
 
 /** The same graph without Cairn's ends: float32 NCHW in, float32 NCHW out. */
 const PLAIN_ENDS: ModelEnds = {
-  input: (model, { size }) => model.input('x', 'float32', ['batch', 3, size, size]),
-  output: (model, level, value, [height, width, channels]) => {
-    model.node('Identity', level, [value]);
-    model.output(level, 'float32', ['batch', channels, height, width]);
+  input: (model, _, { size }) => model.input('x', 'float32', ['batch', 3, size, size]),
+  output: (model, { name, shape: [height, width, channels] }, value) => {
+    model.node('Identity', name, [value]);
+    model.output(name, 'float32', ['batch', channels, height, width]);
   },
 };
 
@@ -30,7 +31,7 @@ export async function benchSession(
   rounds: number,
 ): Promise<SessionResult> {
   const cairn = await new OnnxEngine().compile(graph, weights, options);
-  const plain = await InferenceSession.create(lowerToOnnx(graph, weights, options, PLAIN_ENDS), {
+  const plain = await InferenceSession.create(lowerToOnnx(new Plan(graph, options.outputs, options.size), weights, options, PLAIN_ENDS), {
     graphOptimizationLevel: 'all',
     intraOpNumThreads: options.threads,
   });

@@ -19,9 +19,9 @@ def run_cairn(*arguments):
     return done.stdout
 
 
-def extract(image, folder, *, architecture, weights, levels, side, stage5=True, dtype="float32", file_format):
+def extract(image, folder, *, model, weights, levels, side, stage5=True, dtype="float32", file_format):
     """Extracts one image into `folder` and returns the path of the file, as the JSON line on stdout gives it."""
-    arguments = ["extract", image, "--model", f"mask-rcnn-{architecture}", "--weights", weights]
+    arguments = ["extract", image, "--model", model, "--weights", weights]
     arguments += ["--levels", ",".join(levels), "--dtype", dtype, "--size", side, "--format", file_format]
     arguments += [] if stage5 else ["--stage5", "false"]
     line = json.loads(run_cairn(*arguments, "--out", folder, "--json"))
@@ -37,12 +37,27 @@ def extract_levels(image, folder, **options):
     return load_file(extract(image, folder, file_format="safetensors", **options))
 
 
+def classify(image, *, model, weights, side, classes):
+    """The probability of every class, float64 [classes], of an image of side x side pixels."""
+    import numpy as np
+
+    arguments = ["classify", image, "--model", model, "--weights", weights, "--size", side, "--crop-pct", 1]
+    line = json.loads(run_cairn(*arguments, "--classes", classes, "--top", classes, "--json"))
+    scores = [entry["score"] for entry in line["top"]]
+    if sorted(entry["class"] for entry in line["top"]) != list(range(classes)) or scores != sorted(scores)[::-1]:
+        raise RuntimeError(f"cairn classify does not name {classes} classes by falling score")
+    probabilities = np.zeros(classes)
+    for entry in line["top"]:
+        probabilities[entry["class"]] = entry["score"]
+    return probabilities
+
+
 def preprocess_image(image, canvas, side):
     """Writes the canvas as PNG; returns the JSON line {"window", "scale", "originalShape"}."""
     return json.loads(run_cairn("preprocess", image, "--size", side, "--out", canvas, "--json"))
 
 
-def describe(architecture, side, stage5=True):
+def describe(model, side, stage5=True):
     """What `cairn describe --format json` says of a model: {"parameters", "levels", ...}."""
     options = ["--size", side, "--stage5", str(stage5).lower(), "--format", "json"]
-    return json.loads(run_cairn("describe", f"mask-rcnn-{architecture}", *options))
+    return json.loads(run_cairn("describe", model, *options))

@@ -12,8 +12,8 @@ from weights import give_to
 LEVELS = ("C1", "C2", "C3", "C4", "C5")
 
 
-def check_backbone(results, scratch, architecture, stage5, side):
-    """One architecture, with or without stage 5, at one canvas side."""
+def check_backbone(results, scratch, architecture, stage5, side, archives=True):
+    """One architecture, with or without stage 5, at one canvas side; `archives` reads the archives as well."""
     case = f"backbone/{architecture}/{'stage5' if stage5 else 'no-stage5'}/{side}"
     if not results.wants(case):
         return
@@ -21,16 +21,18 @@ def check_backbone(results, scratch, architecture, stage5, side):
         image, pixels = scratch.photo(side)
         levels = LEVELS if stage5 else LEVELS[:-1]
         weights = scratch.hdf5(architecture)
-        asked = dict(architecture=architecture, weights=weights, levels=levels, side=side, stage5=stage5)
+        asked = dict(model=f"mask-rcnn-{architecture}", weights=weights, levels=levels, side=side, stage5=stage5)
         attributes = dict(architecture=architecture, stage5=stage5, size=side, window=[0, 0, side, side], scale=1)
 
         model = matterport.backbone(architecture, stage5, side)
         give_to(model, scratch.backbone_weights(architecture))
         reference = matterport.run(model, pixels)
         ours = extract_levels(image, folder, **asked)
-        row = dict(family="mask-rcnn", architecture=architecture, stage5=stage5, side=side)
-        compare_levels(results, case, ours, reference, row)
+        ratios = compare_levels(results, case, ours, reference)
+        results.add_row("backbone", architecture=architecture, stage5=stage5, side=side, **ratios)
 
+        if not archives:
+            return
         archive = extract(image, folder, file_format="zarr", **asked)
         check_archive(results, f"{case}/float32", archive, ours, attributes)
         if stage5:
@@ -55,16 +57,17 @@ def check_seeded(results, scratch, architecture, seed, side=256):
         give_to(model, seeded_weights(architecture, seed=seed))
         reference = matterport.run(model, pixels)
         weights = f"seeded:{seed}"
-        ours = extract_levels(image, folder, architecture=architecture, weights=weights, levels=LEVELS, side=side)
-        row = dict(family="mask-rcnn", architecture=f"{architecture}, {weights}", stage5=True, side=side)
-        compare_levels(results, case, ours, reference, row)
+        model_name = f"mask-rcnn-{architecture}"
+        ours = extract_levels(image, folder, model=model_name, weights=weights, levels=LEVELS, side=side)
+        ratios = compare_levels(results, case, ours, reference)
+        results.add_row("backbone", architecture=f"{architecture}, {weights}", stage5=True, side=side, **ratios)
 
 
-def compare_levels(results, case, ours, reference, row):
-    """One check a level, and one row of the report."""
+def compare_levels(results, case, ours, reference):
+    """One check a level; returns {level: error ratio}."""
     ratios = {}
     results.check(f"{case} levels", sorted(ours) == sorted(reference), " ".join(sorted(ours)))
     for name, level in reference.items():
         ratios[name] = error_ratio(ours[name], level) if name in ours else np.inf
         results.check(f"{case} {name}", ratios[name] <= ERROR_BAR, f"largest error ratio {ratios[name]:.1e}")
-    results.add_row("backbone", **row, **ratios)
+    return ratios

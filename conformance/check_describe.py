@@ -16,7 +16,7 @@ def check_describe(results, architecture, stage5, side=256):
         return
     with results.case(case):
         model = matterport.backbone(architecture, stage5, side)
-        ours = describe(architecture, side, stage5)
+        ours = describe(f"mask-rcnn-{architecture}", side, stage5)
         expected = {
             "total": model.count_params(),
             "trainable": count(model.trainable_variables),

@@ -23,10 +23,11 @@ def check_weight_files(results, scratch, architecture="resnet50", side=256):
     with results.case(case):
         image, _ = scratch.photo(side)
         weights = scratch.backbone_weights(architecture)
+        model = f"mask-rcnn-{architecture}"
 
         def extracted(path):
             with scratch.folder() as folder:
-                return extract_levels(image, folder, architecture=architecture, weights=path, levels=LEVELS, side=side)
+                return extract_levels(image, folder, model=model, weights=path, levels=LEVELS, side=side)
 
         expected = extracted(scratch.hdf5(architecture))
         with scratch.folder() as folder:

@@ -1,7 +1,7 @@
 """The parameters of Matterport's ResNet as a flat list, and the second moment that reaches each of its layers.
 
 Both the random weights (weights.py) and the seeded ones (seeded.py) need activations that stay within a sane range
-through 33 residual blocks, so both scale by the mean square value ("second moment") expected at each layer.
+through up to 50 residual blocks, so both scale by the mean square value ("second moment") expected at each layer.
 Rules, with `m` the moment that comes in: a He-uniform convolution makes 2m; a batch norm whose gamma is about g makes
 g*g; a ReLU halves it, except after an addition, where it stays; a max-pool makes 2m; an addition sums; padding keeps.
 """
@@ -53,14 +53,15 @@ def backbone_layers(architecture, stage5=True):
 
     moment = 2 * relu(convolve("conv1", "bn_conv1", (7, 7, 3, 64), IMAGE_MOMENT))  # ReLU, then max-pool
     for block in residual_blocks(architecture, stage5):
-        narrow, middle, wide = block.filters
 
         def branch(name, kernel, incoming, gain=1.0):
             return convolve(block.convolution(name), block.batch_norm(name), kernel, incoming, gain)
 
-        y = relu(branch("2a", (1, 1, block.input_channels, narrow), moment))
-        y = relu(branch("2b", (3, 3, narrow, middle), y))
-        y = branch("2c", (1, 1, middle, wide), y, BRANCH_END_GAIN)
-        shortcut = branch("1", (1, 1, block.input_channels, wide), moment) if block.projects else moment
+        y, channels = moment, block.input_channels
+        for i, (name, size, filters, _) in enumerate(block.branch, 1):
+            last = i == len(block.branch)
+            y = branch(name, (size, size, channels, filters), y, BRANCH_END_GAIN if last else 1.0)
+            y, channels = y if last else relu(y), filters
+        shortcut = branch("1", (1, 1, block.input_channels, channels), moment) if block.projects else moment
         moment = y + shortcut
     return layers

@@ -6,16 +6,29 @@ Written from that network's convention, not from Cairn's own graph, so that the 
 - batch norm has epsilon 1e-3 (the old Keras default) and runs on its stored statistics;
 - the stem pads by 3, convolves 7x7 with stride 2, and max-pools 3x3 with stride 2 and TensorFlow's SAME padding
   (at an even side that pads the bottom and the right only);
-- the first block of stages 3 to 5 has stride 2 in its first 1x1 and in its shortcut;
+- the first block of stages 3 to 5 has stride 2 in its first convolution and in its shortcut;
 - blocks are named a, b, c, ...; ResNet-101's stage 4 ends at w.
+
+Matterport has ResNet-50 and -101 only. ResNet-152 is the same with more blocks. ResNet-18 and -34 are the same rules
+with the basic block: branch2a and branch2b are 3x3 with padding `same`, the stride is on branch2a, and branch1 is there
+only where the shape changes, so not in stage 2.
 
 Tensors are float32 NHWC.
 """
 
 from dataclasses import dataclass
 
-STAGE4_IDENTITY_BLOCKS = {"resnet50": 5, "resnet101": 22}
-"""Number of identity blocks after stage 4's first block."""
+BLOCK_COUNTS = {
+    "resnet18": (2, 2, 2, 2),
+    "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+    "resnet152": (3, 8, 36, 3),
+}
+"""Number of blocks in stages 2 to 5."""
+
+BASIC = ("resnet18", "resnet34")
+"""Architectures of basic blocks; the others have bottlenecks."""
 
 EPSILON = 1e-3
 MEAN_RGB = (123.7, 116.8, 103.9)
@@ -24,14 +37,25 @@ MEAN_RGB = (123.7, 116.8, 103.9)
 
 @dataclass(frozen=True)
 class Block:
-    """One bottleneck block: `input_channels` -> `filters[2]`, with a projection shortcut when `projects`."""
+    """One block: `input_channels` -> `filters[-1]`. A bottleneck has three filters, a basic block two."""
 
     stage: int
     letter: str
     input_channels: int
     filters: tuple
     stride: int
-    projects: bool
+
+    @property
+    def projects(self):
+        """Whether its shortcut is a convolution."""
+        return self.stride != 1 or self.input_channels != self.filters[-1]
+
+    @property
+    def branch(self):
+        """(name, kernel size, filters, stride) of each convolution of the residual branch, in order."""
+        sizes = (3, 3) if len(self.filters) == 2 else (1, 3, 1)
+        strides = (self.stride, 1, 1)
+        return list(zip(("2a", "2b", "2c"), sizes, self.filters, strides, strict=False))
 
     @property
     def output_name(self):
@@ -46,16 +70,15 @@ class Block:
 
 def residual_blocks(architecture, stage5=True):
     """The blocks of stages 2 to 5 (or 4), in order."""
-    last_letter = {2: "c", 3: "d", 4: chr(ord("a") + STAGE4_IDENTITY_BLOCKS[architecture]), 5: "c"}
     blocks = []
     channels = 64
-    for stage in (2, 3, 4, 5) if stage5 else (2, 3, 4):
+    for stage, count in zip((2, 3, 4, 5) if stage5 else (2, 3, 4), BLOCK_COUNTS[architecture], strict=False):
         width = 64 * 2 ** (stage - 2)
-        for code in range(ord("a"), ord(last_letter[stage]) + 1):
-            first = chr(code) == "a"
-            stride = 2 if first and stage > 2 else 1
-            blocks.append(Block(stage, chr(code), channels, (width, width, 4 * width), stride, first))
-            channels = 4 * width
+        filters = (width, width) if architecture in BASIC else (width, width, 4 * width)
+        for i in range(count):
+            stride = 2 if i == 0 and stage > 2 else 1
+            blocks.append(Block(stage, chr(ord("a") + i), channels, filters, stride))
+            channels = filters[-1]
     return blocks
 
 
@@ -67,22 +90,22 @@ def backbone(architecture, stage5=True, side=1024):
     import keras
     from keras import layers
 
-    def convolution(x, filters, size, name, stride=1, padding="valid"):
+    def convolution(x, filters, size, name, stride=1):
+        padding = "same" if size == 3 else "valid"
         return layers.Conv2D(filters, size, strides=stride, padding=padding, use_bias=True, name=name)(x)
 
     def batch_norm(x, name):
         return layers.BatchNormalization(epsilon=EPSILON, name=name)(x, training=False)
 
     def residual(x, block):
-        narrow, middle, wide = block.filters
-        y = convolution(x, narrow, 1, block.convolution("2a"), stride=block.stride)
-        y = layers.Activation("relu")(batch_norm(y, block.batch_norm("2a")))
-        y = convolution(y, middle, 3, block.convolution("2b"), padding="same")
-        y = layers.Activation("relu")(batch_norm(y, block.batch_norm("2b")))
-        y = batch_norm(convolution(y, wide, 1, block.convolution("2c")), block.batch_norm("2c"))
+        y = x
+        for i, (name, size, filters, stride) in enumerate(block.branch):
+            y = layers.Activation("relu")(y) if i else y
+            y = convolution(y, filters, size, block.convolution(name), stride=stride)
+            y = batch_norm(y, block.batch_norm(name))
         shortcut = x
         if block.projects:
-            shortcut = convolution(x, wide, 1, block.convolution("1"), stride=block.stride)
+            shortcut = convolution(x, block.filters[-1], 1, block.convolution("1"), stride=block.stride)
             shortcut = batch_norm(shortcut, block.batch_norm("1"))
         return layers.Activation("relu", name=block.output_name)(layers.Add()([y, shortcut]))
 

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 ERROR_BAR = 1e-5
 """A level passes when its largest difference is at most this times the largest value (of the reference)."""
 
+PROBABILITY_BAR = 1e-4
+"""Largest allowed difference of a class's probability."""
+
 
 class Results:
     def __init__(self, only=None):

@@ -1,8 +1,8 @@
-"""Compares Cairn with Keras, scikit-image and TensorStore. `npm run conformance` runs it in its own environment.
+"""Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore. `npm run conformance` runs it in its own environment.
 
     python conformance/run.py                    everything; writes docs/conformance.md
-    python conformance/run.py --quick            canvas side 256 only
-    python conformance/run.py --only TEXT        the cases whose name contains TEXT, e.g. preprocess, resnet50/stage5
+    python conformance/run.py --quick            small canvas sides, and of each family the smallest architecture
+    python conformance/run.py --only TEXT        the cases whose name contains TEXT, e.g. preprocess, keras-v2/resnet50v2
     python conformance/run.py --write-golden     no comparison: writes test/golden and test/fixtures
 
 Ends with a line `N passed, N failed`. Exit status: 0 all passed, 1 something failed, 2 called wrongly or Cairn is not
@@ -16,13 +16,17 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # plain float32 sums, and no notice about them
 
-ARCHITECTURES = ("resnet50", "resnet101")
+PUBLISHED = ("resnet50", "resnet101")
+"""Mask R-CNN's architectures that have published weights, and are compared in every way."""
+
+OTHERS = ("resnet18", "resnet34", "resnet152")
 SIDES = (256, 1024)
+OTHER_SIDES = (224, 256)
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description="Compares Cairn with Keras, scikit-image and TensorStore.")
-    parser.add_argument("--quick", action="store_true", help="canvas side 256 only")
+    parser = argparse.ArgumentParser(description="Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore.")
+    parser.add_argument("--quick", action="store_true", help="small sides, few architectures")
     parser.add_argument("--only", metavar="TEXT", help="only the cases whose name contains TEXT")
     parser.add_argument("--write-golden", action="store_true", help="write test/golden and test/fixtures instead")
     return parser.parse_args()
@@ -57,25 +61,36 @@ def compare(arguments):
     """Every case that the arguments leave in, the quick ones first."""
     from check_backbone import check_backbone, check_seeded
     from check_describe import check_describe
+    from check_family import check_family
     from check_preprocess import check_preprocess
     from check_weight_files import check_weight_files
+    from families import FAMILIES
     from results import Results
     from scratch import Scratch
 
     results = Results(arguments.only)
     with Scratch() as scratch:
         check_preprocess(results, scratch)
-        for architecture in ARCHITECTURES:
+        for architecture in PUBLISHED:
             for stage5 in (True, False):
                 check_describe(results, architecture, stage5)
+        check_seeded(results, scratch, "resnet18", 0)
         check_seeded(results, scratch, "resnet50", 0)
         check_seeded(results, scratch, "resnet50", 7)
         check_seeded(results, scratch, "resnet101", 0)
         check_weight_files(results, scratch)
-        for architecture in ARCHITECTURES:
+        for architecture in PUBLISHED:
             for side in SIDES[:1] if arguments.quick else SIDES:
                 for stage5 in (True, False):
                     check_backbone(results, scratch, architecture, stage5, side)
+        for architecture in OTHERS[:1] if arguments.quick else OTHERS:
+            if not arguments.quick:
+                check_describe(results, architecture, stage5=True)
+            for side in OTHER_SIDES[:1] if arguments.quick else OTHER_SIDES:
+                check_backbone(results, scratch, architecture, stage5=True, side=side, archives=False)
+        for name, family in FAMILIES.items():
+            for architecture in list(family.files)[:1] if arguments.quick else family.files:
+                check_family(results, scratch, name, architecture, arguments.quick)
     return results
 
 

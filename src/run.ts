@@ -1,6 +1,9 @@
 import { ConsoleLogger } from '@nestjs/common';
 import { ModelRegistry } from './api/models/model-registry.js';
 import { Backbone } from './backbone/backbone.js';
+import { listModels } from './backbone/models.js';
+import { defaultWeights } from './backbone/weights/default-weights.js';
+import { isSeeded, weightsSource } from './backbone/weights/weights.js';
 import { loadConfig, type Config } from './config/config.js';
 import { readEnv } from './config/env.js';
 import { softwareVersion } from './config/version.js';
@@ -44,8 +47,24 @@ export async function run(overrides: Record<string, string> = {}): Promise<void>
   };
   process.on('SIGTERM', stopAll).on('SIGINT', stopAll);
 
+  await tellWeights(config, logger);
   if (config.role !== 'worker') stops.push(await startApi(config, store, logger));
   if (config.role !== 'api') stops.push(await startWorker(config, store, logger));
+}
+
+/** Says loudly which models would run on weights that nobody trained. */
+async function tellWeights({ weightsDir }: Config, logger: ConsoleLogger): Promise<void> {
+  let seeded = 0;
+  for (const { name } of listModels()) {
+    const source = weightsSource(await defaultWeights(name, weightsDir));
+    if (isSeeded(source)) seeded++;
+    else logger.log(`${name} runs on ${source}`);
+  }
+  if (seeded === 0) return;
+  logger.warn(
+    `${seeded} of ${listModels().length} models run on SEEDED weights: nothing was learned; ` +
+      `put <model>.h5 into ${weightsDir} or use \`cairn weights pull\``,
+  );
 }
 
 async function startApi(config: Config, store: Store, logger: ConsoleLogger): Promise<Stop> {
@@ -53,10 +72,7 @@ async function startApi(config: Config, store: Store, logger: ConsoleLogger): Pr
   const { createServer } = await import('./api/server.js');
   const { http, redisUrl, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
   const registry = new ModelRegistry(config.weightsDir);
-  for (const [model, { weights }] of await registry.prepare()) {
-    if (!weights.startsWith('seeded')) logger.log(`${model} runs on ${weights}`);
-    else logger.warn(`${model} runs on SEEDED weights: nothing was learned; put ${model}.h5 into ${config.weightsDir}`);
-  }
+  await registry.prepare();
   const queue = new JobQueue({ redisUrl, ...queueOptions });
   const events = new JobEvents(redisUrl, queueOptions.prefix);
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };

@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { asCairnError } from '../errors.js';
 import { EngineThread, type ThreadedSession } from './engine/engine-thread.js';
-import type { FeatureRequest } from './feature-request.js';
+import type { OutputName } from './graph/graph.js';
+import type { TopOptions } from './graph/resnet-graph.js';
+import type { Model } from './models.js';
 import type { Canvas } from './preprocess/preprocess.js';
-import type { Level } from './tensor.js';
+import type { Dtype, Level } from './tensor.js';
 
 export interface BackboneOptions {
   readonly engine?: string;
@@ -15,7 +17,16 @@ export interface BackboneOptions {
 }
 
 /** Everything that tells one compiled session from another. */
-export interface SessionRequest extends FeatureRequest {
+export interface SessionRequest {
+  readonly model: Model;
+  readonly stage5: boolean;
+  /** What to return; `top` counts as a level here. */
+  readonly levels: readonly OutputName[];
+  /** What follows the last stage; needed where `levels` name `top`. */
+  readonly top?: TopOptions;
+  readonly dtype: Dtype;
+  /** Side of the canvas in pixels. */
+  readonly size: number;
   /** `seeded`, `seeded:N` or a path. */
   readonly weights: string;
 }
@@ -40,7 +51,8 @@ export class Backbone {
   private readonly thread = new EngineThread();
   /** In order of use, the oldest first. */
   private readonly slots = new Map<string, Slot>();
-  private readonly options: Required<BackboneOptions>;
+  private readonly engine: { readonly engine: string; readonly device: string; readonly threads: number };
+  private readonly maxSessions: number;
 
   constructor({
     engine = 'auto',
@@ -48,7 +60,8 @@ export class Backbone {
     threads = availableParallelism(),
     maxSessions = 2,
   }: BackboneOptions = {}) {
-    this.options = { engine, device: device === 'auto' ? 'cpu' : device, threads, maxSessions };
+    this.engine = { engine, device: device === 'auto' ? 'cpu' : device, threads };
+    this.maxSessions = maxSessions;
   }
 
   /** Compiles the session now, so that the first run does not wait for it, and tells what it is made with. */
@@ -68,6 +81,16 @@ export class Backbone {
     });
   }
 
+  /**
+   * Computes the levels of `batch` canvases that lie one after the other in `pixels`, which are
+   * transferred away.
+   *
+   * @throws CairnError as `run`.
+   */
+  runBatch(request: SessionRequest, pixels: Uint8Array<ArrayBuffer>, batch: number): Promise<Level[][]> {
+    return this.use(request, (session) => session.run(pixels, batch));
+  }
+
   /** Ends the thread and with it all sessions. May be called twice. */
   async close(): Promise<void> {
     this.slots.clear();
@@ -78,6 +101,7 @@ export class Backbone {
     const key = JSON.stringify([
       request.model.name,
       request.stage5,
+      request.top,
       request.weights,
       request.levels,
       request.dtype,
@@ -108,26 +132,24 @@ export class Backbone {
   /** Sessions in use stay, even beyond the limit: disposing of them would fail the job that waits for them. */
   private evict(): void {
     for (const [key, slot] of this.slots) {
-      if (this.slots.size <= this.options.maxSessions) return;
+      if (this.slots.size <= this.maxSessions) return;
       if (slot.users > 0) continue;
       this.slots.delete(key);
       void dispose(slot);
     }
   }
 
-  private compile({ model, stage5, weights, levels, dtype, size }: SessionRequest): Promise<ThreadedSession> {
-    const { engine, device, threads } = this.options;
-    const { family, architecture, normalization } = model;
+  private compile(request: SessionRequest): Promise<ThreadedSession> {
+    const { model, stage5, top = {}, levels: outputs, weights, dtype, size } = request;
+    const { family, architecture } = model;
     return this.thread.compile({
-      engine,
-      device,
-      threads,
+      ...this.engine,
       family,
       architecture,
-      normalization,
       stage5,
+      top,
       weights,
-      levels,
+      outputs,
       dtype,
       size,
     });

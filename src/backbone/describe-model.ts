@@ -1,8 +1,9 @@
 import { levelsOf } from './graph/graph.js';
 import { inferShapes } from './graph/shapes.js';
+import type { TopOptions } from './graph/resnet-graph.js';
 import { summarize, type GraphSummary } from './graph/summary.js';
 import { modelGraph, type Model } from './models.js';
-import type { Normalization } from './preprocess/normalization.js';
+import type { Normalization } from './graph/normalization.js';
 
 /** A catalogue entry in numbers, for a canvas of `size` × `size` pixels. */
 export interface ModelDescription {
@@ -25,8 +26,8 @@ export interface ModelDescription {
   }[];
 }
 
-export function describeModel(model: Model, stage5: boolean, size: number): ModelDescription {
-  const graph = modelGraph(model, stage5);
+export function describeModel(model: Model, stage5: boolean, size: number, top: TopOptions = {}): ModelDescription {
+  const graph = modelGraph(model, stage5, top);
   const { parameters, macs } = summarize(graph, size);
   const shapes = inferShapes(graph, size, size);
   const { name, family, architecture, normalization } = model;

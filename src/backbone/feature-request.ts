@@ -6,6 +6,7 @@ import {
   DEFAULT_SIZE,
   findModel,
   MAX_SIZE,
+  MIN_SIZE,
   modelGraph,
   SIZE_STEP,
   type Model,
@@ -53,10 +54,10 @@ function parseDtype(dtype: string): Dtype {
 
 function parseSize(text: string | undefined): number {
   const size = text === undefined ? DEFAULT_SIZE : /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (size >= SIZE_STEP && size <= MAX_SIZE && size % SIZE_STEP === 0) return size;
+  if (size >= MIN_SIZE && size <= MAX_SIZE && size % SIZE_STEP === 0) return size;
   throw new CairnError(
     'option-invalid',
-    `size must be a multiple of ${SIZE_STEP} from ${SIZE_STEP} to ${MAX_SIZE}, not "${text}".`,
+    `size must be a multiple of ${SIZE_STEP} from ${MIN_SIZE} to ${MAX_SIZE}, not "${text}".`,
   );
 }
 

@@ -1,28 +1,27 @@
 import { CairnError } from '../errors.js';
+import { FAMILIES } from './graph/families.js';
 import { LEVEL_NAMES, levelsOf, type Graph, type LevelName } from './graph/graph.js';
-import { resnetGraph } from './graph/resnet-graph.js';
-import type { Normalization } from './preprocess/normalization.js';
+import { resnetGraph, type TopOptions } from './graph/resnet-graph.js';
+import type { Normalization } from './graph/normalization.js';
 
-/** A catalogue entry: family, architecture and preprocessing under one name. */
+/** A catalogue entry: a network of one family with the preprocessing it was trained with. */
 export interface Model {
+  /** `<family>-<architecture>`. */
   readonly name: string;
   readonly family: string;
   readonly architecture: string;
   readonly normalization: Normalization;
 }
 
-/** `MEAN_PIXEL` of Matterport's `config.py`, RGB. */
-const MATTERPORT: Normalization = { channelOrder: 'rgb', mean: [123.7, 116.8, 103.9] };
-
-const CATALOGUE: readonly Model[] = [
-  { name: 'mask-rcnn-resnet50', family: 'mask-rcnn', architecture: 'resnet50', normalization: MATTERPORT },
-  { name: 'mask-rcnn-resnet101', family: 'mask-rcnn', architecture: 'resnet101', normalization: MATTERPORT },
-];
+const CATALOGUE: readonly Model[] = Object.entries(FAMILIES).flatMap(([family, { architectures, normalization }]) =>
+  architectures.map((architecture) => ({ name: `${family}-${architecture}`, family, architecture, normalization })),
+);
 
 export const DEFAULT_MODEL = 'mask-rcnn-resnet50';
 export const DEFAULT_SIZE = 1024;
-/** The coarsest level of a ResNet has stride 32, and P6 of its FPN 64: sides are multiples of that. */
-export const SIZE_STEP = 64;
+/** The coarsest level of a ResNet has stride 32: sides are multiples of that. */
+export const SIZE_STEP = 32;
+export const MIN_SIZE = 64;
 export const MAX_SIZE = 4096;
 
 export function listModels(): readonly Model[] {
@@ -37,9 +36,9 @@ export function findModel(name: string): Model {
   throw new CairnError('model-unknown', `There is no model "${name}"; known are ${known}.`);
 }
 
-/** The graph of a model, with or without stage 5. */
-export function modelGraph(model: Model, stage5: boolean): Graph {
-  return resnetGraph(model.architecture, stage5, model.family);
+/** The graph of a model, with or without stage 5 and what may follow it. */
+export function modelGraph(model: Model, stage5: boolean, top: TopOptions = {}): Graph {
+  return resnetGraph(model.architecture, stage5, { ...top, family: model.family });
 }
 
 /**

@@ -2,6 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { asCairnError } from '../errors.js';
 import { softwareVersion } from '../config/version.js';
+import { benchCommand } from './bench.js';
+import { classifyCommand } from './classify.js';
 import { describeCommand } from './describe.js';
 import { extractCommand } from './extract.js';
 import { preprocessCommand } from './preprocess.js';
@@ -15,9 +17,11 @@ const program = new Command('cairn')
   .description('Feature pyramids of Mask R-CNN backbones: images in, compressed C1–C5 tensors out.')
   .version(softwareVersion())
   .addCommand(extractCommand())
+  .addCommand(classifyCommand())
   .addCommand(preprocessCommand())
   .addCommand(describeCommand())
   .addCommand(weightsCommand())
+  .addCommand(benchCommand())
   .addCommand(serveCommand())
   .addCommand(workerCommand());
 

@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander';
 import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { graphToDot } from '../backbone/graph/drawing/dot.js';
+import type { TopOptions } from '../backbone/graph/resnet-graph.js';
 import { describeModel, type ModelDescription } from '../backbone/describe-model.js';
 import { modelGraph } from '../backbone/models.js';
 import { summarize } from '../backbone/graph/summary.js';
@@ -8,7 +10,8 @@ import { formatTable } from './table.js';
 interface Flags {
   readonly stage5: string;
   readonly size: string;
-  readonly format: 'table' | 'json';
+  readonly includeTop?: boolean;
+  readonly format: 'table' | 'json' | 'svg';
 }
 
 /** `cairn describe`: what `model.summary()` tells in Keras, for any model of the catalogue. */
@@ -18,11 +21,20 @@ export function describeCommand(): Command {
     .argument('<model>', 'catalogue entry')
     .option('--stage5 <boolean>', 'false leaves stage 5 out', 'true')
     .option('--size <pixels>', 'side of the square canvas', '1024')
-    .addOption(new Option('--format <format>', 'how to print it').choices(['table', 'json']).default('table'))
-    .action((name: string, flags: Flags) => {
+    .addOption(new Option('--format <format>', 'how to print it').choices(['table', 'json', 'svg']).default('table'))
+    .option('--include-top', 'with the classifier')
+    .action(async (name: string, flags: Flags) => {
       const { model, stage5, size } = parseFeatureOptions({ model: name, stage5: flags.stage5, size: flags.size });
-      const description = describeModel(model, stage5, size);
-      const { rows } = summarize(modelGraph(model, stage5), size);
+      const top: TopOptions = flags.includeTop ? { includeTop: true } : {};
+      const graph = modelGraph(model, stage5, top);
+      if (flags.format === 'svg') {
+        // Graphviz as WebAssembly: loaded only to draw.
+        const { instance } = await import('@viz-js/viz');
+        console.log((await instance()).renderString(graphToDot(graph, size), { format: 'svg' }));
+        return;
+      }
+      const description = describeModel(model, stage5, size, top);
+      const { rows } = summarize(graph, size);
       if (flags.format === 'json') {
         const layers = rows.map(({ op, ...row }) => ({ ...row, type: op }));
         console.log(JSON.stringify({ ...description, layers }, null, 2));

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join, parse } from 'node:path';
 import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
@@ -15,32 +13,29 @@ import { asCairnError, CairnError } from '../errors.js';
 import { Extractor, type Extraction } from '../extractor.js';
 import { FileStore } from '../features/store/file-store.js';
 import { loadZstd } from '../features/zstd.js';
+import { addEngineFlags, engineOptions, type EngineFlags } from './engine-flags.js';
 import { addFeatureFlags, type FeatureFlags } from './feature-flags.js';
+import { readImage } from './read-image.js';
+import { warnOfSeededWeights } from './seeded-notice.js';
 
 /** One image decodes and one is packed while one runs. */
 const IMAGES_IN_FLIGHT = 3;
 const EXTENSIONS = { zarr: '.zarr.zip', safetensors: '.safetensors' } as const;
 
-interface Flags extends FeatureFlags {
+interface Flags extends FeatureFlags, EngineFlags {
   readonly format: keyof typeof EXTENSIONS;
-  readonly engine: string;
-  readonly device: string;
-  readonly threads: string;
   readonly out: string;
   readonly json?: boolean;
 }
 
 /** `cairn extract`: images to files, without a queue. */
 export function extractCommand(): Command {
-  return addFeatureFlags(new Command('extract'))
+  return addEngineFlags(addFeatureFlags(new Command('extract')))
     .description('compute the features of images and write one file for each')
     .argument('<image...>', 'JPEG, PNG, WebP, TIFF or AVIF files')
     .addOption(
       new Option('--format <format>', 'container of the result').choices(Object.keys(EXTENSIONS)).default('zarr'),
     )
-    .option('--engine <name>', 'auto or onnx', 'auto')
-    .option('--device <name>', 'auto or cpu', 'auto')
-    .option('--threads <count>', 'threads within one operation', String(availableParallelism()))
     .option('--out <folder>', 'where the files go', '.')
     .option('--json', 'one line of JSON per image on stdout, and nothing else there')
     .action(extractImages);
@@ -52,13 +47,11 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
   const weights = flags.weights ?? (await defaultWeights(options.model.name, config.weightsDir));
   const request: SessionRequest = { ...options, weights };
   const outputs = nameOutputs(images, EXTENSIONS[flags.format]);
-  const backbone = new Backbone({ engine: flags.engine, device: flags.device, threads: parseThreads(flags.threads) });
+  const backbone = new Backbone(engineOptions(flags));
   const report = new Report(images.length, flags.json ?? false);
   try {
     const { weights: loaded } = await backbone.load(request);
-    if (loaded.source.startsWith('seeded')) {
-      console.error(`cairn: ${options.model.name} runs on seeded weights: real arithmetic, but nothing was learned`);
-    }
+    warnOfSeededWeights(options.model.name, loaded.source);
     const { maxPixels } = config;
     const store = new FileStore(flags.out);
     const extractor = new Extractor({
@@ -105,18 +98,6 @@ function nameOutputs(images: readonly string[], extension: string): string[] {
     owners.set(name, image);
     return name;
   });
-}
-
-async function readImage(path: string): Promise<Buffer> {
-  return readFile(path).catch((cause: unknown) => {
-    throw new CairnError('image-missing', `${path} cannot be read.`, { cause });
-  });
-}
-
-function parseThreads(text: string): number {
-  const threads = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (threads >= 1) return threads;
-  throw new CairnError('option-invalid', `threads must be a number from 1, not "${text}".`);
 }
 
 /** Tells a person on stderr, or a program on stdout, what became of each image. */

@@ -10,10 +10,10 @@ export function addFeatureFlags(command: Command): Command {
     .option('--model <name>', 'catalogue entry', DEFAULT_MODEL)
     .option(
       '--weights <spec>',
-      'FILE.h5, FILE.safetensors or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
+      'FILE (.h5, .safetensors, .npz) or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
     )
     .option('--levels <names>', 'comma-separated levels (default: C2 and above)')
     .option('--dtype <type>', 'float16 or float32', 'float16')
-    .option('--size <pixels>', 'side of the square canvas, a multiple of 64', '1024')
+    .option('--size <pixels>', 'side of the square canvas, a multiple of 32', '1024')
     .option('--stage5 <boolean>', 'false leaves stage 5, and with it C5, out', 'true');
 }

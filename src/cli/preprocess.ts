@@ -1,23 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { parseFeatureOptions } from '../backbone/feature-request.js';
 import { encodeCanvas, preprocess } from '../backbone/preprocess/preprocess.js';
-import { CairnError } from '../errors.js';
+import { readImage } from './read-image.js';
 
 /** `cairn preprocess`: what the network sees of an image, to be looked at or compared. */
 export function preprocessCommand(): Command {
   return new Command('preprocess')
     .description('write the canvas that the network sees of an image as PNG')
     .argument('<image>', 'JPEG, PNG, WebP, TIFF or AVIF file')
-    .option('--size <pixels>', 'side of the square canvas, a multiple of 64', '1024')
+    .option('--size <pixels>', 'side of the square canvas, a multiple of 32', '1024')
     .requiredOption('--out <file>', 'PNG file to write')
     .option('--json', 'print one line of JSON')
     .action(async (image: string, flags: { size: string; out: string; json?: boolean }) => {
       const { size } = parseFeatureOptions({ size: flags.size });
-      const bytes = await readFile(image).catch((cause: unknown) => {
-        throw new CairnError('image-missing', `${image} cannot be read.`, { cause });
-      });
-      const canvas = await preprocess(bytes, size);
+      const canvas = await preprocess(await readImage(image), size);
       await encodeCanvas(canvas, flags.out);
       const { window, scale, originalShape } = canvas;
       if (flags.json) console.log(JSON.stringify({ image, path: flags.out, size, window, scale, originalShape }));

@@ -41,7 +41,7 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
 
   const fits: Fit[] = [];
   for (const model of models) fits.push(await fit(file, model, stage5, entries));
-  const layers = new Set(entries.map((entry) => entry.layer)).size;
+  const layers = new Set(entries.map(({ path }) => path.replace(/[/.][^/.]*$/, ''))).size;
   if (flags.json) {
     console.log(JSON.stringify({ file, format, layers, tensors: entries.length, models: fits.map(toJson) }, null, 2));
   } else {

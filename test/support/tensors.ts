@@ -41,6 +41,10 @@ export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): n
   return largest;
 }
 
+export function largestAbsolute(values: Float64Array): number {
+  return values.reduce((largest, value) => (abs(value) > largest ? abs(value) : largest), 0);
+}
+
 /** The level called `name`. */
 export function levelOf(levels: readonly Level[], name: string): Level {
   const level = levels.find((candidate) => candidate.name === name);

@@ -1,6 +1,6 @@
 import { findModel, listModels, modelGraph } from '../../backbone/models.js';
 import { defaultWeights } from '../../backbone/weights/default-weights.js';
-import { loadWeights } from '../../backbone/weights/weights.js';
+import { isSeeded, loadWeights, weightsSource } from '../../backbone/weights/weights.js';
 
 /** The weights that a model runs with on this installation. */
 export interface ModelWeights {
@@ -10,22 +10,28 @@ export interface ModelWeights {
 }
 
 /**
- * Knows the weights of every model of the catalogue. Their digests are part of every feature id, so
- * they are computed once, before the first request.
+ * Knows the weights of every model of the catalogue. Their digests are part of every feature id:
+ * reading a file takes about a second, so it is read when its model is first asked for, and once.
  */
 export class ModelRegistry {
   private readonly known = new Map<string, Promise<ModelWeights>>();
 
   constructor(private readonly weightsDir: string) {}
 
-  /** @throws CairnError of the weights room when a model's file does not fit it. */
-  async prepare(): Promise<Map<string, ModelWeights>> {
-    const all = new Map<string, ModelWeights>();
+  /** `seeded` or a file's name; nothing is read. */
+  async source(name: string): Promise<string> {
+    return weightsSource(await defaultWeights(name, this.weightsDir));
+  }
+
+  /**
+   * Reads the files that are there, so that one that does not fit its model is found before the first request.
+   *
+   * @throws CairnError of the weights room.
+   */
+  async prepare(): Promise<void> {
     for (const { name } of listModels()) {
-      await this.weights(name, false);
-      all.set(name, await this.weights(name, true));
+      if (!isSeeded(await this.source(name))) await this.weights(name, true);
     }
-    return all;
   }
 
   /** @throws CairnError `model-unknown`, or of the weights room. */
@@ -33,6 +39,8 @@ export class ModelRegistry {
     const key = `${name} ${stage5}`;
     const found = this.known.get(key) ?? this.read(name, stage5);
     this.known.set(key, found);
+    // A file that could not be read may be mended.
+    found.catch(() => this.known.delete(key));
     return found;
   }
 

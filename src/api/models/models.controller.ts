@@ -1,9 +1,13 @@
-import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { describeModel } from '../../backbone/describe-model.js';
 import { parseFeatureOptions } from '../../backbone/feature-request.js';
-import { DEFAULT_MODEL, listModels } from '../../backbone/models.js';
+import { DEFAULT_MODEL, listModels, type Model } from '../../backbone/models.js';
+import { isSeeded } from '../../backbone/weights/weights.js';
+import { CairnError } from '../../errors.js';
 import { ModelRegistry } from './model-registry.js';
+
+const SIZE = { name: 'size', required: false, description: 'side of the canvas in pixels', example: 1024 };
 
 @ApiTags('models')
 @Controller('v1/models')
@@ -11,20 +15,34 @@ export class ModelsController {
   constructor(@Inject(ModelRegistry) private readonly registry: ModelRegistry) {}
 
   @Get()
-  @ApiOperation({ summary: 'The catalogue: levels, strides, parameters, multiply-adds and weights of every model' })
-  @ApiQuery({ name: 'size', required: false, description: 'side of the canvas in pixels', example: 1024 })
-  @ApiOkResponse({ description: 'The models' })
+  @ApiOperation({ summary: 'The catalogue: levels, channels, strides, parameters and multiply-adds of every model' })
+  @ApiQuery(SIZE)
+  @ApiOkResponse({ description: 'The models, and whether weights are there for them' })
   async list(@Query('size') size?: string) {
     const { size: side } = parseFeatureOptions({ size });
-    const models = listModels().map(async (model) => {
-      const { weights, digest } = await this.registry.weights(model.name, true);
-      return {
-        ...describeModel(model, true, side),
-        default: model.name === DEFAULT_MODEL,
-        weights,
-        weightsDigest: digest,
-      };
-    });
-    return { models: await Promise.all(models) };
+    return { models: await Promise.all(listModels().map((model) => this.describe(model, side))) };
+  }
+
+  @Get(':name')
+  @ApiOperation({ summary: 'One model, with the digest of the weights it runs on' })
+  @ApiParam({ name: 'name', example: DEFAULT_MODEL })
+  @ApiQuery(SIZE)
+  @ApiOkResponse({ description: 'The model' })
+  async get(@Param('name') name: string, @Query('size') size?: string) {
+    const { size: side } = parseFeatureOptions({ size });
+    const model = listModels().find((entry) => entry.name === name);
+    if (!model) throw new CairnError('model-not-found', `There is no model "${name}"; GET /v1/models lists them.`);
+    const { digest } = await this.registry.weights(name, true);
+    return { ...(await this.describe(model, side)), weightsDigest: digest };
+  }
+
+  private async describe(model: Model, size: number) {
+    const weights = await this.registry.source(model.name);
+    return {
+      ...describeModel(model, true, size),
+      default: model.name === DEFAULT_MODEL,
+      weights,
+      weightsPresent: !isSeeded(weights),
+    };
   }
 }

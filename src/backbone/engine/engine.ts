@@ -1,15 +1,13 @@
-import type { Graph, LevelName } from '../graph/graph.js';
-import type { Normalization } from '../preprocess/normalization.js';
+import type { Graph, OutputName } from '../graph/graph.js';
 import type { Dtype, Level } from '../tensor.js';
 import type { Weights } from '../weights/weights.js';
 
 export interface CompileOptions {
-  /** What to return; parts of the graph that none of these needs are not computed. */
-  readonly levels: readonly LevelName[];
+  /** What to return, in this order; parts of the graph that none of these needs are not computed. */
+  readonly outputs: readonly OutputName[];
   readonly dtype: Dtype;
-  /** Side of the square canvas in pixels, a multiple of 64. */
+  /** Side of the square canvas in pixels. */
   readonly size: number;
-  readonly normalization: Normalization;
   readonly device: string;
   /** Threads within one operation; 0 leaves the choice to the runtime. */
   readonly threads: number;
@@ -32,7 +30,8 @@ export interface Session {
   readonly device: string;
   /**
    * Runs `batch` images: uint8 RGB, `[batch, size, size, 3]` in C order. Returns for each image its
-   * levels, each `[height, width, channels]`. The levels of a batch may share memory.
+   * levels, each `[height, width, channels]` (`top` is `[1, 1, channels]`). Those of a batch may share
+   * memory.
    *
    * @throws CairnError `features-not-finite` when a level holds NaN or infinity.
    */

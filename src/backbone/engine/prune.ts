@@ -1,8 +1,8 @@
-import type { Graph, GraphNode, LevelName } from '../graph/graph.js';
+import type { Graph, GraphNode, OutputName } from '../graph/graph.js';
 
-/** The nodes that the asked levels depend on, in the graph's order: asking for C3 does not run stage 4. */
-export function nodesFor(graph: Graph, levels: readonly LevelName[]): GraphNode[] {
-  const needed = new Set(levels.map((level) => graph.outputs[level]!.node));
+/** The nodes that the asked outputs depend on, in the graph's order: asking for C3 does not run stage 4. */
+export function nodesFor(graph: Graph, outputs: readonly OutputName[]): GraphNode[] {
+  const needed = new Set(outputs.map((output) => graph.outputs[output]!.node));
   return graph.nodes
     .toReversed()
     .filter((node) => {

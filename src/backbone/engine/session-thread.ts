@@ -16,8 +16,8 @@ const port = parentPort!;
 const sessions = new Map<number, Session>();
 
 async function compile(id: number, request: CompileRequest): Promise<CompiledReply> {
-  const { architecture, stage5, family, weights: spec, engine: engineName, ...options } = request;
-  const graph = resnetGraph(architecture, stage5, family);
+  const { architecture, stage5, family, top, weights: spec, engine: engineName, ...options } = request;
+  const graph = resnetGraph(architecture, stage5, { ...top, family });
   const [engine, weights] = await Promise.all([createEngine(engineName), loadWeights(spec, graph)]);
   const session = await engine.compile(graph, weights, options);
   sessions.set(id, session);

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.js';
+import type { TopOptions } from '../graph/resnet-graph.js';
 import type { CompileOptions } from './engine.js';
 
 /** What the session thread needs to make a session by itself; weights are named, never sent. */
@@ -7,6 +8,7 @@ export interface CompileRequest extends CompileOptions {
   readonly family: string;
   readonly architecture: string;
   readonly stage5: boolean;
+  readonly top: TopOptions;
   /** `seeded`, `seeded:N` or a path. */
   readonly weights: string;
 }

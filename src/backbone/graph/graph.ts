@@ -1,3 +1,5 @@
+import type { Normalization } from './normalization.js';
+
 /**
  * A network as plain data: what is computed, in which order, under which names. No tensor
  * library is imported here, so the same description is summarised, given weights, and lowered
@@ -12,8 +14,12 @@ export interface Margins {
   readonly right: number;
 }
 
-/** `same` is TensorFlow's SAME: what does not divide evenly is padded at the bottom and right. */
-export type Padding = 'valid' | 'same';
+/**
+ * `same` is TensorFlow's SAME: what does not divide evenly is padded at the bottom and right. A
+ * number is a margin on all four sides, as in PyTorch. Convolutions are padded with zeros, a maximum
+ * never takes padding for a value.
+ */
+export type Padding = 'valid' | 'same' | number;
 
 export type ParameterName = 'kernel' | 'bias' | 'gamma' | 'beta' | 'moving_mean' | 'moving_variance';
 export type Shape = readonly number[];
@@ -23,7 +29,9 @@ interface NodeBase {
   readonly name: string;
   /** Names of the nodes read, or of the graph's input. */
   readonly inputs: readonly string[];
-  /** Shapes of the parameters this node owns; convolution kernels are HWIO. */
+  /** Part of the network that the node belongs to: `stem`, `stage2/block1`, …, `top`. */
+  readonly block: string;
+  /** Shapes of the parameters this node owns; convolution kernels are HWIO, dense ones `[in, out]`. */
   readonly parameters: Readonly<Partial<Record<ParameterName, Shape>>>;
   /** Channels of the node's output. */
   readonly channels: number;
@@ -40,11 +48,15 @@ export interface BatchNormNode extends NodeBase {
   /** Added to the variance before its square root is taken. */
   readonly epsilon: number;
 }
+/** A factor (gamma) and an offset (beta) for each channel. */
+export interface ScaleNode extends NodeBase {
+  readonly op: 'scale';
+}
 export interface ReluNode extends NodeBase {
   readonly op: 'relu';
 }
-export interface MaxPoolNode extends NodeBase {
-  readonly op: 'maxPool';
+export interface PoolNode extends NodeBase {
+  readonly op: 'maxPool' | 'averagePool';
   readonly poolSize: readonly [number, number];
   readonly strides: readonly [number, number];
   readonly padding: Padding;
@@ -58,9 +70,33 @@ export interface AddNode extends NodeBase {
   readonly op: 'add';
 }
 
-export type GraphNode = Conv2dNode | BatchNormNode | ReluNode | MaxPoolNode | ZeroPadNode | AddNode;
+/** The whole map as one value a channel: `[1, 1, channels]`. */
+export interface GlobalPoolNode extends NodeBase {
+  readonly op: 'globalPool';
+  readonly mode: 'avg' | 'max';
+}
+/** Fully connected; reads a map of one position. */
+export interface DenseNode extends NodeBase {
+  readonly op: 'dense';
+}
+/** Over the channels. */
+export interface SoftmaxNode extends NodeBase {
+  readonly op: 'softmax';
+}
 
-/** Where a level leaves the graph. `stride` is in input pixels. */
+export type GraphNode =
+  | Conv2dNode
+  | BatchNormNode
+  | ScaleNode
+  | ReluNode
+  | PoolNode
+  | ZeroPadNode
+  | AddNode
+  | GlobalPoolNode
+  | DenseNode
+  | SoftmaxNode;
+
+/** Where an output leaves the graph. `stride` is in input pixels; that of `top` is the pooled map's. */
 export interface GraphOutput {
   readonly node: string;
   readonly channels: number;
@@ -71,14 +107,16 @@ export interface Graph {
   readonly family: string;
   readonly architecture: string;
   readonly stage5: boolean;
-  readonly input: { readonly name: string; readonly channels: number };
+  readonly input: { readonly name: string; readonly channels: number; readonly normalization: Normalization };
   /** In an order in which every node follows its inputs. */
   readonly nodes: readonly GraphNode[];
-  readonly outputs: Readonly<Partial<Record<LevelName, GraphOutput>>>;
+  readonly outputs: Readonly<Partial<Record<OutputName, GraphOutput>>>;
 }
 
 export const LEVEL_NAMES = ['C1', 'C2', 'C3', 'C4', 'C5'] as const;
 export type LevelName = (typeof LEVEL_NAMES)[number];
+/** `top` is what follows the last stage: probabilities, logits or pooled channels, `[1, 1, channels]`. */
+export type OutputName = LevelName | 'top';
 
 /** The graph's levels, finest first. */
 export function levelsOf(graph: Graph): LevelName[] {

@@ -1,52 +1,129 @@
 import { CairnError } from '../../errors.js';
-import { ARCHITECTURES, stageFilters, type ArchitectureName } from './architectures.js';
-import { bottleneck } from './blocks.js';
-import { FAMILIES, type Family, type FamilyName } from './families.js';
+import { ARCHITECTURES, stageFilters, type Architecture, type ArchitectureName } from './architectures.js';
+import { BLOCKS, padded, type Convention } from './blocks.js';
+import { FAMILIES, type FamilyName } from './families.js';
 import { GraphBuilder, type Handle } from './graph-builder.js';
-import type { Graph, LevelName } from './graph.js';
+import type { Graph, LevelName, OutputName } from './graph.js';
+
+/** What follows the last stage: a classifier, or a pooling, or nothing. */
+export interface TopOptions {
+  /** Adds the family's classifier; needs stage 5. */
+  readonly includeTop?: boolean;
+  /** Outputs of the classifier; 1000 by default. */
+  readonly classes?: number;
+  /** Without a classifier: pool the last map over its whole area. */
+  readonly pooling?: 'avg' | 'max' | undefined;
+  /** What the classifier gives: probabilities (default) or logits. */
+  readonly classifierActivation?: 'softmax' | 'none';
+}
+
+export interface ResnetOptions extends TopOptions {
+  readonly family?: string;
+}
+
+const LEVELS = ['C1', 'C2', 'C3', 'C4', 'C5'] as const satisfies readonly LevelName[];
+const STEM_FILTERS = 64;
 
 /**
- * The backbone of a Mask R-CNN as data: stem, stages 2–4 and, with `stage5`, stage 5.
+ * The backbone of a detector as data: stem, stages 2–4 and, with `stage5`, stage 5.
  *
- * Outputs `C1` (after the max-pool, stride 4), `C2`…`C4` (strides 4, 8, 16) and `C5` (stride 32,
- * absent when `stage5` is false). The convention is that of `family`; see `FAMILIES`.
+ * Outputs `C1` (after the stem's pooling) and `C2`…`C5` (the ends of the stages; `C5` is absent when
+ * `stage5` is false), and `top` where `TopOptions` ask for one. Strides, names and everything else
+ * in which published networks differ are rows of `FAMILIES`; the default is Matterport's Mask R-CNN.
  *
- * @throws CairnError `model-unknown` when there is no such architecture or family.
+ * @throws CairnError `model-unknown` when there is no such architecture or family, or not together;
+ *   `option-invalid` when a classifier is asked of a graph without stage 5.
  */
-export function resnetGraph(architecture: string, stage5: boolean, family: string = 'mask-rcnn'): Graph {
+export function resnetGraph(architecture: string, stage5: boolean, options: ResnetOptions = {}): Graph {
+  const { family = 'mask-rcnn' } = options;
   if (!Object.hasOwn(ARCHITECTURES, architecture)) throw unknown('architecture', architecture, ARCHITECTURES);
   if (!Object.hasOwn(FAMILIES, family)) throw unknown('family', family, FAMILIES);
-  const { blocks } = ARCHITECTURES[architecture as ArchitectureName];
-  const convention: Family = FAMILIES[family as FamilyName];
+  const entry = FAMILIES[family as FamilyName];
+  if (!(entry.architectures as readonly string[]).includes(architecture)) {
+    throw new CairnError(
+      'model-unknown',
+      `The family ${family} has no ${architecture}; it has ${entry.architectures.join(', ')}.`,
+    );
+  }
+  const { block: kind, blocks }: Architecture = ARCHITECTURES[architecture as ArchitectureName];
+  const convention: Convention = { ...entry, names: entry.names(architecture) };
 
   const builder = new GraphBuilder(convention.names.input, 3);
   let x = stem(builder, convention);
-  const levels: Partial<Record<LevelName, Handle>> = { C1: x };
-  const declared: Partial<Record<LevelName, { channels: number; stride: number }>> = {
-    C1: { channels: 64, stride: 4 },
-  };
-
-  const stages = stage5 ? ([2, 3, 4, 5] as const) : ([2, 3, 4] as const);
+  const outputs: Partial<Record<OutputName, Handle>> = { C1: x };
+  const declared = { C1: { channels: STEM_FILTERS, stride: convention.strides[0] } } as Partial<
+    Record<LevelName, { channels: number; stride: number }>
+  >;
+  const stages = stage5 ? [2, 3, 4, 5] : [2, 3, 4];
   for (const stage of stages) {
-    const filters = stageFilters(stage);
-    for (let block = 0; block < blocks[stage - 2]!; block++) {
-      const project = block === 0;
-      const stride = project && stage > 2 ? 2 : 1;
-      x = bottleneck(builder, convention, x, { stage, block, filters, stride, project });
+    const filters = stageFilters(kind, stage);
+    const count = blocks[stage - 2]!;
+    for (let block = 0; block < count; block++) {
+      builder.startBlock(`stage${stage}/block${block + 1}`);
+      const stride = blockStride(convention, stage, block, count);
+      x = BLOCKS[kind](builder, convention, x, { stage, block, filters, stride });
     }
-    levels[`C${stage}`] = x;
-    declared[`C${stage}`] = { channels: filters.outer, stride: 2 ** stage };
+    outputs[LEVELS[stage - 1]!] = x;
+    declared[LEVELS[stage - 1]!] = { channels: filters.outer, stride: convention.strides[stage - 1]! };
   }
-  return builder.build({ family, architecture, stage5 }, levels, declared);
+  builder.startBlock('top');
+  if (stage5) {
+    if (kind === 'preactivation') x = postActivation(builder, convention, x);
+    const top = topOf(builder, convention, x, options);
+    if (top) outputs.top = top;
+  } else if (options.includeTop || options.pooling) {
+    throw new CairnError('option-invalid', 'A classifier or a pooled output needs stage 5.');
+  }
+  return builder.build({ family, architecture, stage5 }, convention.normalization, outputs, declared);
 }
 
-/** 7×7/2 convolution and 3×3/2 max-pool: stride 4, 64 channels. */
-function stem(builder: GraphBuilder, family: Family): Handle {
-  const { stemConv, stemNorm } = family.names;
-  const padded = builder.zeroPad(`${stemConv}_pad`, builder.input, family.stem.pad);
-  const convolved = builder.conv2d(stemConv, padded, { filters: 64, kernel: 7, stride: 2, bias: family.convBias });
-  const activated = builder.relu(`${stemConv}_relu`, builder.batchNorm(stemNorm, convolved, family.epsilon));
-  return builder.maxPool('pool1', activated, { size: 3, stride: 2, padding: family.stem.poolPadding });
+/** Stages 3–5 step in their first block; where the last one steps, it is that of stages 2–4. */
+function blockStride({ stridedBlock }: Convention, stage: number, block: number, count: number): number {
+  const steps = stridedBlock === 'first' ? stage > 2 && block === 0 : stage < 5 && block === count - 1;
+  return steps ? 2 : 1;
+}
+
+function stem(builder: GraphBuilder, family: Convention): Handle {
+  const { names, stem, epsilon } = family;
+  builder.startBlock('stem');
+  let x = padded(builder, stem.padding, names.pad.conv, builder.input, (input, padding) =>
+    builder.conv2d(names.stem.conv, input, {
+      filters: STEM_FILTERS,
+      kernel: stem.kernel,
+      stride: stem.stride,
+      padding,
+      bias: family.convBias || !stem.norm,
+    }),
+  );
+  if (stem.norm) {
+    x = builder.batchNorm(names.stem.norm, x, epsilon);
+    if (family.scaled) x = builder.scale(names.stemScale, x);
+    x = builder.relu(names.stemRelu, x);
+  }
+  const { size, stride } = stem.pool;
+  return padded(builder, stem.pool.padding, names.pad.pool, x, (input, padding) =>
+    builder.maxPool(names.pool, input, { size, stride, padding }),
+  );
+}
+
+function postActivation(builder: GraphBuilder, { names, epsilon }: Convention, x: Handle): Handle {
+  return builder.relu(names.post.relu, builder.batchNorm(names.post.norm, x, epsilon));
+}
+
+function topOf(builder: GraphBuilder, family: Convention, x: Handle, options: TopOptions): Handle | undefined {
+  const { includeTop = false, classes = 1000, pooling, classifierActivation = 'softmax' } = options;
+  const { pool, classifier } = family.names.top;
+  if (!includeTop) return pooling && builder.globalPool(`${pooling}_pool`, x, pooling);
+  const { top } = family;
+  const pooled =
+    top.pool === 'global'
+      ? builder.globalPool(pool, x, 'avg')
+      : builder.averagePool(pool, x, { size: top.pool, stride: top.pool });
+  const logits =
+    top.classifier === 'dense'
+      ? builder.dense(classifier, pooled, classes)
+      : builder.conv2d(classifier, pooled, { filters: classes, kernel: 1, bias: true });
+  return classifierActivation === 'softmax' ? builder.softmax(`${classifier}_softmax`, logits) : logits;
 }
 
 function unknown(what: string, name: string, table: object): CairnError {

@@ -1,3 +1,4 @@
+import { CairnError } from '../../errors.js';
 import type { Graph, GraphNode, Margins, Padding } from './graph.js';
 
 /** Height, width and channels of one image's map (NHWC without the N). */
@@ -6,7 +7,8 @@ export type MapShape = readonly [height: number, width: number, channels: number
 /**
  * The output shape of every node, and of the input, for an input of `height` × `width` pixels.
  *
- * @throws Error when a map would have no rows or columns left.
+ * @throws CairnError `option-invalid` when a map would have no rows or columns left, or a classifier
+ *   made for one size meets another.
  */
 export function inferShapes(graph: Graph, height: number, width: number): Map<string, MapShape> {
   const shapes = new Map<string, MapShape>([[graph.input.name, [height, width, graph.input.channels]]]);
@@ -14,7 +16,15 @@ export function inferShapes(graph: Graph, height: number, width: number): Map<st
     const input = shapes.get(node.inputs[0]!);
     if (!input) throw new Error(`${node.name} reads ${node.inputs[0]}, which no earlier node makes`);
     const shape = outputShape(node, input);
-    if (shape[0] < 1 || shape[1] < 1) throw new Error(`${node.name} has no pixels left at input ${height}×${width}`);
+    if (shape[0] < 1 || shape[1] < 1) {
+      throw new CairnError('option-invalid', `At ${height}×${width} pixels no map is left for ${node.name}.`);
+    }
+    if (node.op === 'dense' && (input[0] !== 1 || input[1] !== 1)) {
+      throw new CairnError(
+        'option-invalid',
+        `The classifier ${node.name} is made for images of another size than ${height}×${width}; 224 is usual.`,
+      );
+    }
     shapes.set(node.name, shape);
   }
   return shapes;
@@ -30,7 +40,8 @@ function outputShape(node: GraphNode, [height, width, channels]: MapShape): MapS
         node.channels,
       ];
     }
-    case 'maxPool': {
+    case 'maxPool':
+    case 'averagePool': {
       const { poolSize, strides, padding } = node;
       return [
         outputLength(height, poolSize[0], strides[0], padding),
@@ -42,25 +53,35 @@ function outputShape(node: GraphNode, [height, width, channels]: MapShape): MapS
       const { top, bottom, left, right } = node.margins;
       return [height + top + bottom, width + left + right, channels];
     }
+    case 'globalPool':
+    case 'dense':
+      return [1, 1, node.channels];
     case 'batchNorm':
+    case 'scale':
     case 'relu':
     case 'add':
+    case 'softmax':
       return [height, width, channels];
   }
 }
 
 function outputLength(length: number, window: number, stride: number, padding: Padding): number {
-  return padding === 'same' ? Math.ceil(length / stride) : Math.floor((length - window) / stride) + 1;
+  if (padding === 'same') return Math.ceil(length / stride);
+  const margin = padding === 'valid' ? 0 : padding;
+  return Math.floor((length + 2 * margin - window) / stride) + 1;
 }
 
-/** The explicit margins that TensorFlow's `same` (or `valid`: none) adds to a map of this size. */
+/** The explicit margins that a padding adds to a map of this size. */
 export function paddingMargins(
   padding: Padding,
   [height, width]: MapShape,
   window: readonly [number, number],
   strides: readonly [number, number],
 ): Margins {
-  if (padding === 'valid') return { top: 0, bottom: 0, left: 0, right: 0 };
+  if (padding !== 'same') {
+    const margin = padding === 'valid' ? 0 : padding;
+    return { top: margin, bottom: margin, left: margin, right: margin };
+  }
   const total = (length: number, axis: 0 | 1): number =>
     Math.max(0, (Math.ceil(length / strides[axis]) - 1) * strides[axis] + window[axis] - length);
   const [rows, columns] = [total(height, 0), total(width, 1)];

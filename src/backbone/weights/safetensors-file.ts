@@ -1,14 +1,19 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
-import { CairnError } from '../../errors.js';
 import { sizeOf } from '../graph/summary.js';
-import { splitTensorPath, type WeightsEntry, type WeightsReader } from './weights-reader.js';
+import { FLOAT_BYTES, FLOATS_READ, toFloat32, type FloatType } from './floats.js';
+import { tensorPath, unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
 
 /** The format's own limit on its JSON header. */
-const MAX_HEADER_BYTES = 100_000_000;
+export const MAX_HEADER_BYTES = 100_000_000;
 const MAX_DIMENSIONS = 8;
 
-const ELEMENT_BYTES: Readonly<Record<string, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
+const FLOAT_TYPES: Readonly<Record<string, FloatType>> = {
+  F16: 'float16',
+  BF16: 'bfloat16',
+  F32: 'float32',
+  F64: 'float64',
+};
 
 const headerSchema = z.record(
   z.string(),
@@ -18,10 +23,11 @@ const headerSchema = z.record(
     data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
   }),
 );
+type Header = z.infer<typeof headerSchema>;
 
 /**
- * Opens a safetensors file of layer parameters. Every length in the header is checked against the
- * file before anything of that length is allocated.
+ * Opens a safetensors file. Every length in the header is checked against the file before anything of
+ * that length is allocated.
  *
  * @throws CairnError `weights-unreadable` when the header does not describe the file.
  */
@@ -29,16 +35,10 @@ export async function openSafetensorsFile(path: string): Promise<WeightsReader> 
   const file = await open(path, 'r');
   try {
     const { header, dataStart, size } = await readHeader(file, path);
+    checkOffsets(header, size - dataStart, path);
     const offsets = new Map<WeightsEntry, number>();
-    for (const [name, tensor] of Object.entries(header)) {
-      const { dtype, shape, data_offsets } = tensor;
-      const [begin, end] = data_offsets;
-      const elementBytes = ELEMENT_BYTES[dtype];
-      if (end < begin || dataStart + end > size) throw unreadable(path, `${name} lies outside the file`);
-      if (elementBytes && sizeOf(shape) * elementBytes !== end - begin) {
-        throw unreadable(path, `${name} declares shape [${shape.join(', ')}] of ${dtype} over ${end - begin} bytes`);
-      }
-      offsets.set({ ...splitTensorPath(name), shape, dtype }, dataStart + begin);
+    for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
+      offsets.set({ path: tensorPath(name), shape, dtype }, dataStart + data_offsets[0]);
     }
     const entries = [...offsets.keys()];
     return {
@@ -58,7 +58,7 @@ async function readHeader(file: FileHandle, path: string) {
   const prefix = await readExactly(file, path, 0, 8);
   const length = prefix.readBigUInt64LE();
   if (length > MAX_HEADER_BYTES || 8 + Number(length) > size) {
-    throw unreadable(path, `it is neither HDF5 nor safetensors (header length ${length} of ${size} bytes)`);
+    throw unreadable(path, `it is neither HDF5, npz nor safetensors (header length ${length} of ${size} bytes)`);
   }
   const text = (await readExactly(file, path, 8, Number(length))).toString('utf8');
   let json: unknown;
@@ -74,14 +74,40 @@ async function readHeader(file: FileHandle, path: string) {
   return { header: header.data, dataStart: 8 + Number(length), size };
 }
 
-async function readFloats(file: FileHandle, path: string, entry: WeightsEntry, at: number): Promise<Float32Array> {
-  const { layer, parameter, shape, dtype } = entry;
-  if (dtype !== 'F32' && dtype !== 'F64') {
-    throw unreadable(path, `${layer}/${parameter} has type ${dtype}, not F32 or F64`);
+/**
+ * The format wants the data covered by the tensors, without overlaps and holes. JSON keeps the last of
+ * two entries of one name, so a name given twice shows as a hole.
+ */
+function checkOffsets(header: Header, dataBytes: number, path: string): void {
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
+    const [begin, end] = data_offsets;
+    const type = FLOAT_TYPES[dtype];
+    if (end < begin || end > dataBytes) throw unreadable(path, `${name} lies outside the file`);
+    if (type && sizeOf(shape) * FLOAT_BYTES[type] !== end - begin) {
+      throw unreadable(path, `${name} declares shape [${shape.join(', ')}] of ${dtype} over ${end - begin} bytes`);
+    }
   }
-  const bytes = await readExactly(file, path, at, sizeOf(shape) * ELEMENT_BYTES[dtype]!);
-  // Node allocates buffers of this kind at offset 0 of their own memory, so the view is aligned.
-  return dtype === 'F32' ? new Float32Array(bytes.buffer) : Float32Array.from(new Float64Array(bytes.buffer));
+  let covered = 0;
+  const ordered = Object.entries(header).sort(([, a], [, b]) => compareOffsets(a.data_offsets, b.data_offsets));
+  for (const [name, { data_offsets }] of ordered) {
+    const [begin, end] = data_offsets;
+    if (begin < covered) throw unreadable(path, `${name} overlaps with another tensor`);
+    if (begin > covered) throw unreadable(path, `bytes ${covered} to ${begin} of its data belong to no tensor`);
+    covered = end;
+  }
+  if (covered < dataBytes) throw unreadable(path, `bytes ${covered} to ${dataBytes} of its data belong to no tensor`);
+}
+
+function compareOffsets(a: readonly [number, number], b: readonly [number, number]): number {
+  return a[0] - b[0] || a[1] - b[1];
+}
+
+async function readFloats(file: FileHandle, path: string, entry: WeightsEntry, at: number): Promise<Float32Array> {
+  const { path: name, shape, dtype } = entry;
+  const type = FLOAT_TYPES[dtype];
+  if (!type) throw unreadable(path, `${name} has type ${dtype}; ${FLOATS_READ}`);
+  // Node allocates buffers of this kind at offset 0 of their own memory, so they are aligned.
+  return toFloat32(await readExactly(file, path, at, sizeOf(shape) * FLOAT_BYTES[type]), type);
 }
 
 async function readExactly(file: FileHandle, path: string, at: number, length: number): Promise<Buffer<ArrayBuffer>> {
@@ -89,8 +115,4 @@ async function readExactly(file: FileHandle, path: string, at: number, length: n
   const { bytesRead } = await file.read(buffer, 0, length, at);
   if (bytesRead !== length) throw unreadable(path, `it ends ${length - bytesRead} bytes early`);
   return buffer;
-}
-
-function unreadable(path: string, why: string, cause?: unknown): CairnError {
-  return new CairnError('weights-unreadable', `${path} is not a usable weights file: ${why}.`, { cause });
 }

@@ -4,10 +4,10 @@ import { sizeOf } from '../graph/summary.js';
 import type { WeightsEntry, WeightsReader } from './weights-reader.js';
 
 /**
- * Mean square of a photo's pixels after the mean is subtracted (levels of 0–255): what the first
- * convolution sees.
+ * Mean square of a photo's pixels after the mean is subtracted (levels of 0–255); what the first
+ * convolution sees is that over the square of the normalisation's divisor.
  */
-const INPUT_SECOND_MOMENT = 5000;
+const PIXEL_SECOND_MOMENT = 5000;
 /** Weight of a residual branch against its shortcut: with 1, thirty-three blocks would overflow float16. */
 const RESIDUAL_GAIN = 0.5;
 
@@ -39,7 +39,8 @@ export function seededWeights(graph: Graph, seed: number): WeightsReader {
 
 function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
   const recipes = new Map<WeightsEntry, Recipe>();
-  const moments = new Map<string, number>([[graph.input.name, INPUT_SECOND_MOMENT]]);
+  const divisor = graph.input.normalization.std[1];
+  const moments = new Map<string, number>([[graph.input.name, PIXEL_SECOND_MOMENT / divisor ** 2]]);
   const ops = new Map(graph.nodes.map((node) => [node.name, node.op]));
   const residualEnds = new Set(graph.nodes.filter((node) => node.op === 'add').map((node) => node.inputs[0]!));
 
@@ -47,35 +48,47 @@ function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
     const arriving = moments.get(node.inputs[0]!)!;
     const plan = (parameter: ParameterName, center: number, spread: number) => {
       const shape = node.parameters[parameter];
-      if (shape) recipes.set({ layer: node.name, parameter, shape, dtype: 'float32' }, { center, spread });
+      if (shape) recipes.set({ path: `${node.name}/${parameter}`, shape, dtype: 'float32' }, { center, spread });
     };
+    const gain = residualEnds.has(node.name) ? RESIDUAL_GAIN : 1;
     let leaving = arriving;
     switch (node.op) {
       case 'conv2d':
-        leaving = 2 * arriving;
-        plan('kernel', 0, Math.sqrt(6 / fanIn(node.parameters.kernel!)));
-        plan('bias', 0, 0.1 * Math.sqrt(2 * arriving));
+        leaving = 2 * arriving * gain ** 2;
+        plan('kernel', 0, gain * Math.sqrt(6 / fanIn(node.parameters.kernel!)));
+        plan('bias', 0, 0.1 * Math.sqrt(leaving));
         break;
-      case 'batchNorm': {
-        const gain = residualEnds.has(node.name) ? RESIDUAL_GAIN : 1;
+      case 'dense':
+        plan('kernel', 0, Math.sqrt(3 / fanIn(node.parameters.kernel!)));
+        plan('bias', 0, 0.1 * Math.sqrt(arriving));
+        break;
+      case 'batchNorm':
         leaving = gain * gain;
         plan('gamma', gain, 0.25 * gain);
         plan('beta', 0, 0.1);
         plan('moving_mean', 0, 0.1 * Math.sqrt(arriving));
         plan('moving_variance', arriving, 0.5 * arriving);
         break;
-      }
+      case 'scale':
+        leaving = arriving * gain ** 2;
+        plan('gamma', gain, 0.25 * gain);
+        plan('beta', 0, 0.1 * Math.sqrt(leaving));
+        break;
       case 'relu':
         // What leaves an addition is non-negative on one side already: counting it whole errs on the safe side.
         leaving = ops.get(node.inputs[0]!) === 'add' ? arriving : arriving / 2;
         break;
       case 'maxPool':
-        leaving = 2 * arriving;
+        // The largest of several; a window of one takes what is there.
+        leaving = node.poolSize[0] > 1 ? 2 * arriving : arriving;
         break;
       case 'add':
         leaving = arriving + moments.get(node.inputs[1]!)!;
         break;
       case 'zeroPad':
+      case 'averagePool':
+      case 'globalPool':
+      case 'softmax':
         break;
     }
     moments.set(node.name, leaving);
@@ -89,10 +102,7 @@ function fanIn(kernel: Shape): number {
 
 /** Counter-based: element `i` is a hash of `i` and the tensor's key, so no element depends on another. */
 function draw(seed: number, entry: WeightsEntry, { center, spread }: Recipe): Float32Array {
-  const key = createHash('sha256')
-    .update(`cairn-seeded-v1/${seed}/${entry.layer}/${entry.parameter}`)
-    .digest()
-    .readUInt32LE(0);
+  const key = createHash('sha256').update(`cairn-seeded-v1/${seed}/${entry.path}`).digest().readUInt32LE(0);
   const values = new Float32Array(sizeOf(entry.shape));
   for (let i = 0; i < values.length; i++) {
     const uniform = mix((Math.imul(i, 0x9e3779b9) + key) | 0) / 2 ** 32;

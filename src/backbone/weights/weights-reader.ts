@@ -1,19 +1,23 @@
-import type { ParameterName } from '../graph/graph.js';
+import { CairnError } from '../../errors.js';
 
 /** One tensor as a weights file declares it, before anything of it is read. */
 export interface WeightsEntry {
-  readonly layer: string;
-  readonly parameter: string;
+  /** The tensor's full name in the file: HDF5 groups joined by `/`, without a trailing `:0`. */
+  readonly path: string;
+  /** In the file's own layout; see `Layout`. */
   readonly shape: readonly number[];
+  /** In the file's own words. */
   readonly dtype: string;
 }
 
-/** A file (or a recipe) that holds the parameters of layers by name: the port of the weights room. */
+/** A file (or a recipe) that holds tensors by name: the port of the weights room. */
 export interface WeightsReader {
-  readonly format: 'keras-hdf5' | 'safetensors' | 'seeded';
+  readonly format: 'keras-hdf5' | 'npz' | 'safetensors' | 'seeded';
+  /** Each path once. */
   entries(): readonly WeightsEntry[];
   /**
-   * The values of one declared tensor as float32, C order; convolution kernels are HWIO.
+   * The values of one declared tensor as float32, in C order of its declared shape. Types are
+   * converted from float16, bfloat16 and float64; what float32 cannot hold becomes infinity.
    *
    * @throws CairnError `weights-unreadable` when the bytes are not there or the type is not a float.
    */
@@ -21,27 +25,12 @@ export interface WeightsReader {
   close(): Promise<void>;
 }
 
-const PARAMETER_NAMES: readonly string[] = [
-  'kernel',
-  'bias',
-  'gamma',
-  'beta',
-  'moving_mean',
-  'moving_variance',
-] satisfies ParameterName[];
+/** TensorFlow numbers the outputs of an operation; a variable has one, `:0`. */
+export function tensorPath(name: string): string {
+  return name.replace(/:0$/, '');
+}
 
-/**
- * Splits a published tensor path into layer and parameter: `conv1/conv1/kernel:0` (Keras 2),
- * `conv1/conv1/kernel` (Keras 3's legacy writer), `conv1/kernel:0` (older), `conv1/kernel` and
- * `conv1.kernel` (safetensors) all name layer `conv1`, parameter `kernel`.
- */
-export function splitTensorPath(path: string): { layer: string; parameter: string } {
-  const parts = path.replace(/:0$/, '').split('/');
-  const last = parts.at(-1)!;
-  if (parts.length > 1) return { layer: parts[0]!, parameter: last };
-  const dot = last.lastIndexOf('.');
-  const parameter = last.slice(dot + 1);
-  return dot > 0 && PARAMETER_NAMES.includes(parameter)
-    ? { layer: last.slice(0, dot), parameter }
-    : { layer: last, parameter: '' };
+/** The error of every reader: `why` is a clause that follows a colon. */
+export function unreadable(path: string, why: string, cause?: unknown): CairnError {
+  return new CairnError('weights-unreadable', `${path} is not a usable weights file: ${why}.`, { cause });
 }

@@ -1,32 +1,35 @@
 import { createHash } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { CairnError } from '../../errors.js';
 import type { Graph, ParameterName } from '../graph/graph.js';
-import { openKerasHdf5 } from './keras-hdf5.js';
-import { matchWeights, showShape } from './match-weights.js';
-import { openSafetensorsFile } from './safetensors-file.js';
-import { seededWeights } from './seeded.js';
-import type { WeightsReader } from './weights-reader.js';
+import { isUnnamedVariable } from './keras-variables.js';
+import { toGraphLayout } from './layout.js';
+import { matchWeights, showShape, type WeightsMatch } from './match-weights.js';
+import { openWeights, parseSeed } from './open-weights.js';
+import type { WeightsEntry, WeightsReader } from './weights-reader.js';
+
+export { openWeights } from './open-weights.js';
 
 /** The parameters of one graph, each checked against the shape that its layer declares. */
 export interface Weights {
   /** `seeded`, `seeded:N`, or the file's name. */
   readonly source: string;
   /**
-   * SHA-256 over the names, shapes and float32 values that the graph uses: the same parameters give
-   * the same digest, whichever file format they came in.
+   * SHA-256 over the names, shapes and float32 values that the graph uses, in the graph's order and
+   * layout: the same parameters give the same digest, whichever file format they came in.
    */
   readonly digest: string;
-  /** C order; convolution kernels are HWIO. */
+  /** C order; convolution kernels are HWIO, those of dense layers `[in, out]`. */
   get(layer: string, parameter: ParameterName): Float32Array;
 }
 
 /**
- * Loads the weights that `spec` names: `seeded`, `seeded:N`, or the path of an HDF5 or safetensors file.
+ * Loads the weights that `spec` names: `seeded`, `seeded:N`, or the path of a file of any kind that
+ * `openWeights` knows.
  *
- * @throws CairnError `weights-missing`, `weights-shape` or `weights-not-finite`, naming the layer;
- *   `weights-unreadable` when there is no such file or it is damaged.
+ * @throws CairnError `weights-missing`, `weights-shape` or `weights-not-finite`, naming the layers;
+ *   `weights-unreadable` when there is no such file, it is damaged, or of a kind that is not read.
  */
 export async function loadWeights(spec: string, graph: Graph): Promise<Weights> {
   const reader = await openWeights(spec, graph);
@@ -44,65 +47,30 @@ export function weightsSource(spec: string): string {
   return seed === 0 ? 'seeded' : `seeded:${seed}`;
 }
 
-/** Opens what `spec` names; a file's format is told by its first bytes, not by its name. */
-export async function openWeights(spec: string, graph: Graph): Promise<WeightsReader> {
-  const seed = parseSeed(spec);
-  if (seed !== undefined) return seededWeights(graph, seed);
-  return (await startsWithHdf5Signature(spec)) ? openKerasHdf5(spec) : openSafetensorsFile(spec);
-}
-
-function parseSeed(spec: string): number | undefined {
-  if (!/^seeded(:|$)/.test(spec)) return undefined;
-  const match = /^seeded(?::(\d{1,15}))?$/.exec(spec);
-  if (!match) throw new CairnError('option-invalid', `"${spec}" is not a seed; write seeded or seeded:N with N ≥ 0.`);
-  return Number(match[1] ?? 0);
-}
-
-const HDF5_SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
-
-async function startsWithHdf5Signature(path: string): Promise<boolean> {
-  try {
-    if (!(await stat(path)).isFile()) throw new Error('not a file');
-    const file = await open(path, 'r');
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-      return bytesRead === 8 && buffer.equals(HDF5_SIGNATURE);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    throw new CairnError('weights-unreadable', `There is no readable weights file at ${path}.`, { cause });
-  }
+/** Whether nobody trained what a spec or a source names. */
+export function isSeeded(source: string): boolean {
+  return parseSeed(source) !== undefined;
 }
 
 /** Takes from `reader` what the graph needs, in the graph's order; the rest of the file is not read. */
 async function bindWeights(graph: Graph, reader: WeightsReader, source: string): Promise<Weights> {
-  const { matched, missing, misshaped } = matchWeights(graph, reader.entries());
-  const [absent, wrong] = [missing[0], misshaped[0]];
-  if (absent) {
-    throw new CairnError(
-      'weights-missing',
-      `${source} has no ${absent.layer}/${absent.parameter} (shape ${showShape(absent.shape)} expected)` +
-        `${missing.length > 1 ? `, and ${missing.length - 1} more are missing` : ''}.`,
-    );
-  }
-  if (wrong) {
-    throw new CairnError(
-      'weights-shape',
-      `${source} has ${wrong.layer}/${wrong.parameter} of shape ${showShape(wrong.found)}; ${showShape(wrong.shape)} is expected.`,
-    );
-  }
+  const match = matchWeights(graph, reader.entries());
+  refuseMisfit(match, source, reader.entries());
 
   const values = new Map<string, Float32Array>();
+  const notFinite: string[] = [];
   const hash = createHash('sha256');
-  for (const { layer, parameter, shape, entry } of matched) {
-    const floats = await reader.read(entry);
-    if (!allFinite(floats)) {
-      throw new CairnError('weights-not-finite', `${source} has NaN or infinity in ${layer}/${parameter}.`);
-    }
+  for (const { layer, parameter, shape, path, entry } of match.matched) {
+    const floats = toGraphLayout(await reader.read(entry), shape, match.layout);
+    if (!allFinite(floats)) notFinite.push(path);
     values.set(`${layer}/${parameter}`, floats);
     hash.update(`${layer}/${parameter}${showShape(shape)}\n`);
     hash.update(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
+    // The API computes digests while it serves.
+    await yieldToEvents();
+  }
+  if (notFinite.length > 0) {
+    throw new CairnError('weights-not-finite', `${source} has NaN or infinity in ${firstOf(notFinite)}.`);
   }
   return {
     source,
@@ -113,6 +81,45 @@ async function bindWeights(graph: Graph, reader: WeightsReader, source: string):
       return floats;
     },
   };
+}
+
+function refuseMisfit(match: WeightsMatch, source: string, entries: readonly WeightsEntry[]): void {
+  const { missing, misshaped, surplus } = match;
+  const [absent, wrong] = [missing[0], misshaped[0]];
+  if (absent && entries.some(({ path }) => isUnnamedVariable(path))) {
+    throw new CairnError(
+      'weights-missing',
+      `${source} numbers its layers instead of naming them, and not as this network's would be numbered; ` +
+        'load it into its model and save it again with a newer Keras, or as .h5.',
+    );
+  }
+  if (absent) {
+    throw new CairnError(
+      'weights-missing',
+      `${source} has no ${absent.path} (shape ${showShape(absent.expected)} expected)` +
+        `${missing.length > 1 ? `, and ${missing.length - 1} more are missing` : ''}.`,
+    );
+  }
+  if (wrong) {
+    throw new CairnError(
+      'weights-shape',
+      `${source} has ${wrong.path} of shape ${showShape(wrong.found)}; ${showShape(wrong.expected)} is expected.`,
+    );
+  }
+  // A bias that is not added, a norm's gamma that is not multiplied by: the numbers would be another network's.
+  if (surplus.length > 0) {
+    throw new CairnError(
+      'weights-shape',
+      `${source} is of another network: it has ${firstOf(surplus.map(({ path }) => path))}, which this one does not.`,
+    );
+  }
+}
+
+const SHOWN = 5;
+
+function firstOf(names: readonly string[]): string {
+  const more = names.length - SHOWN;
+  return names.slice(0, SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function allFinite(values: Float32Array): boolean {

@@ -1,123 +1,91 @@
-import type { Graph, GraphNode, LevelName, Margins, ZeroPadNode } from '../../graph/graph.js';
-import { inferShapes, paddingMargins, type MapShape } from '../../graph/shapes.js';
+import type { Margins } from '../../graph/graph.js';
+import type { Normalization } from '../../graph/normalization.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions } from '../engine.js';
-import { foldBatchNorm } from '../fold-batch-norm.js';
-import { nodesFor } from '../prune.js';
+import type { Plan, PlannedOutput, Step } from '../plan.js';
 import { ModelProto } from './model-proto.js';
 
 /** How a model begins and ends: what its callers hand in and get back. */
 export interface ModelEnds {
   /** Adds the input; returns the value (float32 NCHW, normalised) that the graph reads. */
-  input(model: ModelProto, options: CompileOptions): string;
-  /** Adds the output of one level, from `value` (float32 NCHW) of the given shape. */
-  output(model: ModelProto, level: LevelName, value: string, shape: MapShape, options: CompileOptions): void;
+  input(model: ModelProto, normalization: Normalization, options: CompileOptions): string;
+  /** Adds one output, from `value` (float32 NCHW). */
+  output(model: ModelProto, output: PlannedOutput, value: string, options: CompileOptions): void;
 }
 
-/**
- * Writes the graph as an ONNX model, with batch norms folded and paddings merged into the
- * convolutions; `ends` puts the first and last nodes.
- */
-export function lowerToOnnx(graph: Graph, weights: Weights, options: CompileOptions, ends: ModelEnds): Uint8Array {
+/** Writes the plan of a graph as an ONNX model; `ends` puts the first and last nodes. */
+export function lowerToOnnx(plan: Plan, weights: Weights, options: CompileOptions, ends: ModelEnds): Uint8Array {
   const model = new ModelProto();
-  new Lowering(graph, weights, options, model).run(ends);
-  return model.encode(`${graph.family}-${graph.architecture}`);
+  const { family, architecture, input: graphInput } = plan.graph;
+  // Values bear the names of the steps that make them, but for the input.
+  const input = ends.input(model, graphInput.normalization, options);
+  const named = (name: string) => (name === graphInput.name ? input : name);
+  for (const step of plan.steps(weights)) lowerStep(model, { ...step, inputs: step.inputs.map(named) });
+  for (const output of plan.outputs) ends.output(model, output, named(output.value), options);
+  return model.encode(`${family}-${architecture}`);
 }
 
-class Lowering {
-  /** ONNX value (float32 NCHW) that holds each graph node's output. */
-  private readonly values = new Map<string, string>();
-  private readonly nodes: readonly GraphNode[];
-  private readonly readers = new Map<string, GraphNode[]>();
-  private readonly shapes: Map<string, MapShape>;
-
-  constructor(
-    private readonly graph: Graph,
-    private readonly weights: Weights,
-    private readonly options: CompileOptions,
-    private readonly model: ModelProto,
-  ) {
-    this.nodes = nodesFor(graph, options.levels);
-    this.shapes = inferShapes(graph, options.size, options.size);
-    for (const node of this.nodes) {
-      for (const input of node.inputs) this.readers.set(input, [...(this.readers.get(input) ?? []), node]);
+function lowerStep(model: ModelProto, step: Step): void {
+  const { name, inputs } = step;
+  const [x] = inputs as [string];
+  const constant = (suffix: string, dims: readonly number[], data: Float32Array) =>
+    model.constant(`${name}/${suffix}`, 'float32', dims, data);
+  switch (step.op) {
+    case 'conv2d': {
+      const [kh, kw, cin, cout] = step.kernelShape;
+      const w = constant('w', [cout, cin, kh, kw], toOihw(step.kernel, kh * kw, cin, cout));
+      const b = constant('b', [cout], step.bias);
+      model.node('Conv', name, [x, w, b], {
+        kernel_shape: [kh, kw],
+        strides: [...step.strides],
+        pads: pads(step.margins),
+      });
+      return;
     }
-  }
-
-  run(ends: ModelEnds): void {
-    const { graph, options, model } = this;
-    this.values.set(graph.input.name, ends.input(model, options));
-    for (const node of this.nodes) this.values.set(node.name, this.lowerNode(node));
-    for (const level of options.levels) {
-      const { node } = graph.outputs[level]!;
-      ends.output(model, level, this.values.get(node)!, this.shapes.get(node)!, options);
+    case 'affine': {
+      // As a batch norm of unit statistics it stays in ONNX Runtime's blocked layout; products and sums do not.
+      const channels = [step.factor.length];
+      const statistics = [
+        constant('factor', channels, step.factor),
+        constant('offset', channels, step.offset),
+        constant('zeros', channels, new Float32Array(channels[0]!)),
+        constant('ones', channels, new Float32Array(channels[0]!).fill(1)),
+      ];
+      model.node('BatchNormalization', name, [x, ...statistics], {}, { epsilon: 0 });
+      return;
     }
-  }
-
-  private lowerNode(node: GraphNode): string {
-    const inputs = node.inputs.map((input) => this.values.get(input)!);
-    const [x] = inputs as [string];
-    switch (node.op) {
-      case 'zeroPad':
-        return this.padsConvolutionsOnly(node) ? x : this.lowerPad(node, x);
-      case 'conv2d': {
-        const norm = this.soleBatchNorm(node.name);
-        const { kernel, bias } = foldBatchNorm(node, norm, this.weights);
-        const [kh, kw, cin, cout] = node.parameters.kernel as [number, number, number, number];
-        const w = this.model.constant(
-          `${node.name}/w`,
-          'float32',
-          [cout, cin, kh, kw],
-          toOihw(kernel, kh * kw, cin, cout),
-        );
-        const b = this.model.constant(`${node.name}/b`, 'float32', [cout], bias);
-        const margins = this.convMargins(node);
-        return this.model.node('Conv', node.name, [x, w, b], {
-          kernel_shape: [...node.kernelSize],
-          strides: [...node.strides],
-          pads: pads(margins),
-        });
-      }
-      case 'batchNorm': {
-        const producer = this.graph.nodes.find((other) => other.name === node.inputs[0]);
-        if (producer?.op === 'conv2d' && this.soleBatchNorm(producer.name) === node) return x;
-        throw new Error(`${node.name} does not follow a convolution; the onnx engine cannot fold it`);
-      }
-      case 'relu':
-        return this.model.node('Relu', node.name, [x]);
-      case 'maxPool': {
-        const margins = paddingMargins(node.padding, this.shapes.get(node.inputs[0]!)!, node.poolSize, node.strides);
-        return this.model.node('MaxPool', node.name, [x], {
-          kernel_shape: [...node.poolSize],
-          strides: [...node.strides],
-          pads: pads(margins),
-        });
-      }
-      case 'add':
-        return this.model.node('Add', node.name, inputs);
+    case 'maxPool':
+    case 'averagePool':
+      model.node(step.op === 'maxPool' ? 'MaxPool' : 'AveragePool', name, [x], {
+        kernel_shape: [...step.size],
+        strides: [...step.strides],
+        pads: pads(step.margins),
+      });
+      return;
+    case 'zeroPad': {
+      const [top, left, bottom, right] = pads(step.margins) as [number, number, number, number];
+      const margins = BigInt64Array.from([0, 0, top, left, 0, 0, bottom, right], BigInt);
+      model.node('Pad', name, [x, model.constant(`${name}/margins`, 'int64', [8], margins)]);
+      return;
     }
-  }
-
-  private lowerPad(node: ZeroPadNode, x: string): string {
-    const { top, left, bottom, right } = node.margins;
-    const margins = BigInt64Array.from([0, 0, top, left, 0, 0, bottom, right], BigInt);
-    return this.model.node('Pad', node.name, [x, this.model.constant(`${node.name}/margins`, 'int64', [8], margins)]);
-  }
-
-  private soleBatchNorm(conv: string) {
-    const readers = this.readers.get(conv) ?? [];
-    return readers.length === 1 && readers[0]!.op === 'batchNorm' ? readers[0] : undefined;
-  }
-
-  /** Padding before valid convolutions becomes those convolutions' own padding. */
-  private padsConvolutionsOnly(node: ZeroPadNode): boolean {
-    return (this.readers.get(node.name) ?? []).every((reader) => reader.op === 'conv2d' && reader.padding === 'valid');
-  }
-
-  private convMargins(node: GraphNode & { op: 'conv2d' }): Margins {
-    const producer = this.nodes.find((other) => other.name === node.inputs[0]);
-    if (producer?.op === 'zeroPad' && this.padsConvolutionsOnly(producer)) return producer.margins;
-    return paddingMargins(node.padding, this.shapes.get(node.inputs[0]!)!, node.kernelSize, node.strides);
+    case 'dense': {
+      // A dense layer on one position is a 1×1 convolution.
+      const [cin, cout] = step.kernelShape;
+      const w = constant('w', [cout, cin, 1, 1], toOihw(step.kernel, 1, cin, cout));
+      model.node('Conv', name, [x, w, constant('b', [cout], step.bias)], { kernel_shape: [1, 1] });
+      return;
+    }
+    case 'globalPool':
+      model.node(step.mode === 'avg' ? 'GlobalAveragePool' : 'GlobalMaxPool', name, [x]);
+      return;
+    case 'softmax':
+      model.node('Softmax', name, [x], { axis: 1 });
+      return;
+    case 'relu':
+      model.node('Relu', name, [x]);
+      return;
+    case 'add':
+      model.node('Add', name, inputs);
   }
 }
 

@@ -36,6 +36,7 @@ const SCHEMA = {
     AttributeProto: {
       fields: {
         name: { type: 'string', id: 1 },
+        f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
         ints: { rule: 'repeated', type: 'int64', id: 8 },
         type: { type: 'int32', id: 20 },
@@ -59,6 +60,7 @@ const SCHEMA = {
 
 const IR_VERSION = 8;
 const OPSET_VERSION = 17;
+const ATTRIBUTE_FLOAT = 1;
 const ATTRIBUTE_INT = 2;
 const ATTRIBUTE_INTS = 7;
 
@@ -78,12 +80,21 @@ export class ModelProto {
   private readonly outputs: object[] = [];
 
   /** Adds a node with one output, which bears the node's name; returns that name. */
-  node(opType: string, name: string, inputs: readonly string[], attributes: Record<string, number | number[]> = {}) {
-    const attribute = Object.entries(attributes).map(([key, value]) =>
-      Array.isArray(value)
-        ? { name: key, ints: value, type: ATTRIBUTE_INTS }
-        : { name: key, i: value, type: ATTRIBUTE_INT },
-    );
+  node(
+    opType: string,
+    name: string,
+    inputs: readonly string[],
+    integers: Record<string, number | number[]> = {},
+    floats: Record<string, number> = {},
+  ): string {
+    const attribute = [
+      ...Object.entries(integers).map(([key, value]) =>
+        Array.isArray(value)
+          ? { name: key, ints: value, type: ATTRIBUTE_INTS }
+          : { name: key, i: value, type: ATTRIBUTE_INT },
+      ),
+      ...Object.entries(floats).map(([key, value]) => ({ name: key, f: value, type: ATTRIBUTE_FLOAT })),
+    ];
     this.nodes.push({ opType, name, input: inputs, output: [name], attribute });
     return name;
   }

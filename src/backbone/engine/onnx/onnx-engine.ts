@@ -1,12 +1,13 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { asCairnError, CairnError } from '../../../errors.js';
-import type { Graph, LevelName } from '../../graph/graph.js';
-import { BYTES_PER_ELEMENT, type Dtype, type Level } from '../../tensor.js';
+import type { Graph } from '../../graph/graph.js';
+import type { Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Engine, Session } from '../engine.js';
-import { clipInfinities, FLOAT16_MAX } from '../float16.js';
+import { finishOutput } from '../finish-output.js';
+import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToOnnx } from './lower.js';
-import { IMAGES, peakOf, PIXEL_ENDS, sumOf } from './pixel-ends.js';
+import { IMAGES, PIXEL_ENDS, statisticOf } from './pixel-ends.js';
 
 /**
  * The cores are shared with decoding and packing. A thread that waits for another sleeps instead of
@@ -29,8 +30,9 @@ export class OnnxEngine implements Engine {
       const known = this.devices().join(', ');
       throw new CairnError('device-unavailable', `The onnx engine has no device "${options.device}"; it has ${known}.`);
     }
+    const plan = new Plan(graph, options.outputs, options.size);
     try {
-      const session = await InferenceSession.create(lowerToOnnx(graph, weights, options, PIXEL_ENDS), {
+      const session = await InferenceSession.create(lowerToOnnx(plan, weights, options, PIXEL_ENDS), {
         executionProviders: ['cpu'],
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
@@ -38,7 +40,7 @@ export class OnnxEngine implements Engine {
         logSeverityLevel: 3,
         extra: { session: SHARED_CORES },
       });
-      return new OnnxSession(session, graph, options);
+      return new OnnxSession(session, plan.outputs, options);
     } catch (error) {
       throw asCairnError(error, 'engine-failed');
     }
@@ -50,58 +52,35 @@ class OnnxSession implements Session {
 
   constructor(
     private readonly session: InferenceSession,
-    private readonly graph: Graph,
+    private readonly outputs: readonly PlannedOutput[],
     private readonly options: CompileOptions,
   ) {
     this.device = options.device;
   }
 
   async run(images: Uint8Array, batch: number): Promise<Level[][]> {
-    const { levels, size } = this.options;
-    const feed = new OrtTensor('uint8', images, [batch, size, size, 3]);
-    let outputs: InferenceSession.OnnxValueMapType;
+    const { size } = this.options;
+    let values: InferenceSession.OnnxValueMapType;
     try {
-      outputs = await this.session.run({ [IMAGES]: feed });
+      const feed = new OrtTensor('uint8', images, [batch, size, size, 3]);
+      values = await this.session.run({ [IMAGES]: feed });
     } catch (error) {
       throw asCairnError(error, 'engine-failed');
     }
-    const byLevel = levels.map((level) => this.split(level, outputs, batch));
-    return Array.from({ length: batch }, (_, image) => byLevel.map((images) => images[image]!));
+    const byOutput = this.outputs.map((output) => this.finish(output, values, batch));
+    return Array.from({ length: batch }, (_, image) => byOutput.map((images) => images[image]!));
   }
 
   async dispose(): Promise<void> {
     await this.session.release();
   }
 
-  /** One level of a batch as one level per image: views of the same memory. */
-  private split(level: LevelName, outputs: InferenceSession.OnnxValueMapType, batch: number): Level[] {
-    const { dtype } = this.options;
-    const value = outputs[level] as OrtTensor;
-    const [peak, sum] = [scalar(outputs, peakOf(level)), scalar(outputs, sumOf(level))];
-    // The sum of large values may overflow; only a NaN in it tells of one in the level.
-    if (!Number.isFinite(peak) || Number.isNaN(sum)) {
-      throw new CairnError('features-not-finite', `Level ${level} holds NaN or infinity; check the weights.`);
-    }
-    const values = value.data as unknown as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    const shape = value.dims.slice(1);
-    const length = bytes.byteLength / batch;
-    return Array.from({ length: batch }, (_, image) => {
-      const data = bytes.subarray(image * length, (image + 1) * length);
-      const clipped = dtype === 'float16' && peak > FLOAT16_MAX && clipInfinities(asUint16(data));
-      return { name: level, stride: this.graph.outputs[level]!.stride, tensor: { dtype, shape, data }, clipped };
-    });
+  private finish(output: PlannedOutput, values: InferenceSession.OnnxValueMapType, batch: number): Level[] {
+    const { data } = values[output.name] as OrtTensor;
+    const { buffer, byteOffset, byteLength } = data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+    const statistic = (name: 'max' | 'min' | 'sum') =>
+      (values[statisticOf(output.name, name)] as OrtTensor | undefined)?.data[0] as number | undefined;
+    const statistics = { max: statistic('max')!, min: statistic('min'), sum: statistic('sum')! };
+    return finishOutput(output, this.options.dtype, new Uint8Array(buffer, byteOffset, byteLength), batch, statistics);
   }
-}
-
-function scalar(outputs: InferenceSession.OnnxValueMapType, name: string): number {
-  return (outputs[name] as OrtTensor).data[0] as number;
-}
-
-function asUint16(bytes: Uint8Array<ArrayBuffer>): Uint16Array {
-  return new Uint16Array(
-    bytes.buffer,
-    bytes.byteOffset,
-    bytes.byteLength / BYTES_PER_ELEMENT['float16' satisfies Dtype],
-  );
 }

@@ -1,45 +1,49 @@
-import type { LevelName } from '../../graph/graph.js';
+import type { OutputName } from '../../graph/graph.js';
 import type { ModelEnds } from './lower.js';
 import { ELEMENT_TYPE } from './model-proto.js';
 
 /** Name of the model's input: uint8, `[batch, size, size, 3]`, RGB. */
 export const IMAGES = 'images';
 
-/** Name of the output that holds the largest value of a level over the whole batch (float32, no axes). */
-export function peakOf(level: LevelName): string {
-  return `${level}/peak`;
-}
-
-/** Name of the output that holds the sum of a level over the whole batch (float32, no axes). */
-export function sumOf(level: LevelName): string {
-  return `${level}/sum`;
+/** Names of the outputs that sum up one output over the whole batch (float32, no axes). */
+export function statisticOf(output: OutputName, statistic: 'max' | 'min' | 'sum'): string {
+  return `${output}/${statistic}`;
 }
 
 /**
- * Pixels in (uint8 NHWC), finished tensors out (NHWC, in the asked type). Mean subtraction, layout
- * and type changes are nodes of the model, so no pixel or feature passes through JavaScript.
+ * Pixels in (uint8 NHWC), finished tensors out (NHWC, in the asked type). Normalisation, layout and
+ * type changes are nodes of the model, so no pixel or feature passes through JavaScript.
  */
 export const PIXEL_ENDS: ModelEnds = {
-  input(model, { size, normalization }) {
+  input(model, { channelOrder, mean, std }, { size }) {
     const images = model.input(IMAGES, 'uint8', ['batch', size, size, 3]);
-    // The transpose comes first: it is cheapest on bytes.
-    const planar = model.node('Transpose', `${IMAGES}/nchw`, [images], { perm: [0, 3, 1, 2] });
+    // Transposed and reordered first: both are cheapest on bytes.
+    let planar = model.node('Transpose', `${IMAGES}/nchw`, [images], { perm: [0, 3, 1, 2] });
+    if (channelOrder === 'bgr') {
+      const order = model.constant(`${IMAGES}/order`, 'int64', [3], BigInt64Array.of(2n, 1n, 0n));
+      planar = model.node('Gather', `${IMAGES}/bgr`, [planar, order], { axis: 1 });
+    }
     const floats = model.node('Cast', `${IMAGES}/float`, [planar], { to: ELEMENT_TYPE.float32 });
-    const mean = model.constant(`${IMAGES}/mean`, 'float32', [3, 1, 1], Float32Array.from(normalization.mean));
-    return model.node('Sub', `${IMAGES}/normalized`, [floats, mean]);
+    const perChannel = (name: string, values: readonly number[]) =>
+      model.constant(`${IMAGES}/${name}`, 'float32', [3, 1, 1], Float32Array.from(values));
+    const centred = model.node('Sub', `${IMAGES}/centred`, [floats, perChannel('mean', mean)]);
+    if (std.every((value) => value === 1)) return centred;
+    return model.node('Div', `${IMAGES}/normalized`, [centred, perChannel('std', std)]);
   },
 
   /** Layout first, type second: ONNX Runtime writes NHWC straight out of its blocked layout. */
-  output(model, level, value, [height, width, channels], { dtype }) {
-    const name = dtype === 'float32' ? level : `${level}/nhwc`;
+  output(model, { name: output, shape: [height, width, channels], signed }, value, { dtype }) {
+    const name = dtype === 'float32' ? output : `${output}/nhwc`;
     const nhwc = model.node('Transpose', name, [value], { perm: [0, 2, 3, 1] });
-    if (dtype === 'float16') model.node('Cast', level, [nhwc], { to: ELEMENT_TYPE.float16 });
-    // Levels follow a ReLU, so that the largest value tells of everything beyond float16. A maximum can pass
-    // over NaN, a sum cannot.
-    model.node('ReduceMax', peakOf(level), [nhwc], { keepdims: 0 });
-    model.node('ReduceSum', sumOf(level), [nhwc], { keepdims: 0 });
-    model.output(level, dtype, ['batch', height, width, channels]);
-    model.output(peakOf(level), 'float32', []);
-    model.output(sumOf(level), 'float32', []);
+    if (dtype === 'float16') model.node('Cast', output, [nhwc], { to: ELEMENT_TYPE.float16 });
+    model.output(output, dtype, ['batch', height, width, channels]);
+    // The extremes tell of everything beyond float16. They can pass over NaN, a sum cannot.
+    const statistic = (opType: string, which: 'max' | 'min' | 'sum') => {
+      const name = model.node(opType, statisticOf(output, which), [nhwc], { keepdims: 0 });
+      model.output(name, 'float32', []);
+    };
+    statistic('ReduceMax', 'max');
+    if (signed) statistic('ReduceMin', 'min');
+    statistic('ReduceSum', 'sum');
   },
 };

@@ -1,0 +1,88 @@
+"""Saves the networks of `networks/` in the files that people publish, each written by the framework itself where it can.
+
+TensorFlow's checkpoints are turned into npz, which Cairn reads, by `checkpoint_to_npz`: the two lines that the
+documentation gives.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from weight_files import write_keras_hdf5
+
+
+class Format(NamedTuple):
+    suffix: str
+    save: callable
+    """Takes a network and a path (str)."""
+
+
+def keras3_weights(network, path):
+    network.published.save_weights(path)
+
+
+def keras3_model(network, path):
+    network.published.save(path)
+
+
+def keras2_weights(network, path):
+    write_keras_hdf5(path, network.weights(), layout="keras2")
+
+
+def keras1_weights(network, path):
+    write_keras_hdf5(path, network.weights(), layout="keras1")
+
+
+def torch_safetensors(network, path):
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.contiguous() for name, tensor in network.state().items()}, path, {"format": "pt"})
+
+
+def tensorflow_safetensors(network, path):
+    from safetensors.numpy import save_file
+
+    save_file(network.variables, path)
+
+
+def tensorflow_npz(network, path):
+    np.savez(path, **network.variables)
+
+
+def tensorflow_checkpoint(network, path):
+    """A checkpoint of TensorFlow's own, with the step counter and the mean that published ones have beside the weights."""
+    import tensorflow as tf
+
+    beside = {"global_step": np.int64(7), "mean_rgb": np.zeros(3, np.float32)}
+    variables = {name: tf.Variable(values) for name, values in (network.variables | beside).items()}
+    checkpoint = str(Path(path).with_suffix(".ckpt"))
+    tf.compat.v1.train.Saver(variables).save(None, checkpoint, write_meta_graph=False)
+    checkpoint_to_npz(checkpoint, path)
+
+
+def checkpoint_to_npz(checkpoint, path):
+    """Keeps what is a number; object-based checkpoints have a graph of bytes among their variables."""
+    import tensorflow as tf
+
+    r = tf.train.load_checkpoint(checkpoint)
+    np.savez(path, **{k: r.get_tensor(k) for k, t in r.get_variable_to_dtype_map().items() if t.is_floating})
+
+
+FORMATS = {
+    "Keras 3 .weights.h5": Format(".weights.h5", keras3_weights),
+    "Keras 3 whole-model .h5": Format(".h5", keras3_model),
+    "Keras 2 .h5": Format(".h5", keras2_weights),
+    "Keras 1 .h5": Format(".h5", keras1_weights),
+    "PyTorch safetensors": Format(".safetensors", torch_safetensors),
+    "TensorFlow-named safetensors": Format(".safetensors", tensorflow_safetensors),
+    "TensorFlow-named npz": Format(".npz", tensorflow_npz),
+    "TensorFlow checkpoint as npz": Format(".npz", tensorflow_checkpoint),
+}
+
+
+def save(network, folder, name):
+    """Saves into `folder`; returns the path."""
+    path = folder / f"weights{FORMATS[name].suffix}"
+    FORMATS[name].save(network, str(path))
+    return path

@@ -1,0 +1,87 @@
+"""Detectron2's ResNet-50 and -101 with the MSRA weights' convention, written in plain PyTorch.
+
+Convolutions have no bias and own their norm (`conv1.norm`), which is frozen, with epsilon 1e-5. The stem pads by 3 and
+its max-pool by 1. `STRIDE_IN_1X1`: a stage's first block has its stride in the first 1x1 and in the shortcut. Tensors
+of a detector's file begin with `backbone.bottom_up.`; stages are res2 to res5, blocks are counted from 0. The classifier
+is called `linear`. The input is BGR minus the MSRA mean; nothing is divided.
+"""
+
+import numpy as np
+
+from networks.torch_network import TorchNetwork
+
+BLOCKS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
+ARCHITECTURES = tuple(BLOCKS)
+MEAN_BGR = np.array([103.530, 116.280, 123.675], np.float32)
+EPSILON = 1e-5
+BESIDE = {"backbone.fpn_lateral2.weight": (256, 256, 1, 1), "proposal_generator.rpn_head.conv.weight": (256, 256, 3, 3)}
+
+
+def build(architecture, classes=1000):
+    module = resnet(BLOCKS[architecture], classes)
+    return TorchNetwork(module, preprocess, module.linear, published_name, frozen_norms=True, beside=BESIDE)
+
+
+def published_name(name):
+    return name if name.startswith("linear.") else f"backbone.bottom_up.{name}"
+
+
+def preprocess(pixels):
+    return pixels[..., ::-1].astype(np.float32) - MEAN_BGR
+
+
+def resnet(counts, classes):
+    import torch
+    from torch import nn
+
+    class Conv(nn.Conv2d):
+        def __init__(self, inputs, outputs, size, stride=1):
+            super().__init__(inputs, outputs, size, stride, padding=size // 2, bias=False)
+            self.norm = nn.BatchNorm2d(outputs, eps=EPSILON)
+
+        def forward(self, x):
+            return self.norm(super().forward(x))
+
+    class Stem(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = Conv(3, 64, 7, 2)
+
+        def forward(self, x):
+            return nn.functional.max_pool2d(torch.relu(self.conv1(x)), 3, 2, padding=1)
+
+    class Bottleneck(nn.Module):
+        def __init__(self, inputs, width, stride):
+            super().__init__()
+            changes = stride != 1 or inputs != 4 * width
+            self.shortcut = Conv(inputs, 4 * width, 1, stride) if changes else nn.Identity()
+            self.conv1 = Conv(inputs, width, 1, stride)
+            self.conv2 = Conv(width, width, 3)
+            self.conv3 = Conv(width, 4 * width, 1)
+
+        def forward(self, x):
+            y = torch.relu(self.conv2(torch.relu(self.conv1(x))))
+            return torch.relu(self.conv3(y) + self.shortcut(x))
+
+    class ResNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = Stem()
+            inputs = 64
+            for stage, count in enumerate(counts, 2):
+                width = 16 * 2**stage
+                blocks = []
+                for i in range(count):
+                    blocks.append(Bottleneck(inputs, width, 2 if i == 0 and stage > 2 else 1))
+                    inputs = 4 * width
+                setattr(self, f"res{stage}", nn.Sequential(*blocks))
+            self.linear = nn.Linear(inputs, classes)
+
+        def forward(self, x):
+            maps = {"C1": self.stem(x)}
+            for stage in (2, 3, 4, 5):
+                maps[f"C{stage}"] = getattr(self, f"res{stage}")(maps[f"C{stage - 1}"])
+            pooled = nn.functional.adaptive_avg_pool2d(maps["C5"], 1).flatten(1)
+            return maps | {"probabilities": torch.softmax(self.linear(pooled), 1)}
+
+    return ResNet()

@@ -1,0 +1,101 @@
+"""A network of PyTorch modules."""
+
+import numpy as np
+
+from networks.output import as_output
+from networks.random_weights import RandomWeights, root_mean_square, sharpening
+
+
+class TorchNetwork:
+    def __init__(self, module, preprocess, classifier=None, rename=str, frozen_norms=False, beside=None):
+        """`module(batch)` gives {"C1": [1, channels, height, width], ...}, and "probabilities" if it has a classifier.
+
+        `preprocess` turns uint8 RGB [1, side, side, 3] into float32 of the same layout. `rename` gives the published
+        name of a tensor for the module's own. Frozen batch norms do not count batches: no `num_batches_tracked`.
+        `beside` is {name: shape} of some of a detector's other tensors, which are in its file as well.
+        """
+        self._module = module.eval()
+        self._preprocess = preprocess
+        self._classifier = classifier
+        self._rename = rename
+        self._frozen_norms = frozen_norms
+        self._beside = beside or {}
+
+    def _batch(self, pixels):
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(self._preprocess(pixels[None]).transpose(0, 3, 1, 2)))
+
+    def randomise(self, pixels, seed):
+        import torch
+        from torch import nn
+
+        random = RandomWeights(seed)
+        batch = self._batch(pixels)
+        norms = [module for module in self._module.modules() if isinstance(module, nn.BatchNorm2d)]
+        with torch.no_grad():
+            for module in self._module.modules():
+                if isinstance(module, nn.Conv2d):
+                    outputs, inputs, *size = module.weight.shape
+                    scale = root_mean_square(batch.numpy()) if inputs == 3 else 1.0
+                    kernel, _ = random.convolution((*size, inputs, outputs), normed=True, input_scale=scale)
+                    assign([kernel.transpose(3, 2, 0, 1)], module.weight)
+                elif isinstance(module, nn.BatchNorm2d):
+                    assign(random.affine(module.weight.shape), module.weight, module.bias)
+            if self._classifier is not None:
+                kernel, bias = random.dense(self._classifier.weight.shape[::-1])
+                assign((kernel.T, bias), self._classifier.weight, self._classifier.bias)
+            measure_statistics(norms, self._module, batch)
+            for norm in norms:
+                parameters = norm.weight, norm.bias, norm.running_mean, norm.running_var
+                assign(random.moved(*(values.numpy() for values in parameters)), *parameters)
+            if self._classifier is not None:
+                factor = float(sharpening(self.run(pixels).probabilities))
+                self._classifier.weight *= factor
+                self._classifier.bias *= factor
+
+    def run(self, pixels, top=True):
+        import torch
+
+        with torch.no_grad():
+            output = as_output(self._module(self._batch(pixels)), channels_first=True)
+        return output if top else output._replace(probabilities=None)
+
+    def state(self):
+        """{published name: tensor}."""
+        import torch
+
+        left_out = "num_batches_tracked" if self._frozen_norms else None
+        state = {name: tensor for name, tensor in self._module.state_dict().items() if name.split(".")[-1] != left_out}
+        beside = {name: torch.full(shape, 0.5) for name, shape in self._beside.items()}
+        return {self._rename(name): tensor for name, tensor in state.items()} | beside
+
+    def parameter_counts(self):
+        top = [] if self._classifier is None else self._classifier.parameters()
+        trainable = count(self._module.parameters()) - count(top)
+        fixed = count(buffer for buffer in self._module.buffers() if buffer.is_floating_point())
+        return {"total": trainable + fixed, "trainable": trainable, "nonTrainable": fixed}
+
+
+def count(tensors):
+    return sum(tensor.numel() for tensor in tensors)
+
+
+def assign(values, *tensors):
+    import torch
+
+    for tensor, value in zip(tensors, values, strict=True):
+        tensor.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+
+
+def measure_statistics(norms, module, batch):
+    """Runs once, every norm's stored statistics becoming those of what reaches it; its epsilon may be 0."""
+
+    def measure(norm, inputs):
+        norm.running_mean.copy_(inputs[0].mean((0, 2, 3)))
+        norm.running_var.copy_(inputs[0].var((0, 2, 3)))
+
+    hooks = [norm.register_forward_pre_hook(measure) for norm in norms]
+    module(batch)
+    for hook in hooks:
+        hook.remove()

@@ -1,0 +1,41 @@
+import { CairnError } from '../../errors.js';
+import type { Dtype, Level } from '../tensor.js';
+import { clipInfinities, FLOAT16_MAX } from './float16.js';
+import type { PlannedOutput } from './plan.js';
+
+/** Over one output of a whole batch, in float32. */
+export interface OutputStatistics {
+  readonly max: number;
+  /** Where the output is signed. */
+  readonly min?: number | undefined;
+  readonly sum: number;
+}
+
+/**
+ * One output of a batch as one level an image: views of `bytes`, `[batch, height, width, channels]`.
+ *
+ * @throws CairnError `features-not-finite` when the statistics tell of NaN or infinity.
+ */
+export function finishOutput(
+  { name, shape, stride }: PlannedOutput,
+  dtype: Dtype,
+  bytes: Uint8Array<ArrayBuffer>,
+  batch: number,
+  { max, min = 0, sum }: OutputStatistics,
+): Level[] {
+  const peak = Math.max(max, -min);
+  // The sum of large values may overflow; only a NaN in it tells of one in the level.
+  if (!Number.isFinite(peak) || Number.isNaN(sum)) {
+    throw new CairnError('features-not-finite', `Level ${name} holds NaN or infinity; check the weights.`);
+  }
+  const length = bytes.byteLength / batch;
+  return Array.from({ length: batch }, (_, image) => {
+    const data = bytes.subarray(image * length, (image + 1) * length);
+    const clipped = dtype === 'float16' && peak > FLOAT16_MAX && clipInfinities(asUint16(data));
+    return { name, stride, tensor: { dtype, shape, data }, clipped };
+  });
+}
+
+function asUint16(bytes: Uint8Array<ArrayBuffer>): Uint16Array {
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / Uint16Array.BYTES_PER_ELEMENT);
+}

@@ -1,0 +1,96 @@
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { CairnError } from '../../errors.js';
+import { MAX_HEADER_BYTES } from './safetensors-file.js';
+
+export type FileKind = 'hdf5' | 'zip' | 'safetensors' | 'torch' | 'pickle' | 'tar' | 'gzip' | 'tensorflow';
+
+const HEAD_BYTES = 512;
+const HDF5 = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
+/** A local file header, or the end of a zip that holds nothing. */
+const ZIPS = [Buffer.from('PK\x03\x04', 'latin1'), Buffer.from('PK\x05\x06', 'latin1')];
+const GZIP = Buffer.from([0x1f, 0x8b]);
+/** The number with which `torch.save` began before it wrote zips, pickled by protocol 2. */
+const TORCH = Buffer.from('\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19', 'latin1');
+/** The end of the tables in which TensorFlow keeps its index, and kept whole checkpoints at first. */
+const TABLE = Buffer.from([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
+/** Files of a checkpoint that have no mark of their own. */
+const CHECKPOINT_NAME = /\.(meta|data-\d{5}-of-\d{5})$/;
+
+/**
+ * What kind of file lies at `path`, by its bytes; what is not recognised is taken for safetensors,
+ * which has no mark.
+ *
+ * @throws CairnError `weights-unreadable` when there is no such file.
+ */
+export async function tellFileKind(path: string): Promise<FileKind> {
+  let head: Buffer;
+  let tail: Buffer;
+  try {
+    if (!(await stat(path)).isFile()) throw new Error('not a file');
+    const file = await open(path, 'r');
+    try {
+      head = await readAt(file, 0, HEAD_BYTES);
+      tail = await readAt(file, Math.max(0, (await file.stat()).size - TABLE.length), TABLE.length);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw new CairnError('weights-unreadable', `There is no readable weights file at ${path}.`, { cause });
+  }
+  const begins = (mark: Buffer) => head.subarray(0, mark.length).equals(mark);
+  if (begins(HDF5)) return 'hdf5';
+  if (ZIPS.some(begins)) return 'zip';
+  // A header of 640 bytes begins like a pickle.
+  if (looksLikeSafetensors(head)) return 'safetensors';
+  if (begins(TORCH)) return 'torch';
+  if (head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5) return 'pickle';
+  if (head.toString('latin1', 257, 262) === 'ustar') return 'tar';
+  if (begins(GZIP)) return 'gzip';
+  if (tail.equals(TABLE) || CHECKPOINT_NAME.test(path)) return 'tensorflow';
+  return 'safetensors';
+}
+
+async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+  return buffer.subarray(0, bytesRead);
+}
+
+function looksLikeSafetensors(head: Buffer): boolean {
+  return head.length > 8 && head.readBigUInt64LE() <= MAX_HEADER_BYTES && head[8] === 0x7b;
+}
+
+/** Why a file of a kind that is not read is refused, and what to do about it: a clause for `unreadable`. */
+export function refusal(kind: Exclude<FileKind, 'hdf5' | 'zip' | 'safetensors'> | 'keras', path: string): string {
+  const name = basename(path);
+  const stem = name.replace(/\.[a-z0-9]+$/i, '');
+  switch (kind) {
+    case 'torch':
+      return (
+        'it is a pickle of PyTorch, which could run any code; convert it with ' +
+        `python -c "import torch; from safetensors.torch import save_file; ` +
+        `s = torch.load('${name}', map_location='cpu', weights_only=True); s = s.get('state_dict', s.get('model', s)); ` +
+        `save_file({k: v.clone().contiguous() for k, v in s.items() if torch.is_tensor(v)}, '${stem}.safetensors')"`
+      );
+    case 'pickle':
+      return (
+        'it is a pickle, which could run any code; if you trust it, convert it with ' +
+        `python -c "import pickle, numpy as np; s = pickle.load(open('${name}', 'rb'), encoding='latin1'); ` +
+        `s = s.get('model', s); np.savez('${stem}.npz', **{k: v for k, v in s.items() if isinstance(v, np.ndarray)})"`
+      );
+    case 'keras':
+      return `it is a whole Keras model; save its weights with model.save_weights('${stem}.weights.h5')`;
+    case 'tensorflow': {
+      const checkpoint = name.replace(/\.(index|meta|data-\d+-of-\d+)$/, '');
+      return (
+        'it is part of a TensorFlow checkpoint; convert that with ' +
+        `python -c "import numpy as np, tensorflow as tf; c = tf.train.load_checkpoint('${checkpoint}'); ` +
+        `np.savez('${checkpoint}.npz', **{n: c.get_tensor(n) for n, t in c.get_variable_to_dtype_map().items() if t.is_floating})"`
+      );
+    }
+    case 'tar':
+      return 'it is a tar archive; unpack it, and give what is inside';
+    case 'gzip':
+      return 'it is compressed by gzip; unpack it, and give what is inside';
+  }
+}

@@ -1,0 +1,78 @@
+import type { Graph, GraphNode, ParameterName } from '../graph/graph.js';
+
+/**
+ * Keras 3's own format (`.weights.h5`): one group a layer, `layers/batch_normalization_3`, that is named
+ * after the layer's class and its number among the layers of that class; its variables are
+ * `vars/0`, `vars/1`, … in the order in which the class creates them (`saving_lib.py`, `H5IOStore`).
+ */
+const BATCH_NORM = ['gamma', 'beta', 'moving_mean', 'moving_variance'] as const;
+const VARIABLES: Readonly<Record<string, readonly ParameterName[]>> = {
+  conv2d: ['kernel', 'bias'],
+  dense: ['kernel', 'bias'],
+  batch_normalization: BATCH_NORM,
+  // Matterport's own class.
+  batch_norm: BATCH_NORM,
+  scale: ['gamma', 'beta'],
+};
+const CLASSES: Readonly<Partial<Record<GraphNode['op'], string>>> = {
+  conv2d: 'conv2d',
+  dense: 'dense',
+  batchNorm: 'batch_normalization',
+  scale: 'scale',
+};
+const VARIABLE = /^(.*?)([^/]+)\/vars\/(\d+)$/;
+
+/** Is this a variable of a layer that the file does not name? */
+export function isUnnamedVariable(path: string): boolean {
+  return VARIABLE.test(path);
+}
+
+/**
+ * `layers/conv2d_3/vars/0` of a layer called `conv1_conv` → `layers/conv1_conv/kernel`. What is not a
+ * variable of a known class keeps its path.
+ */
+export function namedVariable(path: string, layer: string): string {
+  const [, parents, group, index] = VARIABLE.exec(path) ?? [];
+  const parameter = group === undefined ? undefined : VARIABLES[group.replace(/_\d+$/, '')]?.[Number(index)];
+  return parameter ? `${parents!}${layer}/${parameter}` : path;
+}
+
+/**
+ * The paths of a graph's parameters in a file that does not name its layers. Keras numbers the layers
+ * of a functional model by their distance from the output, the farthest first, and layers at the same
+ * distance in the order in which a walk back from the output meets them (`ops/function.py`, `map_graph`).
+ * `keras.applications` adds `[shortcut, branch]`, so the walk meets the shortcut first.
+ */
+export function numberedVariables(graph: Graph): (node: GraphNode, parameter: ParameterName) => readonly string[] {
+  const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
+  const distances = new Map<string, number>();
+  for (const { name, inputs } of graph.nodes.toReversed()) {
+    const next = (distances.get(name) ?? 0) + 1;
+    for (const input of inputs) distances.set(input, Math.max(next, distances.get(input) ?? 0));
+  }
+
+  const met = new Set<GraphNode>();
+  const waiting = [graph.nodes.at(-1)!];
+  for (let node = waiting.pop(); node; node = waiting.pop()) {
+    if (met.has(node)) continue;
+    met.add(node);
+    // The last one pushed is walked first: an addition's inputs are `[branch, shortcut]`.
+    waiting.push(...node.inputs.flatMap((input) => nodes.get(input) ?? []));
+  }
+
+  const groups = new Map<GraphNode, string>();
+  const counts = new Map<string, number>();
+  const distance = (node: GraphNode) => distances.get(node.name) ?? 0;
+  for (const node of [...met].sort((a, b) => distance(b) - distance(a))) {
+    const kind = CLASSES[node.op];
+    if (!kind) continue;
+    const count = counts.get(kind) ?? 0;
+    counts.set(kind, count + 1);
+    groups.set(node, `layers/${kind}${count > 0 ? `_${count}` : ''}`);
+  }
+  return (node, parameter) => {
+    const index = VARIABLES[CLASSES[node.op] ?? '']?.indexOf(parameter) ?? -1;
+    const group = groups.get(node);
+    return group === undefined || index < 0 ? [] : [`${group}/vars/${index}`];
+  };
+}

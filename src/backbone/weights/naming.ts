@@ -1,0 +1,97 @@
+import type { Graph, GraphNode, ParameterName } from '../graph/graph.js';
+import { kerasKeys, kerasLayer } from './keras-names.js';
+import { numberedVariables } from './keras-variables.js';
+import type { Layout } from './layout.js';
+
+/** One convention for the names of the tensors in a file. */
+export interface Naming {
+  readonly layout: Layout;
+  /** The names that a parameter of `node` may have in a file, the usual one first. */
+  names(node: GraphNode, parameter: ParameterName): readonly string[];
+  /** The names that the tensor at `path` answers to, the surest first; none when it cannot be a parameter. */
+  keys(path: string): readonly string[];
+  /** The layer of the file to which the tensor at `path` belongs, in the file's own words. */
+  layerOf(path: string): string;
+}
+
+/**
+ * Keras, in all its layouts (see `kerasKeys`), and the names of files that Cairn's users write
+ * themselves: `<layer>/<parameter>` or `<layer>.<parameter>`, kernels HWIO.
+ */
+const KERAS: Naming = {
+  layout: 'hwio',
+  names: ({ name }, parameter) => [`${name}/${parameter}`],
+  keys: kerasKeys,
+  layerOf: kerasLayer,
+};
+
+type Words = Readonly<Record<ParameterName, string>>;
+
+const TORCH_WORDS: Words = {
+  kernel: 'weight',
+  bias: 'bias',
+  gamma: 'weight',
+  beta: 'bias',
+  moving_mean: 'running_mean',
+  moving_variance: 'running_var',
+};
+const SLIM_WORDS: Words = {
+  kernel: 'weights',
+  bias: 'biases',
+  gamma: 'gamma',
+  beta: 'beta',
+  moving_mean: 'moving_mean',
+  moving_variance: 'moving_variance',
+};
+
+/** `prefix + layer + separator + word`; the classifier of a backbone may stand outside of the backbone. */
+function plain(layout: Layout, separator: string, words: Words, prefix: string): Naming {
+  return {
+    layout,
+    names: ({ name, block }, parameter) => {
+      const bare = name + separator + words[parameter];
+      return block === 'top' && prefix ? [prefix + bare, bare] : [prefix + bare];
+    },
+    keys: (path) => [path],
+    layerOf: (path) => path.slice(0, Math.max(0, path.lastIndexOf(separator))) || path,
+  };
+}
+
+/** `state_dict()` of PyTorch modules; `prefixes` are those under which published models keep their backbone. */
+function torch(...prefixes: string[]): Naming[] {
+  return prefixes.map((prefix) => plain('oihw', '.', TORCH_WORDS, prefix));
+}
+
+/** Variables of a TensorFlow checkpoint that was written by TF-Slim; `scopes` are those of models around it. */
+function slim(...scopes: string[]): Naming[] {
+  return scopes.map((scope) => plain('hwio', '/', SLIM_WORDS, scope));
+}
+
+/** Keras 3's own files where they do not name their layers; the graph must be a model of `keras.applications`. */
+function numbered(graph: Graph): Naming {
+  return {
+    layout: 'hwio',
+    names: numberedVariables(graph),
+    keys: (path) => [path],
+    layerOf: (path) => path.replace(/\/vars\/\d+$/, ''),
+  };
+}
+
+type Choice = (graph: Graph) => readonly Naming[];
+const KERAS_ONLY: Choice = () => [KERAS];
+const APPLICATIONS: Choice = (graph) => [KERAS, numbered(graph)];
+const TORCHVISION: Choice = () => [...torch('', 'module.', 'backbone.', 'backbone.body.'), KERAS];
+
+/** The conventions in which weights of a family come, the most usual first; a family without a line has Keras' only. */
+const CONVENTIONS: Readonly<Record<string, Choice>> = {
+  keras: APPLICATIONS,
+  'keras-v2': APPLICATIONS,
+  'slim-v2': () => [...slim('', 'model/', 'module/'), KERAS],
+  torchvision: TORCHVISION,
+  'torchvision-detection': TORCHVISION,
+};
+
+/** The conventions that a file for this graph may follow. */
+export function namingsOf(graph: Graph): readonly Naming[] {
+  return (CONVENTIONS[graph.family] ?? KERAS_ONLY)(graph);
+}

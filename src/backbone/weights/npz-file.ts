@@ -1,0 +1,127 @@
+import { crc32 } from 'node:zlib';
+import type { Entry, ZipFile } from 'yauzl';
+import { sizeOf } from '../graph/summary.js';
+import { FLOAT_BYTES, FLOATS_READ, toFloat32 } from './floats.js';
+import {
+  fromFortranOrder,
+  MAX_NPY_HEADER_BYTES,
+  npyDataStart,
+  npyFloatType,
+  NPY_PREFIX_BYTES,
+  parseNpyHeader,
+  type NpyHeader,
+} from './npy-header.js';
+import { tensorPath, unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
+
+interface Member {
+  readonly entry: Entry;
+  readonly header: NpyHeader;
+  readonly dataStart: number;
+}
+
+const SAVE_ARRAYS = 'save each array under its own name: np.savez("weights.npz", **{name: array, …})';
+
+/**
+ * Opens a numpy archive: a zip with one `<name>.npy` for each array. Takes over `zip`, whose entries are
+ * given, and closes it when they cannot be read.
+ *
+ * Sizes are the archive's word until the bytes are there: of a member no more is read than its header
+ * says, and of a header no more than `MAX_NPY_HEADER_BYTES`.
+ *
+ * @throws CairnError `weights-unreadable`.
+ */
+export async function openNpz(path: string, zip: ZipFile, zipEntries: readonly Entry[]): Promise<WeightsReader> {
+  const members = new Map<WeightsEntry, Member>();
+  try {
+    for (const entry of zipEntries.filter(({ fileName }) => fileName.endsWith('.npy'))) {
+      const member = await openMember(path, zip, entry);
+      const name = tensorPath(entry.fileName.slice(0, -'.npy'.length));
+      members.set({ path: name, shape: member.header.shape, dtype: member.header.descr }, member);
+    }
+    if ([...members.values()].every(({ header }) => isObjects(header))) {
+      throw unreadable(path, `it holds Python objects only, which are pickles and are not read; ${SAVE_ARRAYS}`);
+    }
+  } catch (error) {
+    zip.close();
+    throw error;
+  }
+  const entries = [...members.keys()];
+  return {
+    format: 'npz',
+    entries: () => entries,
+    read: (entry) => readFloats(path, zip, entry, members.get(entry)!),
+    close: () => Promise.resolve(void zip.close()),
+  };
+}
+
+async function openMember(path: string, zip: ZipFile, entry: Entry): Promise<Member> {
+  try {
+    const start = await readStart(
+      zip,
+      entry,
+      Math.min(entry.uncompressedSize, NPY_PREFIX_BYTES + MAX_NPY_HEADER_BYTES),
+    );
+    const dataStart = npyDataStart(start);
+    const header = parseNpyHeader(start.subarray(0, dataStart));
+    const bytes = sizeOf(header.shape) * FLOAT_BYTES[npyFloatType(header.descr)?.type ?? 'float32'];
+    if (npyFloatType(header.descr) && dataStart + bytes !== entry.uncompressedSize) {
+      throw new Error(`its shape is [${header.shape.join(', ')}], its size ${entry.uncompressedSize} bytes`);
+    }
+    return { entry, header, dataStart };
+  } catch (cause) {
+    throw unreadable(path, `${entry.fileName} cannot be read: ${reason(cause)}`, cause);
+  }
+}
+
+async function readFloats(
+  path: string,
+  zip: ZipFile,
+  { path: name, shape, dtype }: WeightsEntry,
+  { entry, header, dataStart }: Member,
+): Promise<Float32Array> {
+  if (isObjects(header))
+    throw unreadable(path, `${name} is a Python object, a pickle, and is not read; ${SAVE_ARRAYS}`);
+  const float = npyFloatType(dtype);
+  if (!float) throw unreadable(path, `${name} has type ${dtype}; ${FLOATS_READ}, bfloat16 not from npz`);
+  let bytes: Buffer<ArrayBuffer>;
+  try {
+    bytes = await readStart(zip, entry, entry.uncompressedSize);
+    if (crc32(bytes) !== entry.crc32) throw new Error('its checksum is wrong');
+  } catch (cause) {
+    throw unreadable(path, `${name} cannot be read: ${reason(cause)}`, cause);
+  }
+  // A copy begins at an aligned address.
+  const data = new Uint8Array(bytes.subarray(dataStart));
+  if (float.bigEndian) swap(data, FLOAT_BYTES[float.type]);
+  const values = toFloat32(data, float.type);
+  return header.fortranOrder ? fromFortranOrder(values, shape) : values;
+}
+
+/** The first `length` bytes of a member, decompressed. */
+async function readStart(zip: ZipFile, entry: Entry, length: number): Promise<Buffer<ArrayBuffer>> {
+  const stream = await zip.openReadStreamPromise(entry);
+  const chunks: Buffer[] = [];
+  let left = length;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    chunks.push(chunk.subarray(0, left));
+    left -= chunk.length;
+    if (left <= 0 && length < entry.uncompressedSize) break;
+  }
+  if (left > 0) throw new Error(`it ends ${left} bytes early`);
+  return Buffer.concat(chunks);
+}
+
+function isObjects({ descr }: NpyHeader): boolean {
+  return descr.includes('O');
+}
+
+function swap(bytes: Uint8Array<ArrayBuffer>, size: number): void {
+  const buffer = Buffer.from(bytes.buffer);
+  if (size === 2) buffer.swap16();
+  else if (size === 4) buffer.swap32();
+  else buffer.swap64();
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

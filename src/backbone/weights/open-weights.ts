@@ -1,0 +1,75 @@
+import yauzl, { type Entry, type ZipFile } from 'yauzl';
+import { CairnError } from '../../errors.js';
+import type { Graph } from '../graph/graph.js';
+import { refusal, tellFileKind } from './file-kind.js';
+import { openKerasHdf5 } from './keras-hdf5.js';
+import { openNpz } from './npz-file.js';
+import { openSafetensorsFile } from './safetensors-file.js';
+import { seededWeights } from './seeded.js';
+import { unreadable, type WeightsReader } from './weights-reader.js';
+
+/** A whole Mask R-CNN has about 400 tensors. */
+const MAX_ZIP_ENTRIES = 100_000;
+
+/**
+ * Opens what `spec` names: a seed, or a file of Keras HDF5, safetensors or npz, told by its first bytes
+ * and not by its name.
+ *
+ * @throws CairnError `weights-unreadable`, with a way to convert the file where it is of a known kind
+ *   that is not read (pickles of PyTorch, `.keras`, TensorFlow checkpoints).
+ */
+export async function openWeights(spec: string, graph: Graph): Promise<WeightsReader> {
+  const seed = parseSeed(spec);
+  if (seed !== undefined) return seededWeights(graph, seed);
+  const kind = await tellFileKind(spec);
+  switch (kind) {
+    case 'hdf5':
+      return openKerasHdf5(spec);
+    case 'zip':
+      return openZip(spec);
+    case 'safetensors':
+      return openSafetensorsFile(spec);
+    default:
+      throw unreadable(spec, refusal(kind, spec));
+  }
+}
+
+/**
+ * The seed that `spec` names, or undefined where it is a path.
+ *
+ * @throws CairnError `option-invalid` when it begins like a seed and is none.
+ */
+export function parseSeed(spec: string): number | undefined {
+  if (!/^seeded(:|$)/.test(spec)) return undefined;
+  const match = /^seeded(?::(\d{1,15}))?$/.exec(spec);
+  if (!match) throw new CairnError('option-invalid', `"${spec}" is not a seed; write seeded or seeded:N with N ≥ 0.`);
+  return Number(match[1] ?? 0);
+}
+
+/** Zips are written by numpy, PyTorch and Keras; what is inside tells which. */
+async function openZip(path: string): Promise<WeightsReader> {
+  let zip: ZipFile;
+  const entries = new Map<string, Entry>();
+  try {
+    zip = await yauzl.openPromise(path, { autoClose: false, lazyEntries: true });
+  } catch (cause) {
+    throw unreadable(path, 'it cannot be opened as a zip; it may be truncated', cause);
+  }
+  try {
+    if (zip.entryCount > MAX_ZIP_ENTRIES) throw new Error(`it has ${zip.entryCount} entries`);
+    for await (const entry of zip.eachEntry()) {
+      if (entries.has(entry.fileName)) throw new Error(`two entries are called ${entry.fileName}`);
+      entries.set(entry.fileName, entry);
+    }
+  } catch (cause) {
+    zip.close();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw unreadable(path, `its directory cannot be read: ${why}`, cause);
+  }
+  const names = [...entries.keys()];
+  if (names.some((name) => name.endsWith('.npy'))) return openNpz(path, zip, [...entries.values()]);
+  zip.close();
+  if (names.some((name) => name.endsWith('data.pkl'))) throw unreadable(path, refusal('torch', path));
+  if (names.some((name) => name.startsWith('model.weights.'))) throw unreadable(path, refusal('keras', path));
+  throw unreadable(path, 'it is a zip without arrays of numpy (.npy)');
+}
