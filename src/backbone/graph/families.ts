@@ -10,7 +10,7 @@ import {
   type Names,
 } from './names.js';
 import type { Padding } from './graph.js';
-import { CAFFE, IMAGENET, MATTERPORT, SYMMETRIC, UNIT_RANGE, type Normalization } from './normalization.js';
+import { CAFFE, IMAGENET, MATTERPORT, MSRA, SYMMETRIC, UNIT_RANGE, type Normalization } from './normalization.js';
 
 /** How zeros are put around a map: by a layer of its own, or as part of the operation that needs them. */
 export type PaddedBy = { readonly layer: number } | { readonly inside: Padding };
@@ -174,6 +174,24 @@ const TABLE = {
    * trained when its frozen norm had no epsilon, and torchvision sets it to 0 when it loads them.
    */
   'torchvision-detection': { ...TORCHVISION, architectures: ['resnet50'], epsilon: 0 },
+  /** Detectron2's `build_resnet_backbone` with the MSRA weights (`STRIDE_IN_1X1`). */
+  detectron2: {
+    ...CAFFE_LIKE,
+    architectures: ['resnet50', 'resnet101'],
+    normalization: MSRA,
+    epsilon: 1e-5,
+    convBias: false,
+    padding: SYMMETRIC_PADDING,
+    stem: stem({ inside: 3 }, { inside: 1 }),
+    names: () =>
+      torchNames({
+        stem: { conv: 'stem.conv1', norm: 'stem.conv1.norm' },
+        stage: (stage) => `res${stage}`,
+        conv: (branch: Branch) => (branch === 0 ? 'shortcut' : `conv${branch}`),
+        norm: (branch: Branch) => (branch === 0 ? 'shortcut.norm' : `conv${branch}.norm`),
+        classifier: 'linear',
+      }),
+  },
   /** The ResNet-18 of many TensorFlow 2 courses: made for small images, it hardly steps. */
   'basic-small-stem': {
     ...CAFFE_LIKE,

@@ -17,6 +17,8 @@ const UNIT = [1, 1, 1] as const;
 export const MATTERPORT: Normalization = { channelOrder: 'rgb', mean: [123.7, 116.8, 103.9], std: UNIT };
 /** Mode `caffe` of `keras.applications.imagenet_utils.preprocess_input`. */
 export const CAFFE: Normalization = { channelOrder: 'bgr', mean: [103.939, 116.779, 123.68], std: UNIT };
+/** `MODEL.PIXEL_MEAN` of Detectron2's defaults, for backbones of the MSRA kind. */
+export const MSRA: Normalization = { channelOrder: 'bgr', mean: [103.53, 116.28, 123.675], std: UNIT };
 /** Mode `tf` of the same function, and slim's Inception preprocessing: −1 … 1. */
 export const SYMMETRIC: Normalization = {
   channelOrder: 'rgb',

@@ -89,6 +89,7 @@ const CONVENTIONS: Readonly<Record<string, Choice>> = {
   'slim-v2': () => [...slim('', 'model/', 'module/'), KERAS],
   torchvision: TORCHVISION,
   'torchvision-detection': TORCHVISION,
+  detectron2: () => [...torch('backbone.bottom_up.', 'bottom_up.', ''), KERAS],
 };
 
 /** The conventions that a file for this graph may follow. */
