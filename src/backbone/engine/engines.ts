@@ -4,6 +4,7 @@ import type { Engine } from './engine.js';
 /** Engines by name. Each is imported when it is asked for: their runtimes are tens of megabytes. */
 const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
   onnx: async () => new (await import('./onnx/onnx-engine.js')).OnnxEngine(),
+  tensorflow: async () => new (await import('./tensorflow/tensorflow-engine.js')).TensorFlowEngine(),
 };
 
 export const ENGINE_NAMES: readonly string[] = Object.keys(ENGINES);

@@ -17,6 +17,13 @@ import { IMAGES, PIXEL_ENDS, statisticOf } from './pixel-ends.js';
  */
 const SHARED_CORES = { intra_op: { allow_spinning: '0' }, dynamic_block_base: '4' };
 
+/**
+ * ONNX Runtime turns a layer of zeros before a max-pool into the pool's own padding, which a maximum
+ * passes over: where all values under a window are negative the zeros are lost. What may be merged,
+ * `Plan` merges.
+ */
+const NOT_THESE = { disable_specified_optimizers: 'Pad_Fusion' };
+
 /** Lowers graphs to ONNX models held in memory and runs them with ONNX Runtime. */
 export class OnnxEngine implements Engine {
   readonly name = 'onnx';
@@ -38,7 +45,7 @@ export class OnnxEngine implements Engine {
         graphOptimizationLevel: 'all',
         intraOpNumThreads: options.threads,
         logSeverityLevel: 3,
-        extra: { session: SHARED_CORES },
+        extra: { session: SHARED_CORES, optimization: NOT_THESE },
       });
       return new OnnxSession(session, plan.outputs, options);
     } catch (error) {

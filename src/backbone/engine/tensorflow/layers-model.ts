@@ -1,0 +1,118 @@
+import { createRequire } from 'node:module';
+import type * as Layers from '@tensorflow/tfjs-layers';
+import type * as TensorFlow from '@tensorflow/tfjs-core';
+import type { Graph, GraphNode, Margins, Padding } from '../../graph/graph.js';
+import type { Weights } from '../../weights/weights.js';
+import { scaleLayer } from './scale-layer.js';
+
+const load = createRequire(import.meta.url);
+
+/**
+ * The network as a model of TensorFlow.js, layer by layer and under its published names, for those
+ * who want `model.summary()` or `model.predict()`. Input: float32 `[batch, height, width, 3]`, already
+ * normalised (see `graph.input.normalization`), of any size; outputs: the graph's outputs in their
+ * order, `C1` first, and the last layer where it is none of them (the final norm of pre-activation
+ * networks). The engine folds norms; here they stay.
+ *
+ * A padding that Keras has no word for (PyTorch's numbers) becomes a layer of its own, `<name>_pad`.
+ * Disposing of the model is the caller's business.
+ */
+export function toLayersModel(graph: Graph, weights: Weights): Layers.LayersModel {
+  const tf = load('@tensorflow/tfjs-core') as typeof TensorFlow;
+  const layers = load('@tensorflow/tfjs-layers') as typeof Layers;
+  const input = layers.input({ name: graph.input.name, shape: [null, null, graph.input.channels] });
+  const values = new Map<string, Layers.SymbolicTensor>([[graph.input.name, input]]);
+
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((name) => values.get(name)!);
+    const [x] = inputs as [Layers.SymbolicTensor];
+    values.set(node.name, applyNode(layers, node, x, inputs));
+  }
+  const ends = new Set([...Object.values(graph.outputs).map(({ node }) => node), graph.nodes.at(-1)!.name]);
+  const outputs = [...ends].map((name) => values.get(name)!);
+  const model = layers.model({ name: `${graph.family}-${graph.architecture}`, inputs: input, outputs });
+  for (const node of graph.nodes) {
+    const parameters = Object.entries(node.parameters) as [keyof typeof node.parameters, readonly number[]][];
+    if (parameters.length === 0) continue;
+    const tensors = parameters.map(([name, shape]) => tf.tensor(weights.get(node.name, name), [...shape]));
+    model.getLayer(node.name).setWeights(tensors);
+    tf.dispose(tensors);
+  }
+  return model;
+}
+
+function applyNode(
+  layers: typeof Layers,
+  node: GraphNode,
+  x: Layers.SymbolicTensor,
+  inputs: Layers.SymbolicTensor[],
+): Layers.SymbolicTensor {
+  const { name } = node;
+  const apply = (
+    layer: { apply(x: Layers.SymbolicTensor | Layers.SymbolicTensor[]): unknown },
+    on: typeof x | typeof inputs = x,
+  ) => layer.apply(on) as Layers.SymbolicTensor;
+  const pad = (suffix: string, { top, bottom, left, right }: Margins) =>
+    layers.layers.zeroPadding2d({
+      name: name + suffix,
+      padding: [
+        [top, bottom],
+        [left, right],
+      ],
+    });
+  /** The padding in Keras' words, after a layer that does what they cannot say. */
+  const padded = (padding: Padding): ['same' | 'valid', Layers.SymbolicTensor] => {
+    if (typeof padding !== 'number') return [padding, x];
+    const margins = { top: padding, bottom: padding, left: padding, right: padding };
+    return padding === 0 ? ['valid', x] : ['valid', apply(pad('_pad', margins))];
+  };
+  switch (node.op) {
+    case 'conv2d': {
+      const [padding, source] = padded(node.padding);
+      const layer = layers.layers.conv2d({
+        name,
+        filters: node.channels,
+        kernelSize: [...node.kernelSize],
+        strides: [...node.strides] as [number, number],
+        padding,
+        useBias: node.parameters.bias !== undefined,
+      });
+      return apply(layer, source);
+    }
+    case 'batchNorm':
+      return apply(layers.layers.batchNormalization({ name, epsilon: node.epsilon }));
+    case 'scale':
+      return apply(scaleLayer(layers, name));
+    case 'maxPool':
+    case 'averagePool': {
+      // Zeros for padding are right where nothing is negative: what is pooled with a padding follows a ReLU.
+      const [padding, source] = padded(node.padding);
+      const options = {
+        name,
+        poolSize: [...node.poolSize] as [number, number],
+        strides: [...node.strides] as [number, number],
+        padding,
+      };
+      return apply(
+        node.op === 'maxPool' ? layers.layers.maxPooling2d(options) : layers.layers.averagePooling2d(options),
+        source,
+      );
+    }
+    case 'zeroPad':
+      return apply(pad('', node.margins));
+    case 'globalPool':
+      return apply(
+        node.mode === 'avg'
+          ? layers.layers.globalAveragePooling2d({ name })
+          : layers.layers.globalMaxPooling2d({ name }),
+      );
+    case 'dense':
+      return apply(layers.layers.dense({ name, units: node.channels }));
+    case 'relu':
+      return apply(layers.layers.activation({ name, activation: 'relu' }));
+    case 'softmax':
+      return apply(layers.layers.softmax({ name }));
+    case 'add':
+      return apply(layers.layers.add({ name }), inputs);
+  }
+}

@@ -1,0 +1,51 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Dtype } from '../../tensor.js';
+import { floatsToHalves } from '../float16.js';
+import type { NativeBackend, Runtime } from './runtime.js';
+
+/** `DT_HALF` of TensorFlow's `types.proto`; TensorFlow.js has no name for it. */
+const DT_HALF = 19;
+
+/** The values of a float32 tensor as bytes in the asked type, C order. */
+export function readOutput({ tf, backend }: Runtime, tensor: Tensor, dtype: Dtype): Uint8Array<ArrayBuffer> {
+  if (dtype === 'float32') return bytesOf(tensor.dataSync<'float32'>());
+  const packable = backend === 'tensorflow' && tensor.size % 2 === 0;
+  if (!packable) return bytesOf(floatsToHalves(tensor.dataSync<'float32'>()));
+  const shape = tf.tensor1d([tensor.size / 2, 2], 'int32');
+  try {
+    return nativeHalves(tf.backend() as unknown as NativeBackend, tensor, shape);
+  } finally {
+    shape.dispose();
+  }
+}
+
+/**
+ * The native library rounds to float16 itself. TensorFlow.js does not know that type, so the result
+ * leaves as int32, two values in each, and the tensors on the way go by their numbers.
+ */
+function nativeHalves(backend: NativeBackend, tensor: Tensor, shape: Tensor): Uint8Array<ArrayBuffer> {
+  const { binding } = backend;
+  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
+  const made: number[] = [];
+  const execute = (op: string, attributes: object[], inputs: number[]): number => {
+    const [output] = binding.executeOp(op, attributes, inputs, 1);
+    made.push(output!.id);
+    return output!.id;
+  };
+  try {
+    const [source, pairs] = backend.getInputTensorIds([tensor, shape]) as [number, number];
+    const truncate = { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false };
+    const halves = execute('Cast', [type('SrcT', binding.TF_FLOAT), type('DstT', DT_HALF), truncate], [source]);
+    const reshaped = execute('Reshape', [type('T', DT_HALF), type('Tshape', binding.TF_INT32)], [halves, pairs]);
+    const packed = execute('Bitcast', [type('T', DT_HALF), type('type', binding.TF_INT32)], [reshaped]);
+    return bytesOf(binding.tensorDataSync(packed));
+  } finally {
+    for (const id of made) binding.deleteTensor(id);
+  }
+}
+
+/** Results are handed over to other threads: memory that the runtime keeps for itself is copied. */
+function bytesOf(values: Float32Array | Int32Array | Uint16Array | Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return bytes.slice();
+}

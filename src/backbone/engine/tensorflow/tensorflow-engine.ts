@@ -1,0 +1,114 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { asCairnError, CairnError } from '../../../errors.js';
+import type { Graph } from '../../graph/graph.js';
+import type { Normalization } from '../../graph/normalization.js';
+import type { Level } from '../../tensor.js';
+import type { Weights } from '../../weights/weights.js';
+import type { CompileOptions, Engine, Session } from '../engine.js';
+import { finishOutput } from '../finish-output.js';
+import { Plan, type PlannedOutput } from '../plan.js';
+import { lowerToTensorFlow, type LoweredNetwork } from './lower.js';
+import { readOutput } from './read-output.js';
+import { loadNative, loadWasm, type Runtime } from './runtime.js';
+
+/** Devices by name: how each is got. */
+const DEVICES: Readonly<Record<string, () => Runtime | Promise<Runtime>>> = {
+  gpu: () => {
+    const runtime = loadNative();
+    if (runtime.gpu) return runtime;
+    const { package: name, libtensorflow } = runtime;
+    throw new CairnError('device-unavailable', `TensorFlow ${libtensorflow} (${name}) sees no GPU.`);
+  },
+  cpu: () => {
+    const runtime = loadNative();
+    if (!runtime.gpu) return runtime;
+    throw new CairnError('device-unavailable', 'TensorFlow sees a GPU and uses it; hide it to run on the CPU.');
+  },
+  wasm: loadWasm,
+};
+
+/** Lowers graphs to TensorFlow.js and runs them on the native library, or on WebAssembly. */
+export class TensorFlowEngine implements Engine {
+  readonly name = 'tensorflow';
+
+  devices(): readonly string[] {
+    return Object.keys(DEVICES);
+  }
+
+  async compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session> {
+    const { device, outputs, size } = options;
+    if (!Object.hasOwn(DEVICES, device)) {
+      const known = this.devices().join(', ');
+      throw new CairnError('device-unavailable', `The tensorflow engine has no device "${device}"; it has ${known}.`);
+    }
+    const runtime = await DEVICES[device]!();
+    const plan = new Plan(graph, outputs, size);
+    try {
+      await select(runtime);
+      return new TensorFlowSession(runtime, lowerToTensorFlow(runtime.tf, plan, weights), plan, options);
+    } catch (error) {
+      throw asCairnError(error, 'engine-failed');
+    }
+  }
+}
+
+/** The backend is global to TensorFlow.js, and sessions of several may live side by side. */
+async function select({ tf, backend }: Runtime): Promise<void> {
+  if (tf.getBackend() !== backend) await tf.setBackend(backend);
+}
+
+class TensorFlowSession implements Session {
+  readonly device: string;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly network: LoweredNetwork,
+    private readonly plan: Plan,
+    private readonly options: CompileOptions,
+  ) {
+    this.device = options.device;
+  }
+
+  async run(images: Uint8Array, batch: number): Promise<Level[][]> {
+    await select(this.runtime);
+    const { tf } = this.runtime;
+    let values: Map<string, Tensor4D> | undefined;
+    try {
+      values = this.network.run(this.normalized(images, batch));
+      const byOutput = this.plan.outputs.map((output) => this.finish(output, values!.get(output.value)!, batch));
+      return Array.from({ length: batch }, (_, image) => byOutput.map((levels) => levels[image]!));
+    } catch (error) {
+      throw asCairnError(error, 'engine-failed');
+    } finally {
+      if (values) tf.dispose([...values.values()]);
+    }
+  }
+
+  dispose(): Promise<void> {
+    this.network.dispose();
+    return Promise.resolve();
+  }
+
+  private normalized(images: Uint8Array, batch: number): Tensor4D {
+    const { tf } = this.runtime;
+    const { size } = this.options;
+    const { channelOrder, mean, std }: Normalization = this.plan.graph.input.normalization;
+    return tf.tidy(() => {
+      const pixels = tf.tensor4d(Float32Array.from(images), [batch, size, size, 3]);
+      const ordered = channelOrder === 'bgr' ? tf.reverse(pixels, 3) : pixels;
+      const centred = tf.sub(ordered, tf.tensor1d([...mean]));
+      return (std.every((value) => value === 1) ? centred : tf.div(centred, tf.tensor1d([...std]))) as Tensor4D;
+    });
+  }
+
+  private finish(output: PlannedOutput, value: Tensor4D, batch: number): Level[] {
+    const { tf } = this.runtime;
+    const { dtype } = this.options;
+    const statistics = tf.tidy(() => ({
+      max: tf.max(value).dataSync()[0]!,
+      min: output.signed ? tf.min(value).dataSync()[0]! : undefined,
+      sum: tf.sum(value).dataSync()[0]!,
+    }));
+    return finishOutput(output, dtype, readOutput(this.runtime, value, dtype), batch, statistics);
+  }
+}
