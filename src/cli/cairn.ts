@@ -5,6 +5,7 @@ import { softwareVersion } from '../config/version.js';
 import { benchCommand } from './bench.js';
 import { classifyCommand } from './classify.js';
 import { describeCommand } from './describe.js';
+import { enginesCommand } from './engines.js';
 import { extractCommand } from './extract.js';
 import { preprocessCommand } from './preprocess.js';
 import { serveCommand, workerCommand } from './serve.js';
@@ -22,6 +23,7 @@ const program = new Command('cairn')
   .addCommand(describeCommand())
   .addCommand(weightsCommand())
   .addCommand(benchCommand())
+  .addCommand(enginesCommand())
   .addCommand(serveCommand())
   .addCommand(workerCommand());
 

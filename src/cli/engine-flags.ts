@@ -12,8 +12,8 @@ export interface EngineFlags {
 /** The flags that say what runs the network, the same for every command that runs one. */
 export function addEngineFlags(command: Command): Command {
   return command
-    .option('--engine <name>', 'auto or onnx', 'auto')
-    .option('--device <name>', 'auto or cpu', 'auto')
+    .option('--engine <name>', 'auto, onnx or tensorflow', 'auto')
+    .option('--device <name>', 'auto, cpu, gpu, cuda, tensorrt, webgpu or wasm', 'auto')
     .option('--threads <count>', 'threads within one operation', String(availableParallelism()));
 }
 

@@ -11,15 +11,32 @@ export interface CompileOptions {
   readonly device: string;
   /** Threads within one operation; 0 leaves the choice to the runtime. */
   readonly threads: number;
+  /** What the network computes in, whatever `dtype` it returns; float16 is for GPUs. */
+  readonly precision?: Precision;
+}
+
+export const PRECISIONS = ['float32', 'tf32', 'float16'] as const;
+/** `float32` is exact on every device; `tf32` lets NVIDIA cards round products to 10 bits of mantissa. */
+export type Precision = (typeof PRECISIONS)[number];
+
+/** Something that an engine can run on. */
+export interface Device {
+  readonly name: string;
+  readonly gpu: boolean;
+  /** Why it cannot be used on this machine, where that is known without trying. */
+  readonly missing?: string;
 }
 
 /** Compiles graphs: the port that every runtime implements. */
 export interface Engine {
   readonly name: string;
-  devices(): readonly string[];
+  /** The best first. That one is listed is no proof that it runs: see `proveDevice`. */
+  devices(): readonly Device[];
+  /** Versions of the runtime's parts, by name. */
+  versions(): Readonly<Record<string, string>>;
   /**
-   * @throws CairnError `device-unavailable` when `options.device` is not one of `devices()`,
-   *   `engine-failed` when the runtime refuses the graph.
+   * @throws CairnError `device-unavailable` when `options.device` is not one of `devices()` or not to be
+   *   had, `engine-failed` when the runtime refuses the graph.
    */
   compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session>;
 }

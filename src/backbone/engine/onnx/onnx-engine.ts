@@ -1,13 +1,15 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { asCairnError, CairnError } from '../../../errors.js';
+import { asCairnError } from '../../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
-import type { CompileOptions, Engine, Session } from '../engine.js';
+import type { CompileOptions, Device, Engine, Session } from '../engine.js';
+import { findDevice } from '../find-device.js';
 import { finishOutput } from '../finish-output.js';
 import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToOnnx } from './lower.js';
 import { IMAGES, PIXEL_ENDS, statisticOf } from './pixel-ends.js';
+import { applySettings, listProviders, runtimeVersions, sessionOptions, type Provider } from './providers.js';
 
 /**
  * The cores are shared with decoding and packing. A thread that waits for another sleeps instead of
@@ -28,24 +30,27 @@ const NOT_THESE = { disable_specified_optimizers: 'Pad_Fusion' };
 export class OnnxEngine implements Engine {
   readonly name = 'onnx';
 
-  devices(): readonly string[] {
-    return ['cpu'];
+  devices(): readonly Device[] {
+    return listProviders();
+  }
+
+  versions(): Readonly<Record<string, string>> {
+    return runtimeVersions();
   }
 
   async compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session> {
-    if (!this.devices().includes(options.device)) {
-      const known = this.devices().join(', ');
-      throw new CairnError('device-unavailable', `The onnx engine has no device "${options.device}"; it has ${known}.`);
-    }
+    const { name: provider } = findDevice(this, options.device);
+    applySettings(options.precision ?? 'float32');
     const plan = new Plan(graph, options.outputs, options.size);
     try {
+      const { session: settings = SHARED_CORES, ...providers } = sessionOptions(provider as Provider);
       const session = await InferenceSession.create(lowerToOnnx(plan, weights, options, PIXEL_ENDS), {
-        executionProviders: ['cpu'],
+        ...providers,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
         intraOpNumThreads: options.threads,
         logSeverityLevel: 3,
-        extra: { session: SHARED_CORES, optimization: NOT_THESE },
+        extra: { session: settings, optimization: NOT_THESE },
       });
       return new OnnxSession(session, plan.outputs, options);
     } catch (error) {

@@ -1,4 +1,6 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import util from 'node:util';
 import type * as TensorFlow from '@tensorflow/tfjs-core';
 import { CairnError } from '../../../errors.js';
@@ -10,12 +12,6 @@ export interface Runtime {
   readonly tf: Tf;
   /** What TensorFlow.js calls the backend. */
   readonly backend: 'tensorflow' | 'wasm';
-  /** The package that brings it, with its version. */
-  readonly package: string;
-  /** TensorFlow's own version, where it is native. */
-  readonly libtensorflow?: string;
-  /** Whether the native library sees a GPU. */
-  readonly gpu: boolean;
 }
 
 /** The native packages, the best first. */
@@ -23,35 +19,63 @@ const NATIVE = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 
 const load = createRequire(import.meta.url);
 
-/**
- * The native library, where one of its packages is installed and has its addon.
- *
- * @throws CairnError `device-unavailable`, telling for each package why not.
- */
-export function loadNative(): Runtime {
-  restoreUtil();
-  const reasons: string[] = [];
-  for (const name of NATIVE) {
-    try {
-      const tf = load(name) as Tf;
-      const { isUsingGpuDevice = false, binding } = tf.backend() as unknown as NativeBackend;
-      const { version } = load(`${name}/package.json`) as { version: string };
-      return {
-        tf,
-        backend: 'tensorflow',
-        package: `${name} ${version}`,
-        libtensorflow: binding.TF_Version,
-        gpu: isUsingGpuDevice,
-      };
-    } catch (error) {
-      const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
-      reasons.push(`${name}: ${reason!.trim()}`);
-    }
+/** Why the native library cannot be loaded, where that is known without trying. */
+export function missingNative(): string | undefined {
+  if (NATIVE.some(hasAddon)) return undefined;
+  return `${NATIVE[0]} has no addon; \`npm run engine:tensorflow\` gets or builds it`;
+}
+
+function hasAddon(name: string): boolean {
+  const root = packageRoot(name);
+  return root !== undefined && existsSync(join(root, 'lib')) && readdirSync(join(root, 'lib')).some(isNapiFolder);
+}
+
+/** node-pre-gyp names them after the version of Node's ABI. */
+function isNapiFolder(name: string): boolean {
+  return name.startsWith('napi-v');
+}
+
+function packageRoot(name: string): string | undefined {
+  try {
+    return dirname(load.resolve(`${name}/package.json`));
+  } catch {
+    return undefined;
   }
+}
+
+/**
+ * The native library on the GPU or on the CPU: it takes a GPU where it sees one.
+ *
+ * @throws CairnError `device-unavailable`, telling why not.
+ */
+export function nativeOn(device: 'gpu' | 'cpu'): Runtime {
+  const name = NATIVE.find(hasAddon);
+  if (!name) throw new CairnError('device-unavailable', `The native TensorFlow is not there: ${missingNative()}.`);
+  restoreUtil();
+  let tf: Tf;
+  try {
+    tf = load(name) as Tf;
+  } catch (cause) {
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    throw new CairnError('device-unavailable', `${name} cannot be loaded: ${reason}`, { cause });
+  }
+  const { isUsingGpuDevice = false, binding } = tf.backend() as unknown as NativeBackend;
+  if (isUsingGpuDevice === (device === 'gpu')) return { tf, backend: 'tensorflow' };
   throw new CairnError(
     'device-unavailable',
-    `TensorFlow's native library is not there (${reasons.join('; ')}); \`npm run engine:tensorflow\` gets or builds it.`,
+    device === 'gpu'
+      ? `TensorFlow ${binding.TF_Version} (${name}) sees no GPU.`
+      : 'TensorFlow sees a GPU and uses it; hide it (CUDA_VISIBLE_DEVICES=-1) to run on the CPU.',
   );
+}
+
+/** Of the packages that are there. */
+export function runtimeVersions(): Record<string, string> {
+  const found = [...NATIVE, '@tensorflow/tfjs-backend-wasm'].flatMap((name) => {
+    const root = packageRoot(name);
+    return root ? [[name, (load(join(root, 'package.json')) as { version: string }).version] as const] : [];
+  });
+  return Object.fromEntries(found);
 }
 
 /** TensorFlow.js on WebAssembly: runs everywhere, several times slower than the native library. */
@@ -60,8 +84,7 @@ export async function loadWasm(): Promise<Runtime> {
   const tf = load('@tensorflow/tfjs-core') as Tf;
   load('@tensorflow/tfjs-backend-wasm');
   if (!(await tf.setBackend('wasm'))) throw new CairnError('device-unavailable', 'WebAssembly could not be started.');
-  const { version } = load('@tensorflow/tfjs-backend-wasm/package.json') as { version: string };
-  return { tf, backend: 'wasm', package: `@tensorflow/tfjs-backend-wasm ${version}`, gpu: false };
+  return { tf, backend: 'wasm' };
 }
 
 /** What Cairn uses of the native backend beyond TensorFlow.js' own interface. */

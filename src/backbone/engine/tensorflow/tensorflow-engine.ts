@@ -1,29 +1,22 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { asCairnError, CairnError } from '../../../errors.js';
+import { asCairnError } from '../../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
 import type { Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
-import type { CompileOptions, Engine, Session } from '../engine.js';
+import type { CompileOptions, Device, Engine, Session } from '../engine.js';
+import { findDevice } from '../find-device.js';
 import { finishOutput } from '../finish-output.js';
+import { missingGpu } from '../gpu-files.js';
 import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToTensorFlow, type LoweredNetwork } from './lower.js';
 import { readOutput } from './read-output.js';
-import { loadNative, loadWasm, type Runtime } from './runtime.js';
+import { loadWasm, missingNative, nativeOn, runtimeVersions, type Runtime } from './runtime.js';
 
-/** Devices by name: how each is got. */
-const DEVICES: Readonly<Record<string, () => Runtime | Promise<Runtime>>> = {
-  gpu: () => {
-    const runtime = loadNative();
-    if (runtime.gpu) return runtime;
-    const { package: name, libtensorflow } = runtime;
-    throw new CairnError('device-unavailable', `TensorFlow ${libtensorflow} (${name}) sees no GPU.`);
-  },
-  cpu: () => {
-    const runtime = loadNative();
-    if (!runtime.gpu) return runtime;
-    throw new CairnError('device-unavailable', 'TensorFlow sees a GPU and uses it; hide it to run on the CPU.');
-  },
+/** How the runtime of each device is loaded. */
+const RUNTIMES: Readonly<Record<string, () => Runtime | Promise<Runtime>>> = {
+  gpu: () => nativeOn('gpu'),
+  cpu: () => nativeOn('cpu'),
   wasm: loadWasm,
 };
 
@@ -31,17 +24,23 @@ const DEVICES: Readonly<Record<string, () => Runtime | Promise<Runtime>>> = {
 export class TensorFlowEngine implements Engine {
   readonly name = 'tensorflow';
 
-  devices(): readonly string[] {
-    return Object.keys(DEVICES);
+  devices(): readonly Device[] {
+    const native = missingNative();
+    const gpu = native ?? missingGpu('nvidia');
+    return [
+      { name: 'gpu', gpu: true, ...(gpu && { missing: gpu }) },
+      { name: 'cpu', gpu: false, ...(native && { missing: native }) },
+      { name: 'wasm', gpu: false },
+    ];
+  }
+
+  versions(): Readonly<Record<string, string>> {
+    return runtimeVersions();
   }
 
   async compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session> {
     const { device, outputs, size } = options;
-    if (!Object.hasOwn(DEVICES, device)) {
-      const known = this.devices().join(', ');
-      throw new CairnError('device-unavailable', `The tensorflow engine has no device "${device}"; it has ${known}.`);
-    }
-    const runtime = await DEVICES[device]!();
+    const runtime = await RUNTIMES[findDevice(this, device).name]!();
     const plan = new Plan(graph, outputs, size);
     try {
       await select(runtime);

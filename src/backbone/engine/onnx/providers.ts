@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { env, listSupportedBackends } from 'onnxruntime-node';
+import type { Device, Precision } from '../engine.js';
+import { missingGpu } from '../gpu-files.js';
+
+const load = createRequire(import.meta.url);
+
+/** The execution providers that Cairn uses, the best first; TensorRT last of the GPUs, as it compiles for minutes. */
+const PROVIDERS = ['cuda', 'webgpu', 'tensorrt', 'cpu'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
+/** What this build of ONNX Runtime lists, and what of it lacks its files or its hardware here. */
+export function listProviders(): Device[] {
+  const listed = new Set(listSupportedBackends().map(({ name }) => name));
+  return PROVIDERS.filter((name) => listed.has(name)).map((name) => {
+    const missing = missingPart(name);
+    return { name, gpu: name !== 'cpu', ...(missing && { missing }) };
+  });
+}
+
+function missingPart(provider: Provider): string | undefined {
+  switch (provider) {
+    case 'cpu':
+      return undefined;
+    case 'webgpu':
+      return missingGpu('any');
+    case 'cuda':
+    case 'tensorrt': {
+      const file = providerFile(provider);
+      if (!existsSync(file)) return `its provider is not installed (${file}); \`npm run engine:cuda\` fetches it`;
+      return missingGpu('nvidia');
+    }
+  }
+}
+
+/** Where onnxruntime-node looks for the libraries of a provider. */
+function providerFile(provider: 'cuda' | 'tensorrt'): string {
+  const root = dirname(dirname(load.resolve('onnxruntime-node')));
+  const name =
+    process.platform === 'win32' ? `onnxruntime_providers_${provider}.dll` : `libonnxruntime_providers_${provider}.so`;
+  return join(root, 'bin', 'napi-v6', process.platform, process.arch, name);
+}
+
+export function runtimeVersions(): Record<string, string> {
+  return { 'onnxruntime-node': env.versions.node ?? 'unknown' };
+}
+
+/** The providers to give a session, and its settings (`session.…`) where they are not the CPU's. */
+export function sessionOptions(provider: Provider): {
+  readonly executionProviders: string[];
+  readonly session?: Readonly<Record<string, string>>;
+} {
+  if (provider === 'cpu') return { executionProviders: ['cpu'] };
+  // What the GPU cannot do would fall back to the CPU in silence.
+  const session = { disable_cpu_ep_fallback: '1' };
+  return { executionProviders: provider === 'tensorrt' ? ['tensorrt', 'cuda'] : [provider], session };
+}
+
+/**
+ * What the CUDA libraries and the TensorRT provider take from the environment only; a value that the
+ * user has set stands. Read by them when their first session is made.
+ */
+export function applySettings(precision: Precision): void {
+  // Their default rounds the operands of products to 10 bits of mantissa.
+  process.env['NVIDIA_TF32_OVERRIDE'] ??= precision === 'float32' ? '0' : '1';
+  process.env['ORT_TENSORRT_ENGINE_CACHE_ENABLE'] ??= '1';
+  process.env['ORT_TENSORRT_CACHE_PATH'] ??= join(tmpdir(), 'cairn-tensorrt');
+  process.env['ORT_TENSORRT_FP16_ENABLE'] ??= precision === 'float16' ? '1' : '0';
+}
