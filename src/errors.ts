@@ -39,9 +39,14 @@ export const ERRORS = {
   'url-rejected': { transient: false },
   'url-unreachable': { transient: true },
   'weights-changed': { transient: false },
+  'weights-checksum': { transient: false },
+  'weights-conflict': { transient: false },
   'weights-missing': { transient: false },
   'weights-not-finite': { transient: false },
   'weights-shape': { transient: false },
+  'weights-unavailable': { transient: false },
+  'weights-unknown': { transient: false },
+  'weights-unreachable': { transient: true },
   'weights-unreadable': { transient: false },
 } as const satisfies Record<string, { transient: boolean }>;
 

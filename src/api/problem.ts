@@ -38,9 +38,14 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'url-rejected': 422,
   'url-unreachable': 502,
   'weights-changed': 409,
+  'weights-checksum': 500,
+  'weights-conflict': 409,
   'weights-missing': 500,
   'weights-not-finite': 500,
   'weights-shape': 500,
+  'weights-unavailable': 500,
+  'weights-unknown': 404,
+  'weights-unreachable': 502,
   'weights-unreadable': 500,
 };
 

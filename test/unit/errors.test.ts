@@ -18,6 +18,7 @@ describe('CairnError', () => {
       'queue-unavailable',
       'store-failed',
       'url-unreachable',
+      'weights-unreachable',
     ]);
   });
 

@@ -1,12 +1,17 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { publishedFor, publishedPath } from './published.js';
 
-const EXTENSIONS = ['.h5', '.safetensors'] as const;
+const EXTENSIONS = ['.h5', '.safetensors', '.npz'] as const;
 
-/** The weights file of a model in `folder` (`<model>.h5` or `<model>.safetensors`), else `seeded`. */
+/**
+ * The weights file of a model in `folder`: `<model>.h5`, `.safetensors` or `.npz`, which a person put there,
+ * before the published files that were pulled; else `seeded`.
+ */
 export async function defaultWeights(model: string, folder: string): Promise<string> {
-  for (const extension of EXTENSIONS) {
-    const path = join(folder, model + extension);
+  const own = EXTENSIONS.map((extension) => join(folder, model + extension));
+  const pulled = publishedFor(model).map((entry) => publishedPath(entry, folder));
+  for (const path of [...own, ...pulled]) {
     const found = await access(path).then(
       () => true,
       () => false,

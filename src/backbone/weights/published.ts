@@ -1,0 +1,138 @@
+import { extname, join } from 'node:path';
+import { CairnError } from '../../errors.js';
+
+/** A weights file that its authors offer for download, as data. */
+export interface PublishedWeights {
+  /** `<model>-<training set>`, with `-notop` where the classifier was cut off. */
+  readonly name: string;
+  /** The catalogue entry whose parameters it holds. */
+  readonly model: string;
+  readonly url: string;
+  /** Left out where the publisher's size is not known for sure. */
+  readonly bytes?: number;
+  readonly md5: string;
+  /** Of the file, as its publisher states it; the images it was trained on have terms of their own. */
+  readonly licence: string;
+  /** A page for a person. */
+  readonly source: string;
+  /** What the network was trained to see. */
+  readonly preprocessing: string;
+  /** Does it hold the layer that classifies? */
+  readonly includesTop: boolean;
+}
+
+const CAFFE_INPUT = 'BGR, mean 103.939 116.779 123.68';
+
+type Variant = Pick<PublishedWeights, 'bytes' | 'md5'>;
+type Series = Pick<PublishedWeights, 'licence' | 'source' | 'preprocessing'> & { family: string; folder: string };
+
+/** Both files of one Keras network: the whole one, and the one without its classifier. */
+function keras(series: Series, architecture: string, top: Variant, noTop: Variant): PublishedWeights[] {
+  const { family, folder, ...shared } = series;
+  const model = `${family}-${architecture}`;
+  const url = `${folder}/${architecture}_weights_tf_dim_ordering_tf_kernels`;
+  return [
+    { name: `${model}-imagenet`, model, url: `${url}.h5`, ...top, ...shared, includesTop: true },
+    { name: `${model}-imagenet-notop`, model, url: `${url}_notop.h5`, ...noTop, ...shared, includesTop: false },
+  ];
+}
+
+const V1: Series = {
+  family: 'keras',
+  folder: 'https://storage.googleapis.com/tensorflow/keras-applications/resnet',
+  licence: 'MIT',
+  source: 'https://keras.io/api/applications/resnet/',
+  preprocessing: CAFFE_INPUT,
+};
+/** Keras ported these from Facebook's Torch models and states their licence. */
+const V2: Series = { ...V1, family: 'keras-v2', licence: 'BSD', preprocessing: 'RGB, x/127.5 − 1' };
+const LEGACY: Series = {
+  ...V1,
+  family: 'keras-legacy',
+  folder: 'https://github.com/fchollet/deep-learning-models/releases/download/v0.2',
+  source: 'https://github.com/fchollet/deep-learning-models/releases/tag/v0.2',
+};
+
+const PUBLISHED: readonly PublishedWeights[] = [
+  {
+    name: 'mask-rcnn-resnet101-coco',
+    model: 'mask-rcnn-resnet101',
+    url: 'https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5',
+    bytes: 257_557_808,
+    md5: 'e98aaff6f99e307b5e2a8a3ff741a518',
+    licence: 'MIT',
+    source: 'https://github.com/matterport/Mask_RCNN/releases/tag/v2.0',
+    preprocessing: 'RGB, mean 123.7 116.8 103.9',
+    includesTop: false,
+  },
+  ...keras(
+    LEGACY,
+    'resnet50',
+    { bytes: 102_853_048, md5: 'a7b3fe01876f51b976af0dea6bc144eb' },
+    { bytes: 94_653_016, md5: 'a268eb855778b3df3c7506639542a6af' },
+  ),
+  ...keras(
+    V1,
+    'resnet50',
+    { bytes: 102_967_424, md5: '2cb95161c43110f7111970584f804107' },
+    { bytes: 94_765_736, md5: '4d473c1dd8becc155b73f8504c6f6626' },
+  ),
+  ...keras(
+    V1,
+    'resnet101',
+    { bytes: 179_648_224, md5: 'f1aeb4b969a6efcfb50fad2f0c20cfc5' },
+    { bytes: 171_446_536, md5: '88cf7a10940856eca736dc7b7e228a21' },
+  ),
+  ...keras(
+    V1,
+    'resnet152',
+    { md5: '100835be76be38e30d865e96f2aaae62' },
+    { bytes: 234_698_864, md5: 'ee4c566cf9a93f14d82f913c2dc6dd0c' },
+  ),
+  ...keras(
+    V2,
+    'resnet50v2',
+    { md5: '3ef43a0b657b3be2300d5770ece849e0' },
+    { bytes: 94_668_760, md5: 'fac2f116257151a9d068a22e544a4917' },
+  ),
+  ...keras(
+    V2,
+    'resnet101v2',
+    { md5: '6343647c601c52e1368623803854d971' },
+    { bytes: 171_317_808, md5: 'c0ed64b8031c3730f411d2eb4eea35b5' },
+  ),
+  ...keras(
+    V2,
+    'resnet152v2',
+    { md5: 'a49b44d1979771252814e80f8ec446f9' },
+    { bytes: 234_545_216, md5: 'ed17cf2e0169df9d443503ef94b23b33' },
+  ),
+];
+
+export function listPublished(): readonly PublishedWeights[] {
+  return PUBLISHED;
+}
+
+/** @throws CairnError `weights-unknown`, listing the names. */
+export function findPublished(name: string): PublishedWeights {
+  const entry = PUBLISHED.find((one) => one.name === name);
+  if (entry) return entry;
+  const known = PUBLISHED.map((one) => one.name).join(', ');
+  throw new CairnError('weights-unknown', `There are no published weights "${name}"; known are ${known}.`);
+}
+
+/** What is published for a model, files with the classifier first: they serve every use that the others serve. */
+export function publishedFor(model: string): PublishedWeights[] {
+  const entries = PUBLISHED.filter((entry) => entry.model === model);
+  return [...entries.filter((entry) => entry.includesTop), ...entries.filter((entry) => !entry.includesTop)];
+}
+
+/** The file's name here and on a mirror: publishers give the same name to different files. */
+export function publishedFile({ name, url }: PublishedWeights): string {
+  return name + extname(url);
+}
+
+/** Where a pulled file lies. */
+export function publishedPath(entry: PublishedWeights, folder: string): string {
+  return join(folder, publishedFile(entry));
+}

@@ -1,0 +1,37 @@
+import { access } from 'node:fs/promises';
+import { Command } from 'commander';
+import { listPublished, publishedPath } from '../backbone/weights/published.js';
+import { loadConfig } from '../config/config.js';
+import { readEnv } from '../config/env.js';
+import { formatTable } from './table.js';
+
+/** `cairn weights list`: what can be pulled. */
+export function listCommand(): Command {
+  return new Command('list')
+    .description('list the published weights that can be pulled')
+    .option('--json', 'print JSON')
+    .action(listWeights);
+}
+
+async function listWeights(flags: { readonly json?: boolean }): Promise<void> {
+  const { weightsDir } = loadConfig(readEnv());
+  const entries = await Promise.all(
+    listPublished().map(async (entry) => ({ ...entry, present: await exists(publishedPath(entry, weightsDir)) })),
+  );
+  if (flags.json) {
+    console.log(JSON.stringify(entries, null, 2));
+    return;
+  }
+  const rows = entries.map(({ name, model, bytes, md5, licence, source, preprocessing, present }) => {
+    const size = bytes === undefined ? 'unknown' : `${(bytes / 1e6).toFixed(1)} MB`;
+    return [name, model, size, md5, licence, source, preprocessing, present ? 'yes' : 'no'];
+  });
+  console.log(formatTable(['name', 'model', 'size', 'MD5', 'licence', 'source', 'preprocessing', 'present'], rows));
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
