@@ -31,10 +31,13 @@ export async function benchSession(
   rounds: number,
 ): Promise<SessionResult> {
   const cairn = await new OnnxEngine().compile(graph, weights, options);
-  const plain = await InferenceSession.create(lowerToOnnx(new Plan(graph, options.outputs, options.size), weights, options, PLAIN_ENDS), {
-    graphOptimizationLevel: 'all',
-    intraOpNumThreads: options.threads,
-  });
+  const plain = await InferenceSession.create(
+    lowerToOnnx(new Plan(graph, options.outputs, options.size), weights, options, PLAIN_ENDS),
+    {
+      graphOptimizationLevel: 'all',
+      intraOpNumThreads: options.threads,
+    },
+  );
   const { size } = options;
   const pixels = Uint8Array.from({ length: size * size * 3 }, (_, i) => Math.imul(i, 0x9e3779b9) >>> 24);
   const floats = new Tensor('float32', Float32Array.from(pixels), [1, 3, size, size]);

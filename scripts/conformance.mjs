@@ -1,9 +1,9 @@
-// Compares Cairn with Keras, scikit-image and TensorStore: makes the Python environment, then runs conformance/run.py
-// with the arguments given here. Uses only what comes with Node.
+// Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore: makes the Python environment, then runs
+// conformance/run.py with the arguments given here. Uses only what comes with Node.
 //
 //     node scripts/conformance.mjs [--quick] [--only TEXT] [--write-golden]
 //
-// The exit status is run.py's; 75 ("try elsewhere") where Python or TensorFlow cannot be had.
+// The exit status is run.py's; 75 ("try elsewhere") where Python, TensorFlow or PyTorch cannot be had.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -53,19 +53,19 @@ function makeEnvironment() {
       'Python could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv.',
     );
   }
-  console.error('installing what conformance/requirements.txt names (TensorFlow is large)');
+  console.error('installing what conformance/requirements.txt names (TensorFlow and PyTorch are large)');
   if (
     run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--quiet', '--requirement', REQUIREMENTS], {
       env: IMPATIENT_PIP,
     }) !== 0
   ) {
     throw new CannotRunHere(
-      'TensorFlow and the other packages of conformance/requirements.txt could not be installed here.',
+      'TensorFlow, PyTorch and the other packages of conformance/requirements.txt could not be installed here.',
     );
   }
   const quiet = { TF_CPP_MIN_LOG_LEVEL: '3', TF_ENABLE_ONEDNN_OPTS: '0' };
-  if (run(PYTHON, ['-c', 'import tensorflow'], { env: quiet, stdio: ['ignore', 'ignore', 'inherit'] }) !== 0) {
-    throw new CannotRunHere('TensorFlow was installed but does not start on this machine.');
+  if (run(PYTHON, ['-c', 'import tensorflow, torch'], { env: quiet, stdio: ['ignore', 'ignore', 'inherit'] }) !== 0) {
+    throw new CannotRunHere('TensorFlow and PyTorch were installed but do not start on this machine.');
   }
   writeFileSync(INSTALLED, wanted);
 }

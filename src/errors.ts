@@ -23,6 +23,7 @@ export const ERRORS = {
   'job-not-found': { transient: false },
   'level-absent': { transient: false },
   'level-unknown': { transient: false },
+  'levels-unsuitable': { transient: false },
   'model-not-found': { transient: false },
   'model-unknown': { transient: false },
   'option-invalid': { transient: false },

@@ -22,6 +22,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'job-not-found': 404,
   'level-absent': 400,
   'level-unknown': 400,
+  'levels-unsuitable': 400,
   'model-not-found': 404,
   'model-unknown': 400,
   'option-invalid': 400,

@@ -1,0 +1,7 @@
+// Types of diagnose.mjs for the TypeScript tests that import it.
+
+export function diagnose(
+  provider: string,
+  log: string,
+  facts: { driver: boolean; lacking: readonly string[] },
+): { step: string; what: string; todo: string };

@@ -1,0 +1,47 @@
+// Proves the provider files in a process of their own: a driver that does not fit may end its process.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { runProgram, showOutput, StepFailed } from '../engine-tensorflow/steps.mjs';
+import { diagnose } from './diagnose.mjs';
+
+const PROOF = fileURLToPath(new URL('proof.mjs', import.meta.url));
+/** TensorRT compiles for minutes. */
+const AT_MOST_MS = 15 * 60_000;
+
+/** Throws why ONNX Runtime does not compute with CUDA, and what to install. */
+export async function prove(files) {
+  const { works, log, shown } = await attempt(files, 'cuda');
+  if (works) return;
+  const { step, what, todo } = diagnose('cuda', log, await facts(files, 'cuda'));
+  showOutput({ stdout: '', stderr: log, shown });
+  throw new StepFailed(step, what, todo);
+}
+
+/** TensorRT is a choice beside CUDA: `{ works }`, and `why` not. */
+export async function tryTensorRt(files) {
+  const { works, log } = await attempt(files, 'tensorrt');
+  if (works) return { works };
+  const { what, todo } = diagnose('tensorrt', log, await facts(files, 'tensorrt'));
+  return { works, why: `${what} ${todo}` };
+}
+
+async function attempt({ packageFolder }, provider) {
+  const run = await runProgram(process.execPath, [PROOF, packageFolder, provider], {
+    title: `proving ${provider}`,
+    killAfterMs: AT_MOST_MS,
+    env: { NODE_OPTIONS: '' },
+  });
+  const works = run.ok && run.stdout.includes('computed');
+  // Its own end is status 1; a crash has said nothing about itself.
+  const crash = run.ok || run.how === 'exited with 1' ? [] : [`the process ${run.how}`];
+  return { works, log: [run.stderr.trim(), ...crash].join('\n'), shown: run.shown };
+}
+
+/** What the machine has: whether a driver is loaded, and which libraries the provider's file lacks (by `ldd`). */
+async function facts({ folder }, provider) {
+  const { stdout } = await runProgram('ldd', [join(folder, `libonnxruntime_providers_${provider}.so`)]);
+  const lacking = [...stdout.matchAll(/^\s*(\S+) => not found/gm)].map(([, name]) => name);
+  return { driver: existsSync('/dev/nvidiactl') || existsSync('/dev/dxg'), lacking: [...new Set(lacking)] };
+}

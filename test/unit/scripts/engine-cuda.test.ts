@@ -1,0 +1,96 @@
+import { describe, expect, test } from '@jest/globals';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { diagnose } from '../../../scripts/engine-cuda/diagnose.mjs';
+import { missingFiles, providerFiles } from '../../../scripts/engine-cuda/files.mjs';
+import { useTempDirs } from '../../support/temp-dir.js';
+
+const tempDir = useTempDirs();
+const PACKAGE = fileURLToPath(new URL('../../../node_modules/onnxruntime-node', import.meta.url));
+
+describe('the provider files', () => {
+  test('are those that onnxruntime-node names, in the folder of its binding', () => {
+    const { folder, names } = providerFiles(PACKAGE, { platform: 'linux', arch: 'x64' });
+    expect(folder).toMatch(/onnxruntime-node\/bin\/napi-v\d+\/linux\/x64$/);
+    expect([...names].sort()).toEqual([
+      'libonnxruntime_providers_cuda.so',
+      'libonnxruntime_providers_shared.so',
+      'libonnxruntime_providers_tensorrt.so',
+    ]);
+  });
+
+  test('do not exist for other systems', () => {
+    const failure = expect.objectContaining({ step: 'find files', message: expect.stringMatching(/for linux\/arm64/) });
+    expect(() => providerFiles(PACKAGE, { platform: 'linux', arch: 'arm64' })).toThrow(failure);
+  });
+
+  test('are missing when they are absent, empty, or an error page', async () => {
+    const folder = await tempDir();
+    await writeFile(join(folder, 'whole.so'), '\x7fELF\x02\x01', 'latin1');
+    await writeFile(join(folder, 'empty.so'), '');
+    await writeFile(join(folder, 'page.so'), '<html>');
+    const names = ['whole.so', 'empty.so', 'page.so', 'absent.so'];
+    expect(missingFiles({ names }, folder)).toEqual(['empty.so', 'page.so', 'absent.so']);
+  });
+
+  test('of a package with other folders are found by its binding', async () => {
+    const folder = await tempDir();
+    const files = {
+      'package.json': '{"version":"9.9.9"}',
+      'bin/napi-v9/linux/x64/onnxruntime_binding.node': '',
+      'script/install-metadata.js':
+        "module.exports = { requirements: { 'linux/x64': ['gpu'] }, manifests: { 'linux/x64:gpu': { './a.so': {} } } };",
+    };
+    for (const [file, text] of Object.entries(files)) {
+      await mkdir(dirname(join(folder, file)), { recursive: true });
+      await writeFile(join(folder, file), text);
+    }
+    expect(providerFiles(folder, { platform: 'linux', arch: 'x64' })).toEqual({
+      packageFolder: folder,
+      folder: join(folder, 'bin/napi-v9/linux/x64'),
+      names: ['a.so'],
+      version: '9.9.9',
+    });
+  });
+});
+
+describe('why CUDA does not compute', () => {
+  const LOG = 'Failed to load library /x/libonnxruntime_providers_cuda.so with error: ';
+  const cannotOpen = (name: string) => `${LOG}${name}: cannot open shared object file: No such file or directory\n`;
+
+  test('no driver, and what is missing besides', () => {
+    const { step, what, todo } = diagnose('cuda', '', { driver: false, lacking: ['libcudnn.so.9'] });
+    expect(step).toBe('find GPU');
+    expect(what).toMatch(/no NVIDIA driver/);
+    expect(todo).toMatch(/Install the NVIDIA driver.*\n.*libcudnn9-cuda-12/);
+  });
+
+  test('the libraries that are missing, and the packages that have them', () => {
+    const facts = { driver: true, lacking: ['libcublasLt.so.12', 'libcudnn.so.9'] };
+    const { step, what, todo } = diagnose('cuda', cannotOpen('libcublasLt.so.12'), facts);
+    expect(step).toBe('load');
+    expect(what).toBe('the CUDA 12 libraries and cuDNN 9 cannot be found (libcublasLt.so.12, libcudnn.so.9).');
+    expect(todo).toMatch(/cuda-libraries-12-\*.*\n.*libcudnn9-cuda-12.*\n.*LD_LIBRARY_PATH/);
+  });
+
+  test('by the log alone where nothing lists them; the CUDA version by their names', () => {
+    const { what, todo } = diagnose('cuda', cannotOpen('libcudart.so.13'), { driver: true, lacking: [] });
+    expect(what).toMatch(/the CUDA 13 libraries cannot be found \(libcudart\.so\.13\)/);
+    expect(todo).toMatch(/cuda-libraries-13/);
+    const tensorRt = diagnose('tensorrt', cannotOpen('libnvinfer.so.10'), { driver: true, lacking: [] });
+    expect(tensorRt.what).toMatch(/^TensorRT 10 cannot be found/);
+  });
+
+  test.each([
+    ['CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version', 'find GPU', /too old/],
+    ['CUDA failure 100: no CUDA-capable device is detected ; GPU=0', 'find GPU', /shows no GPU/],
+    ['CUDA error cudaErrorNoKernelImageForDevice:no kernel image is available', 'run', /no kernels for this GPU/],
+    ['CUDA failure 2: out of memory ; GPU=0', 'run', /no memory left/],
+    ['first line\nthe process was ended by SIGSEGV\n', 'run', /with cuda: the process was ended by SIGSEGV/],
+  ])('%s', (log, step, message) => {
+    const found = diagnose('cuda', log, { driver: true, lacking: [] });
+    expect(found.step).toBe(step);
+    expect(found.what).toMatch(message);
+  });
+});
