@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { Backbone, Provenance, SessionRequest } from './backbone/backbone.js';
 import { preprocess, type Canvas } from './backbone/preprocess/preprocess.js';
 import type { Level } from './backbone/tensor.js';
@@ -44,19 +44,25 @@ export interface Extraction {
   readonly key: string;
   /** Bytes written. */
   readonly bytes: number;
-  /** Milliseconds of work in each stage, without the wait for its turn. */
+  /** Milliseconds in each stage, without the wait for its turn. In batches `run` counts the wait for its batch. */
   readonly timings: Record<Stage, number>;
 }
 
 /**
  * The chain image → archive. Call `extract` for the next image before the last one is finished:
  * each stage takes one image at a time, so the next image is decoded and the last one packed while
- * one runs.
+ * one runs. Where images run in batches, one batch gathers while one runs.
+ *
+ * Levels of a batch share memory: where `n` calls are under way, those of `n + maxBatch - 1` images
+ * are in memory at most, since images are packed in the order in which they ran.
  */
 export class Extractor {
-  private readonly turns = { preprocess: pLimit(1), run: pLimit(1), pack: pLimit(1) };
+  private readonly turns: Readonly<Record<Stage, LimitFunction>>;
 
-  constructor(private readonly parts: ExtractorParts) {}
+  constructor(private readonly parts: ExtractorParts) {
+    const { maxBatch } = parts.backbone;
+    this.turns = { preprocess: pLimit(1), run: pLimit(maxBatch === 1 ? 1 : 2 * maxBatch), pack: pLimit(1) };
+  }
 
   /**
    * Computes and stores the levels of one image.
@@ -115,6 +121,7 @@ export class Extractor {
       weightsDigest: madeBy.weights.digest,
       engine: madeBy.engine,
       device: madeBy.device,
+      precision: request.precision ?? 'float32',
       imageSha256: image.sha256,
       originalShape: [...canvas.originalShape],
       size: canvas.size,

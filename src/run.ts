@@ -1,11 +1,13 @@
 import { ConsoleLogger } from '@nestjs/common';
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { ModelRegistry } from './api/models/model-registry.js';
 import { Backbone } from './backbone/backbone.js';
 import { listModels } from './backbone/models.js';
 import { defaultWeights } from './backbone/weights/default-weights.js';
 import { isSeeded, weightsSource } from './backbone/weights/weights.js';
 import { loadConfig, type Config } from './config/config.js';
-import { readEnv } from './config/env.js';
+import { readEnv, type Env } from './config/env.js';
 import { softwareVersion } from './config/version.js';
 import { asCairnError } from './errors.js';
 import { Extractor } from './extractor.js';
@@ -16,40 +18,67 @@ import { loadZstd } from './features/zstd.js';
 import { JobEvents } from './jobs/queue/job-events.js';
 import { JobQueue } from './jobs/queue/job-queue.js';
 import { IMAGES_PREFIX } from './jobs/queue/job-payload.js';
+import { formatWorkerName } from './jobs/queue/worker-name.js';
 import { ExtractProcessor } from './jobs/worker/extract-processor.js';
 import { JobWorker } from './jobs/worker/job-worker.js';
+import { Supervisor, workerPerDevice } from './supervisor.js';
 
 /** Beyond the time that jobs have to finish. */
 const EXIT_GRACE_MS = 10_000;
+/** Who keeps a process waits this much longer for it than that process waits for itself. */
+const OUTLAST_MS = 2000;
+const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const SWEEP_EVERY_MS = 10 * 60_000;
 
 /** Something that was started: stopped once, however often it is asked to. */
 type Stop = () => Promise<void>;
 
-/** Starts what ROLE asks for and stops it on SIGTERM or SIGINT: first the API, then the worker once its jobs are done. */
+/**
+ * Starts what ROLE asks for and stops it on SIGTERM or SIGINT, the worker once its jobs are done. With
+ * CAIRN_DEVICES the work is done by processes of their own, one a device, which this one keeps.
+ */
 export async function run(overrides: Record<string, string> = {}): Promise<void> {
-  const config = loadConfig({ ...readEnv(), ...overrides });
-  const logger = new ConsoleLogger('cairn', { json: config.logJson, logLevels: ['log', 'warn', 'error', 'fatal'] });
+  const env = { ...readEnv(), ...overrides };
+  const config = loadConfig(env);
+  const context = ['cairn', config.workerName].filter(Boolean).join(' ');
+  const logger = new ConsoleLogger(context, { json: config.logJson, logLevels: ['log', 'warn', 'error', 'fatal'] });
   const store = new FileStore(config.dataDir);
+  const supervises = config.role !== 'api' && config.devices.length > 0;
   const stops: Stop[] = [];
 
   let stopping: Promise<void> | undefined;
-  const stopAll = (signal: string) => {
+  const stopAll = (reason: string) => {
     stopping ??= (async () => {
-      logger.log(`${signal}: finishing what runs`);
+      logger.log(`${reason}: finishing what runs`);
       // A download that crawls must not keep the process for ever.
-      setTimeout(() => process.exit(1), config.worker.drainTimeoutMs + EXIT_GRACE_MS).unref();
-      for (const stop of stops) await stop();
+      const graceMs = EXIT_GRACE_MS + (supervises ? 2 * OUTLAST_MS : 0);
+      setTimeout(() => process.exit(1), config.worker.drainTimeoutMs + graceMs).unref();
+      // In rounds, for what was only just starting.
+      while (stops.length > 0) {
+        const results = await Promise.allSettled(stops.splice(0).map((stop) => stop()));
+        for (const { reason } of results.filter((result) => result.status === 'rejected')) {
+          logger.error(asCairnError(reason).message);
+        }
+      }
       logger.log('stopped');
       // Everything is closed by now, but a connection in search of a Redis that is gone would keep the process.
       process.exit(0);
     })();
   };
   process.on('SIGTERM', stopAll).on('SIGINT', stopAll);
+  if (config.workerName !== undefined) whenAbandoned(() => stopAll('the supervisor is gone'));
 
-  await tellWeights(config, logger);
+  // Who keeps this process has told it already.
+  if (config.workerName === undefined) await tellWeights(config, logger);
   if (config.role !== 'worker') stops.push(await startApi(config, store, logger));
-  if (config.role !== 'api') stops.push(await startWorker(config, store, logger));
+  if (supervises) stops.push(startSupervisor(config, env, logger));
+  else if (config.role !== 'api') stops.push(await startWorker(config, store, logger));
+}
+
+/** Calls back when the process that started this one over a channel has ended, also when it has already. */
+function whenAbandoned(callback: () => void): void {
+  if ((process.connected as boolean | undefined) === false) callback();
+  else process.once('disconnect', callback);
 }
 
 /** Says loudly which models would run on weights that nobody trained. */
@@ -88,6 +117,18 @@ async function startApi(config: Config, store: Store, logger: ConsoleLogger): Pr
   };
 }
 
+function startSupervisor(config: Config, env: Env, log: ConsoleLogger): Stop {
+  const supervisor = new Supervisor({
+    command: [process.execPath, ...process.execArgv, MAIN],
+    charges: workerPerDevice(config.devices, env),
+    // A worker that hangs ends itself; one that cannot is killed.
+    patienceMs: config.worker.drainTimeoutMs + EXIT_GRACE_MS + OUTLAST_MS,
+    log,
+  });
+  supervisor.start();
+  return () => supervisor.stop();
+}
+
 async function startWorker(config: Config, store: Store, logger: ConsoleLogger): Promise<Stop> {
   const backbone = new Backbone(config.backbone);
   const zstd = await loadZstd();
@@ -100,7 +141,10 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
   });
   const processor = new ExtractProcessor({ extractor, store, weightsDir: config.weightsDir });
   const { redisUrl, worker: options, queue } = config;
-  const worker = new JobWorker(processor, { redisUrl, prefix: queue.prefix, ...options }, logger);
+  const target = await backbone.target();
+  for (const reason of target.passedOver) logger.log(`not taken: ${reason}`);
+  const name = formatWorkerName({ ...target, host: hostname(), pid: process.pid });
+  const worker = new JobWorker(processor, { name, redisUrl, prefix: queue.prefix, ...options }, logger);
   const sweep = () => {
     const swept = [store.sweep(IMAGES_PREFIX, options.uploadTtlMs), store.sweep(FEATURES_PREFIX, Infinity)];
     Promise.all(swept).catch((error: unknown) => logger.warn(`sweep: ${asCairnError(error).message}`));
@@ -108,7 +152,11 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
   sweep();
   const sweeper = setInterval(sweep, SWEEP_EVERY_MS);
   worker.start();
-  logger.log(`working on jobs, ${options.concurrency} at a time, zstd by ${zstd.name}`);
+  const batches = config.backbone.maxBatch === 1 ? '' : `, in batches of up to ${config.backbone.maxBatch}`;
+  logger.log(
+    `working on jobs by ${target.engine} on ${target.device}, ${options.concurrency} at a time${batches}, ` +
+      `zstd by ${zstd.name}`,
+  );
   return async () => {
     clearInterval(sweeper);
     await worker.close();

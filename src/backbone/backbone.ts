@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { asCairnError } from '../errors.js';
+import { Batcher } from './engine/batcher.js';
 import { EngineThread, type ThreadedSession } from './engine/engine-thread.js';
+import { chooseTarget, type Target } from './engine/choose-target.js';
 import type { OutputName } from './graph/graph.js';
 import type { TopOptions } from './graph/resnet-graph.js';
 import type { Model } from './models.js';
 import type { Canvas } from './preprocess/preprocess.js';
-import type { Dtype, Level } from './tensor.js';
+import type { Dtype, Level, Precision } from './tensor.js';
 
 export interface BackboneOptions {
   readonly engine?: string;
@@ -14,6 +16,10 @@ export interface BackboneOptions {
   readonly threads?: number;
   /** Sessions kept ready; each holds its weights and its working memory (about 1 GB at 1024²). */
   readonly maxSessions?: number;
+  /** Most canvases of one session that run together; working memory grows with it. */
+  readonly maxBatch?: number;
+  /** How long a canvas waits for others to run with. */
+  readonly maxDelayMs?: number;
 }
 
 /** Everything that tells one compiled session from another. */
@@ -25,6 +31,8 @@ export interface SessionRequest {
   /** What follows the last stage; needed where `levels` name `top`. */
   readonly top?: TopOptions;
   readonly dtype: Dtype;
+  /** What the network computes in; float32 where nothing is said. */
+  readonly precision?: Precision;
   /** Side of the canvas in pixels. */
   readonly size: number;
   /** `seeded`, `seeded:N` or a path. */
@@ -38,8 +46,13 @@ export interface Provenance {
   readonly weights: { readonly source: string; readonly digest: string };
 }
 
+interface Compiled {
+  readonly session: ThreadedSession;
+  readonly batcher: Batcher;
+}
+
 interface Slot {
-  readonly session: Promise<ThreadedSession>;
+  readonly compiled: Promise<Compiled>;
   users: number;
 }
 
@@ -51,33 +64,55 @@ export class Backbone {
   private readonly thread = new EngineThread();
   /** In order of use, the oldest first. */
   private readonly slots = new Map<string, Slot>();
-  private readonly engine: { readonly engine: string; readonly device: string; readonly threads: number };
+  private readonly asked: { readonly engine: string; readonly device: string };
+  private chosen: Promise<Target> | undefined;
+  private readonly threads: number;
   private readonly maxSessions: number;
+  private readonly maxDelayMs: number;
+  /** Most canvases that run together; twice as many may be under way, so that the next batch gathers meanwhile. */
+  readonly maxBatch: number;
 
   constructor({
     engine = 'auto',
     device = 'auto',
     threads = availableParallelism(),
     maxSessions = 2,
+    maxBatch = 1,
+    maxDelayMs = 5,
   }: BackboneOptions = {}) {
-    this.engine = { engine, device: device === 'auto' ? 'cpu' : device, threads };
+    this.asked = { engine, device };
+    this.threads = threads;
     this.maxSessions = maxSessions;
+    this.maxBatch = maxBatch;
+    this.maxDelayMs = maxDelayMs;
+  }
+
+  /**
+   * What sessions are compiled by and for: `auto` is resolved once, by trying what there is.
+   *
+   * @throws CairnError as `chooseTarget`.
+   */
+  target(): Promise<Target> {
+    this.chosen ??= chooseTarget(this.asked.engine, this.asked.device);
+    // A device that was away may come back.
+    this.chosen.catch(() => (this.chosen = undefined));
+    return this.chosen;
   }
 
   /** Compiles the session now, so that the first run does not wait for it, and tells what it is made with. */
   load(request: SessionRequest): Promise<Provenance> {
-    return this.use(request, (session) => Promise.resolve(provenance(session)));
+    return this.use(request, ({ session }) => Promise.resolve(provenance(session)));
   }
 
   /**
-   * Computes the levels of one canvas, whose pixels are transferred away.
+   * Computes the levels of one canvas, together with others that come close to it. Its pixels are not
+   * to be used afterwards.
    *
    * @throws CairnError with the codes of the weights and engine rooms.
    */
   run(request: SessionRequest, canvas: Canvas): Promise<{ levels: Level[]; madeBy: Provenance }> {
-    return this.use(request, async (session) => {
-      const [levels] = await session.run(canvas.pixels, 1);
-      return { levels: levels!, madeBy: provenance(session) };
+    return this.use(request, async ({ session, batcher }) => {
+      return { levels: await batcher.add(canvas.pixels), madeBy: provenance(session) };
     });
   }
 
@@ -88,7 +123,7 @@ export class Backbone {
    * @throws CairnError as `run`.
    */
   runBatch(request: SessionRequest, pixels: Uint8Array<ArrayBuffer>, batch: number): Promise<Level[][]> {
-    return this.use(request, (session) => session.run(pixels, batch));
+    return this.use(request, ({ session }) => session.run(pixels, batch));
   }
 
   /** Ends the thread and with it all sessions. May be called twice. */
@@ -97,7 +132,7 @@ export class Backbone {
     await this.thread.close();
   }
 
-  private async use<T>(request: SessionRequest, task: (session: ThreadedSession) => Promise<T>): Promise<T> {
+  private async use<T>(request: SessionRequest, task: (compiled: Compiled) => Promise<T>): Promise<T> {
     const key = JSON.stringify([
       request.model.name,
       request.stage5,
@@ -105,26 +140,26 @@ export class Backbone {
       request.weights,
       request.levels,
       request.dtype,
+      request.precision,
       request.size,
     ]);
-    const slot = this.slots.get(key) ?? { session: this.compile(request), users: 0 };
+    const slot = this.slots.get(key) ?? { compiled: this.compile(request), users: 0 };
     this.slots.delete(key);
     this.slots.set(key, slot);
     slot.users++;
     this.evict();
     try {
-      return await task(await slot.session);
+      return await task(await slot.compiled);
     } catch (error) {
       // A session that never came to be, or whose thread died, is made anew by whoever asks next; one that
       // refused its image is sound.
       const sound = asCairnError(error).code === 'features-not-finite';
-      if (!sound && this.slots.get(key) === slot) {
-        this.slots.delete(key);
-        void dispose(slot);
-      }
+      if (!sound && this.slots.get(key) === slot) this.slots.delete(key);
       throw error;
     } finally {
       slot.users--;
+      // Canvases that wait for a session that failed another one may still run on it.
+      if (slot.users === 0 && this.slots.get(key) !== slot) void dispose(slot);
       this.evict();
     }
   }
@@ -139,11 +174,14 @@ export class Backbone {
     }
   }
 
-  private compile(request: SessionRequest): Promise<ThreadedSession> {
-    const { model, stage5, top = {}, levels: outputs, weights, dtype, size } = request;
+  private async compile(request: SessionRequest): Promise<Compiled> {
+    const { model, stage5, top = {}, levels: outputs, weights, dtype, precision = 'float32', size } = request;
+    const { engine, device } = await this.target();
     const { family, architecture } = model;
-    return this.thread.compile({
-      ...this.engine,
+    const session = await this.thread.compile({
+      engine,
+      device,
+      threads: this.threads,
       family,
       architecture,
       stage5,
@@ -151,8 +189,12 @@ export class Backbone {
       weights,
       outputs,
       dtype,
+      precision,
       size,
     });
+    const { maxBatch, maxDelayMs } = this;
+    const run = (images: Uint8Array<ArrayBuffer>, batch: number) => session.run(images, batch);
+    return { session, batcher: new Batcher(run, { imageBytes: size * size * 3, maxBatch, maxDelayMs }) };
   }
 }
 
@@ -162,5 +204,5 @@ function provenance({ engine, device, weights }: ThreadedSession): Provenance {
 
 /** A session that failed to compile has nothing to dispose of; one that cannot be disposed of dies with its thread. */
 async function dispose(slot: Slot): Promise<void> {
-  await slot.session.then((session) => session.dispose()).catch(() => undefined);
+  await slot.compiled.then(({ session }) => session.dispose()).catch(() => undefined);
 }

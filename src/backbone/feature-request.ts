@@ -11,7 +11,7 @@ import {
   SIZE_STEP,
   type Model,
 } from './models.js';
-import { DTYPES, type Dtype } from './tensor.js';
+import { DTYPES, PRECISIONS, type Dtype, type Precision } from './tensor.js';
 
 /** Which features of an image are wanted. */
 export interface FeatureRequest {
@@ -20,6 +20,8 @@ export interface FeatureRequest {
   /** Finest first. */
   readonly levels: readonly LevelName[];
   readonly dtype: Dtype;
+  /** What the network computes in. */
+  readonly precision: Precision;
   /** Side of the canvas in pixels. */
   readonly size: number;
 }
@@ -30,6 +32,7 @@ export interface FeatureOptions {
   /** Comma-separated level names. */
   readonly levels?: string | undefined;
   readonly dtype?: string | undefined;
+  readonly precision?: string | undefined;
   readonly size?: string | undefined;
   readonly stage5?: string | undefined;
 }
@@ -44,12 +47,19 @@ export function parseFeatureOptions(options: FeatureOptions): FeatureRequest {
   const stage5 = parseBoolean('stage5', options.stage5 ?? 'true');
   const asked = options.levels?.split(',').map((name) => name.trim());
   const levels = chooseLevels(modelGraph(model, stage5), asked);
-  return { model, stage5, levels, dtype: parseDtype(options.dtype ?? 'float16'), size: parseSize(options.size) };
+  const dtype = parseDtype(options.dtype ?? 'float16');
+  const precision = parsePrecision(options.precision ?? 'float32');
+  return { model, stage5, levels, dtype, precision, size: parseSize(options.size) };
 }
 
 function parseDtype(dtype: string): Dtype {
   if ((DTYPES as readonly string[]).includes(dtype)) return dtype as Dtype;
   throw new CairnError('dtype-unknown', `There is no dtype "${dtype}"; known are ${DTYPES.join(', ')}.`);
+}
+
+function parsePrecision(precision: string): Precision {
+  if ((PRECISIONS as readonly string[]).includes(precision)) return precision as Precision;
+  throw new CairnError('option-invalid', `precision must be ${PRECISIONS.join(' or ')}, not "${precision}".`);
 }
 
 function parseSize(text: string | undefined): number {

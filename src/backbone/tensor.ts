@@ -4,6 +4,10 @@ export type Dtype = (typeof DTYPES)[number];
 
 export const BYTES_PER_ELEMENT: Record<Dtype, number> = { float32: 4, float16: 2 };
 
+/** What a network computes in, whatever type its levels are kept in; float16 is for GPUs. */
+export const PRECISIONS = ['float32', 'float16'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 /** A dense tensor: C order, little endian, `data.byteLength` = product of `shape` × element size. */
 export interface Tensor {
   readonly dtype: Dtype;

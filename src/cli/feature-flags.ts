@@ -14,6 +14,7 @@ export function addFeatureFlags(command: Command): Command {
     )
     .option('--levels <names>', 'comma-separated levels (default: C2 and above)')
     .option('--dtype <type>', 'float16 or float32', 'float16')
+    .option('--precision <type>', 'what the network computes in: float32, or float16 (for GPUs)', 'float32')
     .option('--size <pixels>', 'side of the square canvas, a multiple of 32', '1024')
     .option('--stage5 <boolean>', 'false leaves stage 5, and with it C5, out', 'true');
 }

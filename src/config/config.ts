@@ -13,6 +13,22 @@ const flag = (fallback: 'true' | 'false') =>
     .transform((value) => value === 'true');
 const count = (fallback: number, least = 1) => z.coerce.number().int().min(least).default(fallback);
 
+/** As CUDA takes them: an index, or the UUID (or the beginning of one) of a GPU or of a MIG slice. */
+const DEVICE = /^(0|[1-9]\d{0,2}|GPU-[0-9a-f][0-9a-f-]*|MIG-(GPU-)?[0-9a-f][0-9a-f-]*(\/\d{1,3}){0,2})$/i;
+
+/** Entries between commas; none when the variable is not set. */
+const devices = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .superRefine((entries, context) => {
+    const problem = (message: string) => context.addIssue({ code: 'custom', message });
+    for (const entry of entries) {
+      if (!DEVICE.test(entry)) problem(`"${entry}" is neither an index nor an id that begins with GPU- or MIG-`);
+    }
+    const distinct = new Set(entries.map((entry) => entry.toLowerCase()));
+    if (distinct.size < entries.length) problem('a device is named twice');
+  });
+
 /** Environment variables with their defaults; README and docs/configuration.md list them. */
 const schema = z.object({
   ROLE: z.enum(['api', 'worker', 'all']).default('all'),
@@ -21,11 +37,16 @@ const schema = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).default('redis://127.0.0.1:6379'),
   CAIRN_DATA_DIR: z.string().default('.cairn/data'),
   CAIRN_WEIGHTS_DIR: z.string().default('.cairn/weights'),
+  CAIRN_WEIGHTS_MIRROR: z.string().optional(),
   CAIRN_ENGINE: z.string().default('auto'),
   CAIRN_DEVICE: z.string().default('auto'),
   CAIRN_THREADS: z.coerce.number().int().min(1).optional(),
   CAIRN_MAX_SESSIONS: count(2),
-  CAIRN_CONCURRENCY: count(3),
+  CAIRN_MAX_BATCH: count(1),
+  CAIRN_MAX_DELAY_MS: count(5, 0),
+  CAIRN_CONCURRENCY: z.coerce.number().int().min(1).optional(),
+  CAIRN_DEVICES: devices.optional(),
+  CAIRN_WORKER_NAME: z.string().optional(),
   CAIRN_QUEUE_PREFIX: z.string().default('cairn'),
   CAIRN_QUEUE_LIMIT: count(10_000),
   CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
@@ -53,15 +74,23 @@ export function loadConfig(env: Env) {
     redisUrl: vars.REDIS_URL,
     dataDir: vars.CAIRN_DATA_DIR,
     weightsDir: vars.CAIRN_WEIGHTS_DIR,
+    ...(vars.CAIRN_WEIGHTS_MIRROR !== undefined && { weightsMirror: vars.CAIRN_WEIGHTS_MIRROR }),
     backbone: {
       engine: vars.CAIRN_ENGINE,
       device: vars.CAIRN_DEVICE,
       maxSessions: vars.CAIRN_MAX_SESSIONS,
+      maxBatch: vars.CAIRN_MAX_BATCH,
+      maxDelayMs: vars.CAIRN_MAX_DELAY_MS,
       ...(vars.CAIRN_THREADS !== undefined && { threads: vars.CAIRN_THREADS }),
     },
+    /** One worker process for each; empty: this process works itself. */
+    devices: vars.CAIRN_DEVICES ?? [],
+    /** Set in a worker process that another process keeps. */
+    workerName: vars.CAIRN_WORKER_NAME,
     queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
     worker: {
-      concurrency: vars.CAIRN_CONCURRENCY,
+      // While a batch runs, one image is decoded and one packed.
+      concurrency: vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2,
       lockDurationMs: vars.CAIRN_LOCK_DURATION_MS,
       drainTimeoutMs: vars.CAIRN_DRAIN_TIMEOUT_MS,
       uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,

@@ -16,6 +16,7 @@ export interface FeatureQuestion {
   /** In the order in which they are stored. */
   readonly levels: readonly string[];
   readonly dtype: string;
+  readonly precision?: string;
 }
 
 /** Raised whenever the same question gets other numbers, so that old archives are not taken for new ones. */
@@ -23,10 +24,21 @@ const FORMAT = 'cairn-features-v2';
 
 /** Same question, same id: SHA-256 in hexadecimal over the parts of the question in a fixed order. */
 export function featureId(imageSha256: string, weightsDigest: string, question: FeatureQuestion): string {
-  const { model, stage5, size, levels, dtype } = question;
+  const { model, stage5, size, levels, dtype, precision = 'float32' } = question;
   const { family, architecture, normalization } = model;
   const { channelOrder, mean, std } = normalization;
   const network = [family, architecture, stage5, weightsDigest];
-  const parts = [FORMAT, imageSha256, ...network, channelOrder, mean, std, size, levels, dtype];
+  const parts = [
+    FORMAT,
+    imageSha256,
+    ...network,
+    channelOrder,
+    mean,
+    std,
+    size,
+    levels,
+    dtype,
+    ...(precision === 'float32' ? [] : [precision]),
+  ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DTYPES, type Level } from '../backbone/tensor.js';
+import { DTYPES, PRECISIONS, type Level } from '../backbone/tensor.js';
 
 const levelSchema = z.object({
   name: z.string().regex(/^[CP][1-6]$/),
@@ -23,6 +23,8 @@ export const descriptionSchema = z.object({
   weightsDigest: z.string(),
   engine: z.string(),
   device: z.string(),
+  /** What the network computed in. */
+  precision: z.enum(PRECISIONS).default('float32'),
   imageSha256: z.string(),
   /** `[height, width, 3]` of the image as decoded, EXIF orientation applied. */
   originalShape: z.tuple([z.int(), z.int(), z.int()]),

@@ -48,7 +48,7 @@ test.each([
 });
 
 test.each([
-  ['model=mask-rcnn-resnet18', 'model-unknown'],
+  ['model=mask-rcnn-resnet51', 'model-unknown'],
   ['levels=C6', 'level-unknown'],
   ['levels=', 'level-unknown'],
   ['levels=C5&stage5=false', 'level-absent'],

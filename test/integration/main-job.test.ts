@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import yauzl from 'yauzl';
@@ -160,9 +161,11 @@ describe('an image goes in over HTTP, a compressed pyramid comes out', () => {
   });
 
   test('the catalogue, the health checks and the OpenAPI document answer', async () => {
-    const { models } = JSON.parse((await client.bytes('/v1/models')).toString()) as {
+    const { models, workers } = JSON.parse((await client.bytes('/v1/models')).toString()) as {
       models: Record<string, unknown>[];
+      workers: Record<string, unknown>[];
     };
+    expect(workers).toEqual([{ engine: 'onnx', device: 'cpu', host: hostname(), pid: service.process.pid }]);
     expect(models.length).toBeGreaterThan(20);
     expect(models.find((model) => model['name'] === 'mask-rcnn-resnet101')).toMatchObject({
       weights: 'seeded',
@@ -170,7 +173,10 @@ describe('an image goes in over HTTP, a compressed pyramid comes out', () => {
       parameters: { total: 42_658_176 },
     });
     const one = await client.bytes('/v1/models/mask-rcnn-resnet50?size=256');
-    expect(JSON.parse(one.toString())).toMatchObject({ size: 256, weightsDigest: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(JSON.parse(one.toString())).toMatchObject({
+      size: 256,
+      weightsDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
     expect((await fetch(`${service.url}/v1/models/resnet51`)).status).toBe(404);
     for (const path of ['/livez', '/readyz', '/docs']) expect((await fetch(service.url + path)).status).toBe(200);
     const openapi = JSON.parse((await client.bytes('/docs-json')).toString()) as { paths: Record<string, unknown> };

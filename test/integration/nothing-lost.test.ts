@@ -80,6 +80,7 @@ test('without Redis a submission is refused within two seconds, and work resumes
   expect(response.headers.get('retry-after')).not.toBeNull();
   expect((await fetch(`${service.url}/readyz`)).status).toBe(503);
   expect((await fetch(`${service.url}/livez`)).status).toBe(200);
+  expect(await (await fetch(`${service.url}/v1/models`)).json()).toMatchObject({ workers: null });
   // What the store knows is answered all the same.
   expect((await client.post('size=64', new Uint8Array(await fixture('tiny.png')))).status).toBe(200);
 
@@ -99,6 +100,11 @@ test('a frozen Redis is an absent one', async () => {
     const begun = performance.now();
     const response = await client.post('size=64', new Uint8Array(await fixture('portrait.png')));
     expect([response.status, performance.now() - begun < 2000]).toEqual([503, true]);
+
+    const asked = performance.now();
+    const catalogue = (await (await fetch(`${service.url}/v1/models`)).json()) as { models: object[]; workers: null };
+    expect([catalogue.workers, performance.now() - asked < 2000]).toEqual([null, true]);
+    expect(catalogue.models.length).toBeGreaterThan(0);
   } finally {
     process.kill(redis.pid, 'SIGCONT');
   }

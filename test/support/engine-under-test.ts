@@ -9,8 +9,8 @@ import { randomNumbers } from './tensors.js';
 /** Side of the canvas that graphs of a few layers are compiled for. */
 export const SIZE = 64;
 
-/** Compiles with the engine called `name`; after each test the sessions are gone that it has not disposed of. */
-export function engineUnderTest(name: string) {
+/** Compiles with the engine called `name`, for `device`; after each test the sessions are gone that it has not disposed of. */
+export function engineUnderTest(name: string, device: string) {
   const sessions = new Set<Session>();
   afterEach(async () => {
     for (const session of sessions) await session.dispose();
@@ -18,7 +18,7 @@ export function engineUnderTest(name: string) {
   });
   return async (graph: Graph, weights: Weights, options: Partial<CompileOptions> = {}): Promise<Session> => {
     const outputs = LEVEL_NAMES.filter((level) => graph.outputs[level]);
-    const defaults = { outputs, dtype: 'float32', size: SIZE, device: 'cpu', threads: 1 } as const;
+    const defaults = { outputs, dtype: 'float32', size: SIZE, device, threads: 1 } as const;
     const engine = await createEngine(name);
     const session = await engine.compile(graph, weights, { ...defaults, ...options });
     sessions.add(session);

@@ -42,6 +42,7 @@ export function featureSet(plans: readonly LevelPlan[], changed: Partial<Descrip
       weightsDigest: 'cd'.repeat(32),
       engine: 'onnx',
       device: 'cpu',
+      precision: 'float32',
       imageSha256: 'ef'.repeat(32),
       originalShape: [400, 600, 3],
       size: 256,

@@ -3,7 +3,7 @@ import { parseFeatureOptions } from '../../backbone/feature-request.js';
 import { CairnError } from '../../errors.js';
 import { PRIORITIES, type Priority } from '../../jobs/queue/job-queue.js';
 
-const OPTION_NAMES = ['model', 'levels', 'dtype', 'size', 'stage5', 'priority'] as const;
+const OPTION_NAMES = ['model', 'levels', 'dtype', 'precision', 'size', 'stage5', 'priority'] as const;
 
 /** Options arrive as text, in the query or in form fields; JSON may also give numbers, booleans and lists. */
 const valueSchema = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).transform(String);

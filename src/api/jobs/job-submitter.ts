@@ -34,9 +34,9 @@ export class JobSubmitter {
       (bytes) => this.upload(bytes),
       (url) => ({ kind: 'url', url, allowPrivate: this.limits.allowPrivateUrls, maxBytes: this.limits.maxUploadBytes }),
     );
-    const { model, stage5, levels, dtype, size, priority } = options;
+    const { model, stage5, levels, dtype, precision, size, priority } = options;
     const { weights, digest } = await this.registry.weights(model.name, stage5);
-    const question = { model: model.name, stage5, levels: [...levels], dtype, size };
+    const question = { model: model.name, stage5, levels: [...levels], dtype, precision, size };
     const payload: JobPayload = { source, ...question, weights, weightsDigest: digest };
     if (source.kind === 'upload') {
       const id = featureId(source.sha256, digest, options);

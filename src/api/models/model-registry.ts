@@ -1,4 +1,4 @@
-import { findModel, listModels, modelGraph } from '../../backbone/models.js';
+import { DEFAULT_MODEL, findModel, listModels, modelGraph } from '../../backbone/models.js';
 import { defaultWeights } from '../../backbone/weights/default-weights.js';
 import { isSeeded, loadWeights, weightsSource } from '../../backbone/weights/weights.js';
 
@@ -24,13 +24,14 @@ export class ModelRegistry {
   }
 
   /**
-   * Reads the files that are there, so that one that does not fit its model is found before the first request.
+   * Reads the files that are there, so that one that does not fit its model is found before the first
+   * request, and the default model's weights in any case, so that the first request does not wait.
    *
    * @throws CairnError of the weights room.
    */
   async prepare(): Promise<void> {
     for (const { name } of listModels()) {
-      if (!isSeeded(await this.source(name))) await this.weights(name, true);
+      if (name === DEFAULT_MODEL || !isSeeded(await this.source(name))) await this.weights(name, true);
     }
   }
 

@@ -5,6 +5,7 @@ import { parseFeatureOptions } from '../../backbone/feature-request.js';
 import { DEFAULT_MODEL, listModels, type Model } from '../../backbone/models.js';
 import { isSeeded } from '../../backbone/weights/weights.js';
 import { CairnError } from '../../errors.js';
+import { JobQueue } from '../../jobs/queue/job-queue.js';
 import { ModelRegistry } from './model-registry.js';
 
 const SIZE = { name: 'size', required: false, description: 'side of the canvas in pixels', example: 1024 };
@@ -12,15 +13,23 @@ const SIZE = { name: 'size', required: false, description: 'side of the canvas i
 @ApiTags('models')
 @Controller('v1/models')
 export class ModelsController {
-  constructor(@Inject(ModelRegistry) private readonly registry: ModelRegistry) {}
+  constructor(
+    @Inject(ModelRegistry) private readonly registry: ModelRegistry,
+    @Inject(JobQueue) private readonly queue: JobQueue,
+  ) {}
 
   @Get()
   @ApiOperation({ summary: 'The catalogue: levels, channels, strides, parameters and multiply-adds of every model' })
   @ApiQuery(SIZE)
-  @ApiOkResponse({ description: 'The models, and whether weights are there for them' })
+  @ApiOkResponse({ description: 'The models, whether weights are there for them, and who works (null: not known)' })
   async list(@Query('size') size?: string) {
     const { size: side } = parseFeatureOptions({ size });
-    return { models: await Promise.all(listModels().map((model) => this.describe(model, side))) };
+    const [models, workers] = await Promise.all([
+      Promise.all(listModels().map((model) => this.describe(model, side))),
+      // The catalogue is there without a queue.
+      this.queue.workers().catch(() => null),
+    ]);
+    return { models, workers };
   }
 
   @Get(':name')

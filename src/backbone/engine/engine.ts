@@ -1,5 +1,5 @@
 import type { Graph, OutputName } from '../graph/graph.js';
-import type { Dtype, Level } from '../tensor.js';
+import type { Dtype, Level, Precision } from '../tensor.js';
 import type { Weights } from '../weights/weights.js';
 
 export interface CompileOptions {
@@ -11,13 +11,9 @@ export interface CompileOptions {
   readonly device: string;
   /** Threads within one operation; 0 leaves the choice to the runtime. */
   readonly threads: number;
-  /** What the network computes in, whatever `dtype` it returns; float16 is for GPUs. */
+  /** `float32` where nothing is said. */
   readonly precision?: Precision;
 }
-
-export const PRECISIONS = ['float32', 'tf32', 'float16'] as const;
-/** `float32` is exact on every device; `tf32` lets NVIDIA cards round products to 10 bits of mantissa. */
-export type Precision = (typeof PRECISIONS)[number];
 
 /** Something that an engine can run on. */
 export interface Device {

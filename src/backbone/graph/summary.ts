@@ -6,7 +6,7 @@ export interface SummaryRow {
   readonly op: GraphNode['op'];
   readonly shape: MapShape;
   readonly parameters: number;
-  /** Multiply-adds for one image: those of the convolutions; biases and element-wise work are not counted. */
+  /** Multiply-adds for one image: those of convolutions and dense layers; biases and element-wise work are not counted. */
   readonly macs: number;
   readonly inputs: readonly string[];
 }

@@ -26,7 +26,13 @@ export async function centreCrop(
   let image = sharp(data, { raw: { height, width, channels: 3 }, limitInputPixels: false });
   if (newHeight !== height || newWidth !== width) {
     // `fill` keeps both sides as they are given.
-    image = image.resize({ height: newHeight, width: newWidth, fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
+    image = image.resize({
+      height: newHeight,
+      width: newWidth,
+      fit: 'fill',
+      kernel: 'linear',
+      fastShrinkOnLoad: false,
+    });
   }
   const top = Math.round((newHeight - size) / 2);
   const left = Math.round((newWidth - size) / 2);

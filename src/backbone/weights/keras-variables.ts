@@ -1,11 +1,12 @@
 import type { Graph, GraphNode, ParameterName } from '../graph/graph.js';
 
+const BATCH_NORM = ['gamma', 'beta', 'moving_mean', 'moving_variance'] as const;
+
 /**
  * Keras 3's own format (`.weights.h5`): one group a layer, `layers/batch_normalization_3`, that is named
  * after the layer's class and its number among the layers of that class; its variables are
  * `vars/0`, `vars/1`, … in the order in which the class creates them (`saving_lib.py`, `H5IOStore`).
  */
-const BATCH_NORM = ['gamma', 'beta', 'moving_mean', 'moving_variance'] as const;
 const VARIABLES: Readonly<Record<string, readonly ParameterName[]>> = {
   conv2d: ['kernel', 'bias'],
   dense: ['kernel', 'bias'],
@@ -22,9 +23,16 @@ const CLASSES: Readonly<Partial<Record<GraphNode['op'], string>>> = {
 };
 const VARIABLE = /^(.*?)([^/]+)\/vars\/(\d+)$/;
 
+/** The group of a variable of a known class, and the parameter that it is. */
+function parse(path: string): { parents: string; parameter: ParameterName } | undefined {
+  const [, parents, group, index] = VARIABLE.exec(path) ?? [];
+  const parameter = group && VARIABLES[group.replace(/_\d+$/, '')]?.[Number(index)];
+  return parameter ? { parents: parents!, parameter } : undefined;
+}
+
 /** Is this a variable of a layer that the file does not name? */
 export function isUnnamedVariable(path: string): boolean {
-  return VARIABLE.test(path);
+  return parse(path) !== undefined;
 }
 
 /**
@@ -32,9 +40,8 @@ export function isUnnamedVariable(path: string): boolean {
  * variable of a known class keeps its path.
  */
 export function namedVariable(path: string, layer: string): string {
-  const [, parents, group, index] = VARIABLE.exec(path) ?? [];
-  const parameter = group === undefined ? undefined : VARIABLES[group.replace(/_\d+$/, '')]?.[Number(index)];
-  return parameter ? `${parents!}${layer}/${parameter}` : path;
+  const variable = parse(path);
+  return variable ? `${variable.parents}${layer}/${variable.parameter}` : path;
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { Graph, GraphNode, ParameterName, Shape } from '../graph/graph.js';
 import { fitsShape, shapeInFile, type Layout } from './layout.js';
 import { namingsOf, type Naming } from './naming.js';
+import { signsOfAnother } from './other-networks.js';
+import { indexTensors } from './tensor-index.js';
 import type { WeightsEntry } from './weights-reader.js';
 
 /** A parameter of a graph, and where a file has it. */
@@ -24,21 +26,25 @@ export interface WeightsMatch {
   readonly missing: readonly Wanted[];
   /** `found` is in the file's layout. */
   readonly misshaped: readonly (Wanted & { found: Shape })[];
-  /** Tensors that the file has for layers of the graph, where the graph has no such parameter: a bias too many. */
+  /** Where nothing is missing: tensors that show the file to be of another network all the same; see `signsOfAnother`. */
   readonly surplus: readonly WeightsEntry[];
   /** Layers of the file that the graph does not have: a whole Mask R-CNN brings its RPN and heads along. */
   readonly unusedLayers: readonly string[];
 }
 
 /**
- * Compares names and shapes only; nothing is read. Of the conventions that the graph's family is
- * published in, the file is taken to follow the one that finds the most parameters.
+ * Compares names and shapes only; nothing is read. Of the conventions that files for the graph follow,
+ * the one that finds the most parameters is taken.
  */
 export function matchWeights(graph: Graph, entries: readonly WeightsEntry[]): WeightsMatch {
   const wanted = graph.nodes.flatMap(parametersOf);
-  const readings = namingsOf(graph).map((naming) => readBy(naming, wanted, entries));
+  const readings = namingsOf(graph).map((naming, convention) => readBy(naming, convention, wanted, entries));
   const best = readings.reduce((a, b) => (b.found.size > a.found.size ? b : a));
-  return compare(best, wanted, entries);
+  const { layout, matched, missing, misshaped } = compare(best, wanted);
+  const { rest, unusedLayers } = leftOver(best, entries);
+  const complete = matched.length === wanted.length;
+  const surplus = complete ? signsOfAnother(graph, rest, best.convention) : [];
+  return { layout, matched, missing, misshaped, surplus, unusedLayers };
 }
 
 interface Parameter {
@@ -50,36 +56,26 @@ interface Parameter {
 /** What a file holds when it is read by one convention. */
 interface Reading {
   readonly naming: Naming;
+  readonly convention: number;
   readonly found: ReadonlyMap<Parameter, WeightsEntry>;
 }
 
-function readBy(naming: Naming, wanted: readonly Parameter[], entries: readonly WeightsEntry[]): Reading {
-  const find = indexEntries(entries, naming);
-  const found = new Map<Parameter, WeightsEntry>();
-  for (const one of wanted) {
-    const [entry] = naming.names(one.node, one.parameter).flatMap((name) => find(name) ?? []);
-    if (entry) found.set(one, entry);
-  }
-  return { naming, found };
-}
-
-/** A key of a better rank wins over a worse one; two tensors that claim a key at the same rank are both left out. */
-function indexEntries(entries: readonly WeightsEntry[], naming: Naming) {
-  const ranks: Map<string, WeightsEntry | undefined>[] = [];
-  for (const entry of entries) {
-    for (const [rank, key] of naming.keys(entry.path).entries()) {
-      const index = (ranks[rank] ??= new Map<string, WeightsEntry | undefined>());
-      index.set(key, index.has(key) ? undefined : entry);
-    }
-  }
-  return (key: string): WeightsEntry | undefined => ranks.find((index) => index.has(key))?.get(key);
-}
-
-function compare(
-  { naming, found }: Reading,
+function readBy(
+  naming: Naming,
+  convention: number,
   wanted: readonly Parameter[],
   entries: readonly WeightsEntry[],
-): WeightsMatch {
+): Reading {
+  const find = indexTensors(entries, naming);
+  const found = new Map<Parameter, WeightsEntry>();
+  for (const one of wanted) {
+    const entry = find(one.node, one.parameter);
+    if (entry) found.set(one, entry);
+  }
+  return { naming, convention, found };
+}
+
+function compare({ naming, found }: Reading, wanted: readonly Parameter[]) {
   const { layout } = naming;
   const matched: (Wanted & { entry: WeightsEntry })[] = [];
   const missing: Wanted[] = [];
@@ -93,24 +89,16 @@ function compare(
     else if (!fitsShape(entry.shape, shape, layout)) misshaped.push({ ...described, found: entry.shape });
     else matched.push({ ...described, entry });
   }
+  return { layout, matched, missing, misshaped };
+}
 
+function leftOver({ naming, found }: Reading, entries: readonly WeightsEntry[]) {
   const used = new Set(found.values());
   const usedLayers = new Set([...used].map(({ path }) => naming.layerOf(path)));
   const rest = entries.filter((entry) => !used.has(entry));
-  const restLayers = new Set(rest.map(({ path }) => naming.layerOf(path)));
-  const unusedLayers = [...restLayers].filter((layer) => !usedLayers.has(layer));
-  return { layout, matched, missing, misshaped, surplus: surplusOf(naming, wanted, rest), unusedLayers };
+  const layers = new Set(rest.map(({ path }) => naming.layerOf(path)));
+  return { rest, unusedLayers: [...layers].filter((layer) => !usedLayers.has(layer)) };
 }
-
-function surplusOf(naming: Naming, wanted: readonly Parameter[], rest: readonly WeightsEntry[]): WeightsEntry[] {
-  const find = indexEntries(rest, naming);
-  const names = [...new Set(wanted.map(({ node }) => node))].flatMap((node) =>
-    PARAMETER_NAMES.flatMap((parameter) => naming.names(node, parameter)),
-  );
-  return [...new Set(names.flatMap((name) => find(name) ?? []))];
-}
-
-const PARAMETER_NAMES: readonly ParameterName[] = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'];
 
 function parametersOf(node: GraphNode): Parameter[] {
   const parameters = Object.entries(node.parameters) as [ParameterName, Shape][];

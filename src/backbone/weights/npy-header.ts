@@ -1,4 +1,4 @@
-import type { FloatType } from './floats.js';
+import type { FloatType } from '../floats.js';
 
 /** numpy's own limit on the header that it would parse. */
 export const MAX_NPY_HEADER_BYTES = 10_000;
@@ -7,9 +7,12 @@ export const NPY_PREFIX_BYTES = 12;
 const MAX_DIMENSIONS = 8;
 
 const MAGIC = '\x93NUMPY';
-/** numpy writes the header with `repr`, keys in this order; a `descr` that is a list is a structured type. */
+/**
+ * numpy writes the header with `repr`, keys in this order; a `descr` that is a list is a structured type.
+ * Python 2 marked long integers, and other libraries leave out the last comma.
+ */
 const HEADER =
-  /^\{'descr': ('[^']*'|\[.*\]), 'fortran_order': (True|False), 'shape': \(((?:\d{1,15}(?:, ?|(?=\))))*)\), ?\}\s*$/;
+  /^\{'descr': ('[^']*'|\[.*\]), 'fortran_order': (True|False), 'shape': \(((?:\d{1,15}L?(?:, ?|(?=\))))*)\),? ?\}\s*$/;
 
 export interface NpyHeader {
   /** As the file has it, such as `<f4`. */

@@ -1,7 +1,6 @@
 import { crc32 } from 'node:zlib';
-import type { Entry, ZipFile } from 'yauzl';
 import { sizeOf } from '../graph/summary.js';
-import { FLOAT_BYTES, FLOATS_READ, toFloat32 } from './floats.js';
+import { FLOAT_BYTES, FLOATS_READ, toFloat32 } from '../floats.js';
 import {
   fromFortranOrder,
   MAX_NPY_HEADER_BYTES,
@@ -12,9 +11,10 @@ import {
   type NpyHeader,
 } from './npy-header.js';
 import { tensorPath, unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
+import type { ZipArchive, ZipEntry } from './zip-archive.js';
 
 interface Member {
-  readonly entry: Entry;
+  readonly entry: ZipEntry;
   readonly header: NpyHeader;
   readonly dataStart: number;
 }
@@ -22,27 +22,25 @@ interface Member {
 const SAVE_ARRAYS = 'save each array under its own name: np.savez("weights.npz", **{name: array, …})';
 
 /**
- * Opens a numpy archive: a zip with one `<name>.npy` for each array. Takes over `zip`, whose entries are
- * given, and closes it when they cannot be read.
- *
- * Sizes are the archive's word until the bytes are there: of a member no more is read than its header
- * says, and of a header no more than `MAX_NPY_HEADER_BYTES`.
+ * Opens a numpy archive: a zip with one `<name>.npy` for each array. Takes over `zip`, and closes it when
+ * its arrays cannot be read.
  *
  * @throws CairnError `weights-unreadable`.
  */
-export async function openNpz(path: string, zip: ZipFile, zipEntries: readonly Entry[]): Promise<WeightsReader> {
+export async function openNpz(path: string, zip: ZipArchive): Promise<WeightsReader> {
   const members = new Map<WeightsEntry, Member>();
   try {
-    for (const entry of zipEntries.filter(({ fileName }) => fileName.endsWith('.npy'))) {
+    for (const [fileName, entry] of zip.entries) {
+      if (!fileName.endsWith('.npy')) continue;
       const member = await openMember(path, zip, entry);
-      const name = tensorPath(entry.fileName.slice(0, -'.npy'.length));
+      const name = tensorPath(fileName.slice(0, -'.npy'.length));
       members.set({ path: name, shape: member.header.shape, dtype: member.header.descr }, member);
     }
     if ([...members.values()].every(({ header }) => isObjects(header))) {
       throw unreadable(path, `it holds Python objects only, which are pickles and are not read; ${SAVE_ARRAYS}`);
     }
   } catch (error) {
-    zip.close();
+    await zip.close();
     throw error;
   }
   const entries = [...members.keys()];
@@ -50,17 +48,13 @@ export async function openNpz(path: string, zip: ZipFile, zipEntries: readonly E
     format: 'npz',
     entries: () => entries,
     read: (entry) => readFloats(path, zip, entry, members.get(entry)!),
-    close: () => Promise.resolve(void zip.close()),
+    close: () => zip.close(),
   };
 }
 
-async function openMember(path: string, zip: ZipFile, entry: Entry): Promise<Member> {
+async function openMember(path: string, zip: ZipArchive, entry: ZipEntry): Promise<Member> {
   try {
-    const start = await readStart(
-      zip,
-      entry,
-      Math.min(entry.uncompressedSize, NPY_PREFIX_BYTES + MAX_NPY_HEADER_BYTES),
-    );
+    const start = await zip.read(entry, Math.min(entry.uncompressedSize, NPY_PREFIX_BYTES + MAX_NPY_HEADER_BYTES));
     const dataStart = npyDataStart(start);
     const header = parseNpyHeader(start.subarray(0, dataStart));
     const bytes = sizeOf(header.shape) * FLOAT_BYTES[npyFloatType(header.descr)?.type ?? 'float32'];
@@ -75,7 +69,7 @@ async function openMember(path: string, zip: ZipFile, entry: Entry): Promise<Mem
 
 async function readFloats(
   path: string,
-  zip: ZipFile,
+  zip: ZipArchive,
   { path: name, shape, dtype }: WeightsEntry,
   { entry, header, dataStart }: Member,
 ): Promise<Float32Array> {
@@ -85,7 +79,7 @@ async function readFloats(
   if (!float) throw unreadable(path, `${name} has type ${dtype}; ${FLOATS_READ}, bfloat16 not from npz`);
   let bytes: Buffer<ArrayBuffer>;
   try {
-    bytes = await readStart(zip, entry, entry.uncompressedSize);
+    bytes = await zip.read(entry, entry.uncompressedSize);
     if (crc32(bytes) !== entry.crc32) throw new Error('its checksum is wrong');
   } catch (cause) {
     throw unreadable(path, `${name} cannot be read: ${reason(cause)}`, cause);
@@ -95,20 +89,6 @@ async function readFloats(
   if (float.bigEndian) swap(data, FLOAT_BYTES[float.type]);
   const values = toFloat32(data, float.type);
   return header.fortranOrder ? fromFortranOrder(values, shape) : values;
-}
-
-/** The first `length` bytes of a member, decompressed. */
-async function readStart(zip: ZipFile, entry: Entry, length: number): Promise<Buffer<ArrayBuffer>> {
-  const stream = await zip.openReadStreamPromise(entry);
-  const chunks: Buffer[] = [];
-  let left = length;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    chunks.push(chunk.subarray(0, left));
-    left -= chunk.length;
-    if (left <= 0 && length < entry.uncompressedSize) break;
-  }
-  if (left > 0) throw new Error(`it ends ${left} bytes early`);
-  return Buffer.concat(chunks);
 }
 
 function isObjects({ descr }: NpyHeader): boolean {

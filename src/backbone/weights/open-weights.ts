@@ -1,4 +1,3 @@
-import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { CairnError } from '../../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { refusal, tellFileKind } from './file-kind.js';
@@ -7,9 +6,7 @@ import { openNpz } from './npz-file.js';
 import { openSafetensorsFile } from './safetensors-file.js';
 import { seededWeights } from './seeded.js';
 import { unreadable, type WeightsReader } from './weights-reader.js';
-
-/** A whole Mask R-CNN has about 400 tensors. */
-const MAX_ZIP_ENTRIES = 100_000;
+import { openZipArchive } from './zip-archive.js';
 
 /**
  * Opens what `spec` names: a seed, or a file of Keras HDF5, safetensors or npz, told by its first bytes
@@ -48,27 +45,10 @@ export function parseSeed(spec: string): number | undefined {
 
 /** Zips are written by numpy, PyTorch and Keras; what is inside tells which. */
 async function openZip(path: string): Promise<WeightsReader> {
-  let zip: ZipFile;
-  const entries = new Map<string, Entry>();
-  try {
-    zip = await yauzl.openPromise(path, { autoClose: false, lazyEntries: true });
-  } catch (cause) {
-    throw unreadable(path, 'it cannot be opened as a zip; it may be truncated', cause);
-  }
-  try {
-    if (zip.entryCount > MAX_ZIP_ENTRIES) throw new Error(`it has ${zip.entryCount} entries`);
-    for await (const entry of zip.eachEntry()) {
-      if (entries.has(entry.fileName)) throw new Error(`two entries are called ${entry.fileName}`);
-      entries.set(entry.fileName, entry);
-    }
-  } catch (cause) {
-    zip.close();
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw unreadable(path, `its directory cannot be read: ${why}`, cause);
-  }
-  const names = [...entries.keys()];
-  if (names.some((name) => name.endsWith('.npy'))) return openNpz(path, zip, [...entries.values()]);
-  zip.close();
+  const zip = await openZipArchive(path);
+  const names = [...zip.entries.keys()];
+  if (names.some((name) => name.endsWith('.npy'))) return openNpz(path, zip);
+  await zip.close();
   if (names.some((name) => name.endsWith('data.pkl'))) throw unreadable(path, refusal('torch', path));
   if (names.some((name) => name.startsWith('model.weights.'))) throw unreadable(path, refusal('keras', path));
   throw unreadable(path, 'it is a zip without arrays of numpy (.npy)');

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { sizeOf } from '../graph/summary.js';
-import { FLOAT_BYTES, FLOATS_READ, toFloat32, type FloatType } from './floats.js';
+import { FLOAT_BYTES, FLOATS_READ, toFloat32, type FloatType } from '../floats.js';
 import { tensorPath, unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
 
 /** The format's own limit on its JSON header. */

@@ -10,6 +10,8 @@ import type { WeightsEntry, WeightsReader } from './weights-reader.js';
 const PIXEL_SECOND_MOMENT = 5000;
 /** Weight of a residual branch against its shortcut: with 1, thirty-three blocks would overflow float16. */
 const RESIDUAL_GAIN = 0.5;
+/** The same where no norm ends the branch: what it adds is then as large as what a ReLU passes on. */
+const UNNORMED_RESIDUAL_GAIN = 0.3;
 
 /** How one tensor is drawn: uniform in `center ± spread`. */
 interface Recipe {
@@ -50,7 +52,8 @@ function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
       const shape = node.parameters[parameter];
       if (shape) recipes.set({ path: `${node.name}/${parameter}`, shape, dtype: 'float32' }, { center, spread });
     };
-    const gain = residualEnds.has(node.name) ? RESIDUAL_GAIN : 1;
+    const residualGain = node.op === 'conv2d' ? UNNORMED_RESIDUAL_GAIN : RESIDUAL_GAIN;
+    const gain = residualEnds.has(node.name) ? residualGain : 1;
     let leaving = arriving;
     switch (node.op) {
       case 'conv2d':

@@ -5,11 +5,11 @@ import { CairnError } from '../../errors.js';
 import type { Graph, ParameterName } from '../graph/graph.js';
 import { isUnnamedVariable } from './keras-variables.js';
 import { toGraphLayout } from './layout.js';
-import { matchWeights, showShape, type WeightsMatch } from './match-weights.js';
+import { matchWeights, showShape, type Wanted, type WeightsMatch } from './match-weights.js';
 import { openWeights, parseSeed } from './open-weights.js';
 import type { WeightsEntry, WeightsReader } from './weights-reader.js';
 
-export { openWeights } from './open-weights.js';
+export { openWeights, parseSeed } from './open-weights.js';
 
 /** The parameters of one graph, each checked against the shape that its layer declares. */
 export interface Weights {
@@ -58,11 +58,12 @@ async function bindWeights(graph: Graph, reader: WeightsReader, source: string):
   refuseMisfit(match, source, reader.entries());
 
   const values = new Map<string, Float32Array>();
-  const notFinite: string[] = [];
+  const notFinite: Wanted[] = [];
   const hash = createHash('sha256');
-  for (const { layer, parameter, shape, path, entry } of match.matched) {
+  for (const wanted of match.matched) {
+    const { layer, parameter, shape, entry } = wanted;
     const floats = toGraphLayout(await reader.read(entry), shape, match.layout);
-    if (!allFinite(floats)) notFinite.push(path);
+    if (!allFinite(floats)) notFinite.push(wanted);
     values.set(`${layer}/${parameter}`, floats);
     hash.update(`${layer}/${parameter}${showShape(shape)}\n`);
     hash.update(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
@@ -70,7 +71,12 @@ async function bindWeights(graph: Graph, reader: WeightsReader, source: string):
     await yieldToEvents();
   }
   if (notFinite.length > 0) {
-    throw new CairnError('weights-not-finite', `${source} has NaN or infinity in ${firstOf(notFinite)}.`);
+    const [tensors, layers] = [notFinite.length, new Set(notFinite.map(({ layer }) => layer)).size];
+    throw new CairnError(
+      'weights-not-finite',
+      `${source} has NaN or infinity in ${tensors} ${tensors === 1 ? 'tensor' : 'tensors'} of ` +
+        `${layers} ${layers === 1 ? 'layer' : 'layers'}: ${firstOf(notFinite)}.`,
+    );
   }
   return {
     source,
@@ -110,16 +116,17 @@ function refuseMisfit(match: WeightsMatch, source: string, entries: readonly Wei
   if (surplus.length > 0) {
     throw new CairnError(
       'weights-shape',
-      `${source} is of another network: it has ${firstOf(surplus.map(({ path }) => path))}, which this one does not.`,
+      `${source} is of another network: it has ${firstOf(surplus)}, which this one does not.`,
     );
   }
 }
 
 const SHOWN = 5;
 
-function firstOf(names: readonly string[]): string {
-  const more = names.length - SHOWN;
-  return names.slice(0, SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
+function firstOf(tensors: readonly { readonly path: string }[]): string {
+  const more = tensors.length - SHOWN;
+  const names = tensors.slice(0, SHOWN).map(({ path }) => path);
+  return names.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function allFinite(values: Float32Array): boolean {

@@ -24,6 +24,7 @@ export const payloadSchema = z.object({
   stage5: z.boolean(),
   levels: z.array(z.string()),
   dtype: z.string(),
+  precision: z.string().default('float32'),
   size: z.int(),
   /** Digest of the weights at submission: a worker that has others must not answer under this job's id. */
   weightsDigest: sha256,

@@ -6,6 +6,7 @@ import { isCancelled, requestCancellation } from './cancellation.js';
 import { EXTRACT_JOB, EXTRACT_QUEUE, type JobPayload, type JobResult } from './job-payload.js';
 import { isFinal, readStatus, type JobStatus } from './job-status.js';
 import { closeWithin, FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
+import { parseWorkerName, type WorkerIdentity } from './worker-name.js';
 
 export interface JobQueueOptions {
   readonly redisUrl: string;
@@ -17,6 +18,11 @@ export interface JobQueueOptions {
 /** 1 is taken first; jobs without a priority are taken before all that have one, so every job gets one. */
 export const PRIORITIES = { high: 1, normal: 10, low: 100 } as const;
 export type Priority = keyof typeof PRIORITIES;
+
+/** Between the queue and the worker in the names that BullMQ gives to connections. */
+const WORKER_MARK = ':w:';
+/** Who works is told beside other things, which do not wait for it as long as for a job. */
+const WORKERS_WITHIN_MS = 1000;
 
 const DAY_SECONDS = 24 * 3600;
 
@@ -82,6 +88,20 @@ export class JobQueue {
     return this.status(jobId);
   }
 
+  /**
+   * The workers that are connected now.
+   *
+   * @throws CairnError `queue-unavailable` when Redis is away or does not tell.
+   */
+  async workers(): Promise<WorkerIdentity[]> {
+    const clients = await this.reach(() => this.queue.getWorkers(), WORKERS_WITHIN_MS);
+    return clients.flatMap(({ rawname }) => {
+      // Redis services that keep their list of clients to themselves are given one entry without this name.
+      if (rawname === undefined) throw unavailable();
+      return parseWorkerName(rawname.slice(rawname.lastIndexOf(WORKER_MARK) + WORKER_MARK.length)) ?? [];
+    });
+  }
+
   /** @throws CairnError `queue-unavailable` unless Redis answers. */
   async ping(): Promise<void> {
     await this.reach(() => this.redis.ping());
@@ -93,11 +113,11 @@ export class JobQueue {
   }
 
   /** Runs commands against a Redis that may be away, frozen or failing. */
-  private async reach<T>(commands: () => Promise<T>): Promise<T> {
+  private async reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
     if (this.redis.status !== 'ready') await this.settle();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer in time')), FAIL_FAST_MS);
+      timer = setTimeout(() => reject(new Error('no answer in time')), withinMs);
     });
     try {
       return await Promise.race([commands(), timeout]);

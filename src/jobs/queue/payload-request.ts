@@ -7,6 +7,7 @@ import type { JobPayload } from './job-payload.js';
  *
  * @throws CairnError as `parseFeatureOptions`.
  */
-export function requestOf({ model, levels, dtype, size, stage5 }: JobPayload): FeatureRequest {
-  return parseFeatureOptions({ model, dtype, levels: levels.join(','), size: String(size), stage5: String(stage5) });
+export function requestOf({ model, levels, dtype, precision, size, stage5 }: JobPayload): FeatureRequest {
+  const texts = { levels: levels.join(','), size: String(size), stage5: String(stage5) };
+  return parseFeatureOptions({ model, dtype, precision, ...texts });
 }

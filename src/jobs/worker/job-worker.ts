@@ -20,9 +20,11 @@ export interface WorkerLog {
 }
 
 export interface JobWorkerOptions {
+  /** What the queue knows this worker by; see `formatWorkerName`. */
+  readonly name: string;
   readonly redisUrl: string;
   readonly prefix: string;
-  /** Jobs taken at once; three keep decoding, running and packing busy. */
+  /** Jobs taken at once; a batch and two more keep decoding, running and packing busy. */
   readonly concurrency: number;
   /** A job whose worker has not renewed its lock for this long is given to another. */
   readonly lockDurationMs: number;
@@ -49,11 +51,12 @@ export class JobWorker {
     private readonly options: JobWorkerOptions,
     private readonly log: WorkerLog,
   ) {
-    const { redisUrl, prefix, concurrency, lockDurationMs } = options;
+    const { name, redisUrl, prefix, concurrency, lockDurationMs } = options;
     this.redis = patientConnection(redisUrl, this.closed.signal);
     this.subscriber = patientConnection(redisUrl, this.closed.signal);
     this.worker = new Worker(EXTRACT_QUEUE, (job, _, signal) => this.process(job, signal!), {
       connection: this.redis,
+      name,
       prefix,
       concurrency,
       lockDuration: lockDurationMs,

@@ -4,6 +4,7 @@ import { EngineThread, type ThreadedSession } from '../../../src/backbone/engine
 import type { CompileRequest } from '../../../src/backbone/engine/thread-protocol.js';
 import { parseFeatureOptions } from '../../../src/backbone/feature-request.js';
 import type { Canvas } from '../../../src/backbone/preprocess/preprocess.js';
+import type { Level } from '../../../src/backbone/tensor.js';
 import { CairnError, type ErrorCode } from '../../../src/errors.js';
 
 const SIZE = 64;
@@ -47,7 +48,7 @@ describe('Backbone', () => {
   test('compiles a session at first use and keeps it', async () => {
     const backbone = new Backbone();
     const madeBy = await backbone.load(request());
-    expect(madeBy).toEqual({ engine: 'auto', device: 'cpu', weights: { source: 'seeded', digest: 'd' } });
+    expect(madeBy).toEqual({ engine: 'onnx', device: 'cpu', weights: { source: 'seeded', digest: 'd' } });
     expect((await backbone.run(request(), canvas())).madeBy).toEqual(madeBy);
     await backbone.run(request(), canvas());
     expect(compile).toHaveBeenCalledTimes(1);
@@ -61,15 +62,33 @@ describe('Backbone', () => {
       engine: 'onnx',
       device: 'cuda',
       threads: 3,
+      precision: 'float32',
       family: 'mask-rcnn',
       architecture: 'resnet50',
-      normalization: { channelOrder: 'rgb', mean: [123.7, 116.8, 103.9] },
       stage5: true,
+      top: {},
       weights: 'seeded:4',
-      levels: ['C2'],
+      outputs: ['C2'],
       dtype: 'float16',
       size: 64,
     });
+  });
+
+  test('hands on what is to follow the last stage', async () => {
+    const top = { includeTop: true, classes: 10 };
+    await new Backbone().load({ ...request(), levels: ['C5', 'top'], top });
+    expect(compile).toHaveBeenCalledWith(expect.objectContaining({ top, outputs: ['C5', 'top'] }));
+  });
+
+  test('a batch is one run of the session that single canvases use', async () => {
+    const backbone = new Backbone();
+    await backbone.load(request());
+    const levels: Level[] = [];
+    compiled[0]!.run.mockResolvedValueOnce([levels, levels, levels]);
+    const pixels = new Uint8Array(3 * SIZE * SIZE * 3);
+    expect(await backbone.runBatch(request(), pixels, 3)).toHaveLength(3);
+    expect(compiled[0]!.run).toHaveBeenCalledWith(pixels, 3);
+    expect(compile).toHaveBeenCalledTimes(1);
   });
 
   test('two that come at the same time share one compilation', async () => {
@@ -89,6 +108,16 @@ describe('Backbone', () => {
     await backbone.load(request());
     const options = parseFeatureOptions({ size: '64', levels: 'C2', ...change });
     await backbone.load({ ...options, weights: 'seeded' });
+    expect(compile).toHaveBeenCalledTimes(2);
+  });
+
+  test.each([
+    ['weights', { weights: 'seeded:1' }],
+    ['top', { top: { pooling: 'avg' } }],
+  ] as const)('so is another %s', async (_, change) => {
+    const backbone = new Backbone();
+    await backbone.load(request());
+    await backbone.load({ ...request(), ...change });
     expect(compile).toHaveBeenCalledTimes(2);
   });
 

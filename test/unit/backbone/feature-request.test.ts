@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseFeatureOptions, type FeatureOptions } from '../../../src/backbone/feature-request.js';
-import { findModel } from '../../../src/backbone/models.js';
+import { findModel, listModels } from '../../../src/backbone/models.js';
 
 describe('parseFeatureOptions', () => {
   test('fills in the defaults', () => {
@@ -28,12 +28,23 @@ describe('parseFeatureOptions', () => {
       dtype: 'float32',
       size: 4096,
     });
-    expect(parseFeatureOptions({ size: '64' }).size).toBe(64);
     expect(parseFeatureOptions({ stage5: 'false' }).levels).toEqual(['C2', 'C3', 'C4']);
   });
 
+  test.each(['64', '96', '224', '4064', '4096'])('a canvas may be %s pixels wide', (size) => {
+    expect(parseFeatureOptions({ size }).size).toBe(Number(size));
+  });
+
+  test('every model of the catalogue may be asked for, with its own preprocessing', () => {
+    for (const model of listModels()) expect(parseFeatureOptions({ model: model.name }).model).toBe(model);
+  });
+
   const refused: [FeatureOptions, string, RegExp][] = [
-    [{ model: 'resnet50' }, 'model-unknown', /no model "resnet50"; known are mask-rcnn-resnet50/],
+    [
+      { model: 'resnet50' },
+      'model-unknown',
+      /no model "resnet50"; known are mask-rcnn-resnet18, mask-rcnn-resnet34, mask-rcnn-resnet50,/,
+    ],
     [{ levels: 'C2,C9' }, 'level-unknown', /no level "C9"; known are C1, C2, C3, C4, C5/],
     [{ levels: '' }, 'level-unknown', /no level ""/],
     [{ levels: 'C2,' }, 'level-unknown', /no level ""/],
@@ -42,11 +53,11 @@ describe('parseFeatureOptions', () => {
     [{ dtype: '' }, 'dtype-unknown', /no dtype ""/],
     [{ stage5: 'no' }, 'option-invalid', /stage5 must be true or false, not "no"/],
     [{ stage5: '' }, 'option-invalid', /stage5 must be true or false/],
-    ...['0', '32', '100', '1000', '4160', '-64', '64.0', '1e3', '0x40', ' 64', '640000', 'big', ''].map(
+    ...['0', '32', '100', '240', '1000', '4128', '-64', '64.0', '1e3', '0x40', ' 64', '640000', 'big', ''].map(
       (size): [FeatureOptions, string, RegExp] => [
         { size },
         'option-invalid',
-        new RegExp(`size must be a multiple of 64 from 64 to 4096, not "${size.replace('.', '\\.')}"`),
+        new RegExp(`size must be a multiple of 32 from 64 to 4096, not "${size.replace('.', '\\.')}"`),
       ],
     ),
   ];

@@ -14,22 +14,41 @@ const model = findModel('mask-rcnn-resnet50');
 const [whole, cut] = [modelGraph(model, true), modelGraph(model, false)];
 
 describe('the catalogue', () => {
-  test('holds Matterport’s two networks with its preprocessing', () => {
-    const normalization = { channelOrder: 'rgb', mean: [123.7, 116.8, 103.9] };
-    expect(listModels()).toEqual([
-      { name: 'mask-rcnn-resnet50', family: 'mask-rcnn', architecture: 'resnet50', normalization },
-      { name: 'mask-rcnn-resnet101', family: 'mask-rcnn', architecture: 'resnet101', normalization },
+  test('holds every architecture of every family, each under a name of its own', () => {
+    const names = listModels().map(({ name }) => name);
+    expect(names).toEqual([
+      ...['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152'].map((depth) => `mask-rcnn-${depth}`),
+      ...['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152'].map((depth) => `keras-${depth}`),
+      'keras-legacy-resnet50',
+      ...['resnet50v2', 'resnet101v2', 'resnet152v2'].map((depth) => `keras-v2-${depth}`),
+      ...['resnet101', 'resnet152'].map((depth) => `scale-${depth}`),
+      ...['resnet50v2', 'resnet101v2', 'resnet152v2', 'resnet200v2'].map((depth) => `slim-v2-${depth}`),
+      ...['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152'].map((depth) => `torchvision-${depth}`),
+      'torchvision-detection-resnet50',
+      ...['resnet50', 'resnet101'].map((depth) => `detectron2-${depth}`),
+      'basic-small-stem-resnet18',
     ]);
+    expect(new Set(names).size).toBe(names.length);
   });
 
-  test('finds every model by its name, the default among them, and each has a graph', () => {
-    for (const entry of listModels()) {
-      expect(findModel(entry.name)).toBe(entry);
-      const { family, architecture } = entry;
-      expect(modelGraph(entry, false)).toMatchObject({ family, architecture, stage5: false });
+  test.each(listModels())('$name is found by its name and builds, whole and cut', (entry) => {
+    expect(findModel(entry.name)).toBe(entry);
+    const { family, architecture, normalization } = entry;
+    for (const stage5 of [true, false]) {
+      expect(modelGraph(entry, stage5)).toMatchObject({ family, architecture, stage5, input: { normalization } });
     }
-    expect(findModel(DEFAULT_MODEL)).toBeDefined();
+    expect(modelGraph(entry, true, { includeTop: true, classes: 10 }).outputs.top).toMatchObject({ channels: 10 });
+  });
+
+  test('the default is Matterport’s ResNet-50 with its preprocessing, on 1024 pixels', () => {
+    expect(DEFAULT_MODEL).toBe('mask-rcnn-resnet50');
     expect(DEFAULT_SIZE).toBe(1024);
+    expect(findModel(DEFAULT_MODEL)).toEqual({
+      name: 'mask-rcnn-resnet50',
+      family: 'mask-rcnn',
+      architecture: 'resnet50',
+      normalization: { channelOrder: 'rgb', mean: [123.7, 116.8, 103.9], std: [1, 1, 1] },
+    });
   });
 
   test('refuses an unknown name, naming those that are known', () => {
@@ -37,7 +56,9 @@ describe('the catalogue', () => {
       expect(() => findModel(name)).toThrow(
         expect.objectContaining({
           code: 'model-unknown',
-          message: `There is no model "${name}"; known are mask-rcnn-resnet50, mask-rcnn-resnet101.`,
+          message: `There is no model "${name}"; known are ${listModels()
+            .map((entry) => entry.name)
+            .join(', ')}.`,
         }),
       );
     }
@@ -91,6 +112,7 @@ test('describeModel tells what the graph says, for the asked canvas', () => {
     channels: 1024,
     node: 'res4w_out',
   });
+  expect(described.normalization).toEqual({ channelOrder: 'rgb', mean: [123.7, 116.8, 103.9], std: [1, 1, 1] });
   const small = describeModel(model, false, 64).levels;
   expect(small.map(({ shape }) => shape[0])).toEqual([16, 16, 8, 4]);
 });

@@ -2,8 +2,9 @@ import type { Margins } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions } from '../engine.js';
+import { floatsToHalves } from '../float16.js';
 import type { Plan, PlannedOutput, Step } from '../plan.js';
-import { ModelProto } from './model-proto.js';
+import { ELEMENT_TYPE, ModelProto, type ElementType } from './model-proto.js';
 
 /** How a model begins and ends: what its callers hand in and get back. */
 export interface ModelEnds {
@@ -17,19 +18,22 @@ export interface ModelEnds {
 export function lowerToOnnx(plan: Plan, weights: Weights, options: CompileOptions, ends: ModelEnds): Uint8Array {
   const model = new ModelProto();
   const { family, architecture, input: graphInput } = plan.graph;
+  const type = options.precision === 'float16' ? 'float16' : 'float32';
+  const cast = (value: string, to: ElementType) =>
+    type === 'float32' ? value : model.node('Cast', `${value}/${to}`, [value], { to: ELEMENT_TYPE[to] });
   // Values bear the names of the steps that make them, but for the input.
-  const input = ends.input(model, graphInput.normalization, options);
+  const input = cast(ends.input(model, graphInput.normalization, options), 'float16');
   const named = (name: string) => (name === graphInput.name ? input : name);
-  for (const step of plan.steps(weights)) lowerStep(model, { ...step, inputs: step.inputs.map(named) });
-  for (const output of plan.outputs) ends.output(model, output, named(output.value), options);
+  for (const step of plan.steps(weights)) lowerStep(model, { ...step, inputs: step.inputs.map(named) }, type);
+  for (const output of plan.outputs) ends.output(model, output, cast(named(output.value), 'float32'), options);
   return model.encode(`${family}-${architecture}`);
 }
 
-function lowerStep(model: ModelProto, step: Step): void {
+function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'float16'): void {
   const { name, inputs } = step;
   const [x] = inputs as [string];
   const constant = (suffix: string, dims: readonly number[], data: Float32Array) =>
-    model.constant(`${name}/${suffix}`, 'float32', dims, data);
+    model.constant(`${name}/${suffix}`, type, dims, type === 'float16' ? floatsToHalves(data) : data);
   switch (step.op) {
     case 'conv2d': {
       const [kh, kw, cin, cout] = step.kernelShape;

@@ -91,7 +91,7 @@ class OnnxSession implements Session {
     const { data } = values[output.name] as OrtTensor;
     const { buffer, byteOffset, byteLength } = data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
     const statistic = (name: 'max' | 'min' | 'sum') =>
-      (values[statisticOf(output.name, name)] as OrtTensor | undefined)?.data[0] as number | undefined;
+      values[statisticOf(output.name, name)]?.data[0] as number | undefined;
     const statistics = { max: statistic('max')!, min: statistic('min'), sum: statistic('sum')! };
     return finishOutput(output, this.options.dtype, new Uint8Array(buffer, byteOffset, byteLength), batch, statistics);
   }

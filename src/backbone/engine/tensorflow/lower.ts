@@ -34,16 +34,21 @@ export function lowerToTensorFlow(tf: Tf, plan: Plan, weights: Weights): Lowered
   return {
     run(input) {
       const values = new Map<string, Tensor4D>([[plan.graph.input.name, input]]);
-      for (const { name, inputs, run } of operations) {
-        values.set(name, tf.tidy(() => run(...inputs.map((key) => values.get(key)!))) as Tensor4D);
-        // Maps are dropped as soon as nobody reads them: all of them together are gigabytes.
-        for (const key of new Set(inputs)) {
-          if (lastReader.get(key) !== name || outputs.has(key)) continue;
-          values.get(key)!.dispose();
-          values.delete(key);
+      try {
+        for (const { name, inputs, run } of operations) {
+          values.set(name, tf.tidy(() => run(...inputs.map((key) => values.get(key)!))) as Tensor4D);
+          // Maps are dropped as soon as nobody reads them: all of them together are gigabytes.
+          for (const key of new Set(inputs)) {
+            if (lastReader.get(key) !== name || outputs.has(key)) continue;
+            values.get(key)!.dispose();
+            values.delete(key);
+          }
         }
+        return values;
+      } catch (error) {
+        tf.dispose([...values.values()]);
+        throw error;
       }
-      return values;
     },
     dispose() {
       for (const constant of constants.splice(0)) constant.dispose();
@@ -118,7 +123,7 @@ function lowerStep(tf: Tf, step: FusedStep, keep: <T extends Tensor>(tensor: T) 
     case 'relu':
       return operation((x) => tf.relu(x));
     case 'add':
-      return operation((a, b) => tf.add(a, b!));
+      return operation((a, b) => tf.add(a, b));
   }
 }
 

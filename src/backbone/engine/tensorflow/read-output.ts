@@ -8,9 +8,9 @@ const DT_HALF = 19;
 
 /** The values of a float32 tensor as bytes in the asked type, C order. */
 export function readOutput({ tf, backend }: Runtime, tensor: Tensor, dtype: Dtype): Uint8Array<ArrayBuffer> {
-  if (dtype === 'float32') return bytesOf(tensor.dataSync<'float32'>());
+  if (dtype === 'float32') return ownBytes(tensor.dataSync<'float32'>(), backend);
   const packable = backend === 'tensorflow' && tensor.size % 2 === 0;
-  if (!packable) return bytesOf(floatsToHalves(tensor.dataSync<'float32'>()));
+  if (!packable) return viewBytes(floatsToHalves(tensor.dataSync<'float32'>()));
   const shape = tf.tensor1d([tensor.size / 2, 2], 'int32');
   try {
     return nativeHalves(tf.backend() as unknown as NativeBackend, tensor, shape);
@@ -38,14 +38,17 @@ function nativeHalves(backend: NativeBackend, tensor: Tensor, shape: Tensor): Ui
     const halves = execute('Cast', [type('SrcT', binding.TF_FLOAT), type('DstT', DT_HALF), truncate], [source]);
     const reshaped = execute('Reshape', [type('T', DT_HALF), type('Tshape', binding.TF_INT32)], [halves, pairs]);
     const packed = execute('Bitcast', [type('T', DT_HALF), type('type', binding.TF_INT32)], [reshaped]);
-    return bytesOf(binding.tensorDataSync(packed));
+    return viewBytes(binding.tensorDataSync(packed) as Int32Array<ArrayBuffer>);
   } finally {
     for (const id of made) binding.deleteTensor(id);
   }
 }
 
-/** Results are handed over to other threads: memory that the runtime keeps for itself is copied. */
-function bytesOf(values: Float32Array | Int32Array | Uint16Array | Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return bytes.slice();
+/** Results are handed over to other threads: what WebAssembly shows of its memory is copied, what is native is new. */
+function ownBytes(values: Float32Array, backend: Runtime['backend']): Uint8Array<ArrayBuffer> {
+  return viewBytes(backend === 'tensorflow' ? (values as Float32Array<ArrayBuffer>) : values.slice());
+}
+
+function viewBytes({ buffer, byteOffset, byteLength }: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

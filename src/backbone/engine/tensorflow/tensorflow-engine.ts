@@ -1,5 +1,5 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { asCairnError } from '../../../errors.js';
+import { asCairnError, CairnError } from '../../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
 import type { Level } from '../../tensor.js';
@@ -39,7 +39,10 @@ export class TensorFlowEngine implements Engine {
   }
 
   async compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session> {
-    const { device, outputs, size } = options;
+    const { device, outputs, size, precision = 'float32' } = options;
+    if (precision !== 'float32') {
+      throw new CairnError('option-invalid', `The tensorflow engine computes in float32, not in ${precision}.`);
+    }
     const runtime = await RUNTIMES[findDevice(this, device).name]!();
     const plan = new Plan(graph, outputs, size);
     try {

@@ -14,8 +14,15 @@ import { levelOf, numbersOf } from '../../../support/tensors.js';
 
 const BLACK = new Uint8Array(SIZE * SIZE * 3);
 
+/** What is not finite, whether the level is signed, and the second kernel of `stackGraph` that makes it of the first. */
+type NotFinite = [string, boolean, number[]];
+const NAN_BEHIND_RELU: NotFinite = ['infinity minus infinity', false, [1, 1, -1, -1]];
+
+/** Devices whose activation makes 0 of what is not a number: behind it nothing is left to be found. */
+const HIDES_NAN: readonly string[] = ['wasm'];
+
 /** What every engine does with values that float16, or float32, does not have. */
-export function testLimits(compile: ReturnType<typeof engineUnderTest>): void {
+export function testLimits(compile: ReturnType<typeof engineUnderTest>, device: string): void {
   describe('beyond the range of float16', () => {
     const graph = tinyGraph();
     // C1 and C2 stay within the range; the branch behind them does not.
@@ -70,11 +77,11 @@ export function testLimits(compile: ReturnType<typeof engineUnderTest>): void {
       ['at the last element', SIZE * SIZE - 1],
     ];
     // 255 × 3·10³⁸ is infinite in float32; the other pixels give 0.
-    const kinds: [string, boolean, number[]][] = [
+    const kinds: NotFinite[] = [
       ['infinity', false, [1, 1, 1, 1]],
       ['infinity in a signed level', true, [1, 1, 1, 1]],
       ['negative infinity', true, [-1, -1, -1, -1]],
-      ['infinity minus infinity', false, [1, 1, -1, -1]],
+      ...(HIDES_NAN.includes(device) ? [] : [NAN_BEHIND_RELU]),
       ['infinity minus infinity in a signed level', true, [1, 1, -1, -1]],
     ];
     const cases = kinds.flatMap(([kind, signed, second]) =>

@@ -2,7 +2,6 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Worker } from 'node:worker_threads';
 import { EngineThread } from '../../../../src/backbone/engine/engine-thread.js';
 import type { CompileRequest } from '../../../../src/backbone/engine/thread-protocol.js';
-import { NO_NORMALIZATION } from '../../../support/graphs.js';
 import { numbersOf } from '../../../support/tensors.js';
 
 const SIZE = 64;
@@ -13,12 +12,12 @@ const REQUEST: CompileRequest = {
   family: 'mask-rcnn',
   architecture: 'resnet50',
   stage5: false,
+  top: {},
   weights: 'seeded',
   // Stage 2 is all that is compiled, which keeps these tests short.
-  levels: ['C1', 'C2'],
+  outputs: ['C1', 'C2'],
   dtype: 'float32',
   size: SIZE,
-  normalization: NO_NORMALIZATION,
 };
 
 const threads: EngineThread[] = [];
@@ -85,6 +84,9 @@ describe('EngineThread', () => {
     ['an engine that is not known', { engine: 'abacus' }, 'engine-unavailable'],
     ['an unknown device', { device: 'abacus' }, 'device-unavailable'],
     ['an unknown architecture', { architecture: 'resnet51' }, 'model-unknown'],
+    ['an unknown family', { family: 'caffe' }, 'model-unknown'],
+    ['a family that lacks the architecture', { family: 'scale' }, 'model-unknown'],
+    ['a classifier without stage 5', { top: { includeTop: true } }, 'option-invalid'],
     ['a seed that is none', { weights: 'seeded:x' }, 'option-invalid'],
   ])('the code of a failed compilation comes through, and the thread lives on: %s', async (_, change, code) => {
     const thread = startThread();

@@ -4,7 +4,7 @@ import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
 import { tinyGraph } from '../../../support/graphs.js';
 
 const graph = resnetGraph('resnet101', true);
-const names = (levels: Parameters<typeof nodesFor>[1]) => nodesFor(graph, levels).map((node) => node.name);
+const names = (outputs: Parameters<typeof nodesFor>[1]) => nodesFor(graph, outputs).map((node) => node.name);
 
 describe('nodesFor', () => {
   test('C3 needs stages 2 and 3 whole, and nothing of stage 4', () => {
@@ -16,6 +16,12 @@ describe('nodesFor', () => {
 
   test('C1 needs the stem only', () => {
     expect(names(['C1'])).toEqual(['conv1_pad', 'conv1', 'bn_conv1', 'conv1_relu', 'pool1']);
+  });
+
+  test('a top needs the last stage; no level needs a top', () => {
+    const topped = resnetGraph('resnet50', true, { includeTop: true });
+    expect(nodesFor(topped, ['top'])).toEqual(topped.nodes);
+    expect(nodesFor(topped, ['C5'])).toEqual(resnetGraph('resnet50', true).nodes);
   });
 
   test('all levels need all nodes, as does the coarsest alone', () => {

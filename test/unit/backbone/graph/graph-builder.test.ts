@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { GraphBuilder } from '../../../../src/backbone/graph/graph-builder.js';
+import { finish, FULL_NORMALIZATION, NO_NORMALIZATION } from '../../../support/graphs.js';
 
 const HEAD = { family: 'test', architecture: 'tiny', stage5: false };
 
@@ -21,9 +22,47 @@ describe('GraphBuilder', () => {
   test('declares kernels as height, width, input channels, filters, and a bias only where there is one', () => {
     const { builder, conv } = builderWithConv();
     builder.conv2d('second', conv, { filters: 5, kernel: 1, bias: true });
-    const { nodes } = builder.build(HEAD, {}, {});
+    const { nodes } = finish(builder, {});
     expect(nodes[0]!.parameters).toEqual({ kernel: [3, 3, 3, 8] });
     expect(nodes[1]!.parameters).toEqual({ kernel: [1, 1, 8, 5], bias: [5] });
+  });
+
+  test('declares what the other layers own: four of a norm, two of a scale, inputs by outputs of a dense layer', () => {
+    const { builder, conv } = builderWithConv();
+    const pooled = builder.globalPool('pool', builder.scale('scale', builder.batchNorm('norm', conv, 0.5)), 'max');
+    builder.softmax('softmax', builder.dense('dense', pooled, 5));
+    const { nodes } = finish(builder, {});
+    const eight = [8];
+    expect(nodes.slice(1).map(({ op, parameters, channels }) => [op, parameters, channels])).toEqual([
+      ['batchNorm', { gamma: eight, beta: eight, moving_mean: eight, moving_variance: eight }, 8],
+      ['scale', { gamma: eight, beta: eight }, 8],
+      ['globalPool', {}, 8],
+      ['dense', { kernel: [8, 5], bias: [5] }, 5],
+      ['softmax', {}, 5],
+    ]);
+    expect(nodes[1]).toMatchObject({ epsilon: 0.5, inputs: ['conv'] });
+    expect(nodes[3]).toMatchObject({ mode: 'max' });
+  });
+
+  test('says of every node which part of the network it belongs to', () => {
+    const builder = new GraphBuilder('image', 3);
+    const first = builder.relu('first', builder.input);
+    builder.startBlock('stem');
+    const second = builder.relu('third', builder.relu('second', first));
+    builder.startBlock('top');
+    builder.relu('fourth', second);
+    expect(finish(builder, {}).nodes.map(({ block }) => block)).toEqual(['', 'stem', 'stem', 'top']);
+  });
+
+  test('keeps the normalisation with the input', () => {
+    const graph = finish(new GraphBuilder('image', 3), {}, FULL_NORMALIZATION);
+    expect(graph.input).toEqual({ name: 'image', channels: 3, normalization: FULL_NORMALIZATION });
+  });
+
+  test('takes a top as it comes; only levels are declared', () => {
+    const { builder, conv } = builderWithConv();
+    const top = builder.globalPool('pool', conv, 'avg');
+    expect(builder.build(HEAD, NO_NORMALIZATION, { top }, {}).outputs).toEqual({ top });
   });
 
   test('refuses a sum of maps that differ in channels or in stride, saying how', () => {
@@ -42,7 +81,7 @@ describe('GraphBuilder', () => {
   test('refuses a level that is not what the architecture declares', () => {
     const { builder, conv } = builderWithConv();
     const build = (declared?: { channels: number; stride: number }) =>
-      builder.build(HEAD, { C1: conv }, declared ? { C1: declared } : {});
+      builder.build(HEAD, NO_NORMALIZATION, { C1: conv }, declared ? { C1: declared } : {});
     expect(() => build({ channels: 8, stride: 4 })).toThrow(/C1 has 8 channels at stride 2, declared are 8 at 4/);
     expect(() => build({ channels: 16, stride: 2 })).toThrow(/declared are 16 at 2/);
     expect(() => build()).toThrow(/C1 has 8 channels/);

@@ -1,7 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { levelsOf } from '../../../../src/backbone/graph/graph.js';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
-import { summarize } from '../../../../src/backbone/graph/summary.js';
 
 /** Names of the layers that have parameters, in the graph's order. */
 function layersOf(architecture: string, stage5 = true): string[] {
@@ -10,25 +8,7 @@ function layersOf(architecture: string, stage5 = true): string[] {
     .map((node) => node.name);
 }
 
-// Published figures: keras.applications' model.summary() without top, and multiply-adds at 1024².
-test.each([
-  ['resnet50', true, 23_587_712, 53_120, 80.58],
-  ['resnet101', true, 42_658_176, 105_344, 158.16],
-  ['resnet50', false, undefined, undefined, 65.28],
-  ['resnet101', false, undefined, undefined, 142.86],
-])('%s with stage5=%s has the published size', (architecture, stage5, parameters, nonTrainable, gmacs) => {
-  const { parameters: counted, macs } = summarize(resnetGraph(architecture, stage5), 1024);
-  if (parameters !== undefined) expect(counted).toMatchObject({ total: parameters, nonTrainable });
-  expect(macs / 1e9).toBeCloseTo(gmacs, 2);
-});
-
-describe('resnetGraph', () => {
-  test('refuses what it does not know, by name', () => {
-    expect(() => resnetGraph('resnet51', true)).toThrow(/no architecture "resnet51"; known are resnet50/);
-    expect(() => resnetGraph('resnet50', true, 'caffe')).toThrow(/no family "caffe"/);
-    expect(() => resnetGraph('toString', true)).toThrow(expect.objectContaining({ code: 'model-unknown' }));
-  });
-
+describe('Matterport’s networks', () => {
   test('names and orders the layers of the stem and of the first blocks as Matterport does', () => {
     const block = (letter: string, branches: string[]) =>
       branches.flatMap((branch) => [`res2${letter}_branch${branch}`, `bn2${letter}_branch${branch}`]);
@@ -66,41 +46,31 @@ describe('resnetGraph', () => {
       C5: { node: 'res5c_out', channels: 2048, stride: 32 },
     });
   });
+});
 
-  test('strides in the first 1×1 and in the shortcut of each stage, and nowhere else', () => {
-    const strided = resnetGraph('resnet101', true).nodes.filter((node) => 'strides' in node && node.strides[0] > 1);
-    expect(strided.map((node) => node.name)).toEqual([
-      'conv1',
-      'pool1',
-      ...[3, 4, 5].flatMap((stage) => [`res${stage}a_branch2a`, `res${stage}a_branch1`]),
-    ]);
-  });
+test('a graph without further wishes is one of Matterport’s', () => {
+  expect(resnetGraph('resnet50', true)).toMatchObject({ family: 'mask-rcnn', architecture: 'resnet50', stage5: true });
+});
 
-  test('gives every convolution a bias and every batch norm an epsilon of 0.001', () => {
-    for (const node of resnetGraph('resnet50', true).nodes) {
-      if (node.op === 'conv2d') expect(node.parameters.bias).toEqual([node.channels]);
-      if (node.op === 'batchNorm') expect(node.epsilon).toBe(1e-3);
-    }
-  });
-
-  test('ends after stage 4 when stage 5 is off, and is otherwise the same', () => {
-    const [whole, cut] = [resnetGraph('resnet50', true), resnetGraph('resnet50', false)];
-    expect(levelsOf(whole)).toEqual(['C1', 'C2', 'C3', 'C4', 'C5']);
-    expect(levelsOf(cut)).toEqual(['C1', 'C2', 'C3', 'C4']);
-    expect(cut.nodes).toEqual(whole.nodes.slice(0, cut.nodes.length));
-    expect(cut.nodes.at(-1)!.name).toBe('res4f_out');
-    expect([whole.stage5, cut.stage5]).toEqual([true, false]);
-  });
-
-  test('is frozen, and lists every node after its inputs', () => {
-    const graph = resnetGraph('resnet101', true);
-    for (const part of [graph, graph.nodes, graph.outputs, graph.outputs.C5, ...graph.nodes]) {
-      expect(Object.isFrozen(part)).toBe(true);
-    }
-    const known = new Set([graph.input.name]);
-    for (const node of graph.nodes) {
-      expect(node.inputs.filter((input) => !known.has(input))).toEqual([]);
-      known.add(node.name);
-    }
+describe('what is not in the tables is refused, naming what is', () => {
+  const refused: [string, Parameters<typeof resnetGraph>, string, RegExp][] = [
+    ['an architecture', ['resnet51', true], 'model-unknown', /no architecture "resnet51"; known are resnet18, .*200v2/],
+    ['a word of the language', ['toString', true], 'model-unknown', /no architecture "toString"/],
+    ['a family', ['resnet50', true, { family: 'caffe' }], 'model-unknown', /no family "caffe"; known are mask-rcnn, /],
+    ['a word for a family', ['resnet50', true, { family: '__proto__' }], 'model-unknown', /no family "__proto__"/],
+    [
+      'a pair',
+      ['resnet50', true, { family: 'scale' }],
+      'model-unknown',
+      /family scale has no resnet50; it has resnet101, resnet152/,
+    ],
+    ['a kind of block', ['resnet50v2', true], 'model-unknown', /mask-rcnn has no resnet50v2/],
+    ['a classifier without stage 5', ['resnet50', false, { includeTop: true }], 'option-invalid', /needs stage 5/],
+    ['a pooling without stage 5', ['resnet50', false, { pooling: 'avg' }], 'option-invalid', /needs stage 5/],
+  ];
+  test.each(refused)('%s', (_, asked, code, message) => {
+    expect(() => resnetGraph(...asked)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
   });
 });

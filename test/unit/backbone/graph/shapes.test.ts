@@ -3,6 +3,7 @@ import { GraphBuilder } from '../../../../src/backbone/graph/graph-builder.js';
 import { levelsOf } from '../../../../src/backbone/graph/graph.js';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
 import { inferShapes, paddingMargins } from '../../../../src/backbone/graph/shapes.js';
+import { finish, preactivationGraph } from '../../../support/graphs.js';
 
 function levelShapes(architecture: string, height: number, width: number) {
   const graph = resnetGraph(architecture, true);
@@ -21,9 +22,9 @@ describe('inferShapes', () => {
     ]);
   });
 
-  test('divides the sides by the declared stride for every canvas of a multiple of 64', () => {
+  test('divides the sides by the declared stride for every canvas of a multiple of 32', () => {
     const graph = resnetGraph('resnet50', true);
-    for (let size = 64; size <= 4096; size += 64) {
+    for (let size = 64; size <= 4096; size += 32) {
       const shapes = inferShapes(graph, size, size);
       for (const { node, stride, channels } of Object.values(graph.outputs)) {
         expect(shapes.get(node)).toEqual([size / stride, size / stride, channels]);
@@ -41,6 +42,43 @@ describe('inferShapes', () => {
     ]);
   });
 
+  test('works for every kind of layer', () => {
+    const shapes = [...inferShapes(preactivationGraph(), 64, 96).values()];
+    expect(shapes).toEqual([
+      [64, 96, 3],
+      [32, 48, 5], // stem: 3×3/2, one pixel around
+      [34, 50, 5],
+      [16, 24, 5], // C1: 3×3/2, valid
+      [16, 24, 5],
+      [16, 24, 5],
+      [8, 12, 4], // inner: 3×3/2, one pixel around
+      [8, 12, 4],
+      [8, 12, 4],
+      [8, 12, 4],
+      [8, 12, 5],
+      [8, 12, 5], // 1×1/2, valid
+      [8, 12, 5], // C2
+      [4, 6, 5], // C3: average of 2×2
+      [2, 3, 5], // C4: 3×3/2, one pixel around
+      [8, 12, 5],
+      [8, 12, 5],
+      [8, 12, 5],
+      [1, 1, 5],
+      [1, 1, 5],
+      [1, 1, 5],
+      [1, 1, 7],
+      [1, 1, 7],
+    ]);
+  });
+
+  test('a dense layer reads a map of one position, at one size', () => {
+    const builder = new GraphBuilder('image', 3);
+    builder.dense('dense', builder.averagePool('pool', builder.input, { size: 7, stride: 7 }), 2);
+    const graph = finish(builder, {});
+    expect(inferShapes(graph, 13, 7).get('dense')).toEqual([1, 1, 2]);
+    expect(() => inferShapes(graph, 14, 7)).toThrow(expect.objectContaining({ code: 'option-invalid' }));
+  });
+
   test('keeps the shape of the input under its name', () => {
     expect(inferShapes(resnetGraph('resnet50', false), 64, 128).get('input_image')).toEqual([64, 128, 3]);
   });
@@ -48,9 +86,11 @@ describe('inferShapes', () => {
   test('refuses an input that leaves no pixels, naming the layer', () => {
     const builder = new GraphBuilder('image', 3);
     builder.conv2d('wide', builder.input, { filters: 1, kernel: 7, bias: false });
-    const graph = builder.build({ family: 'test', architecture: 'tiny', stage5: false }, {}, {});
+    const graph = finish(builder, {});
     expect(inferShapes(graph, 7, 9).get('wide')).toEqual([1, 3, 1]);
-    expect(() => inferShapes(graph, 7, 6)).toThrow('wide has no pixels left at input 7×6');
+    expect(() => inferShapes(graph, 7, 6)).toThrow(
+      expect.objectContaining({ code: 'option-invalid', message: 'At 7×6 pixels no map is left for wide.' }),
+    );
   });
 });
 
@@ -72,7 +112,12 @@ describe('paddingMargins', () => {
     expect(turned).toEqual({ top: 0, bottom: 0, left: before, right: after });
   });
 
-  test('valid adds nothing', () => {
-    expect(paddingMargins('valid', [7, 8, 1], [3, 3], [2, 2])).toEqual({ top: 0, bottom: 0, left: 0, right: 0 });
+  test.each([
+    ['valid', 0],
+    [1, 1],
+    [3, 3],
+  ] as const)('%s adds %i on every side, whatever the size', (padding, margin) => {
+    const margins = { top: margin, bottom: margin, left: margin, right: margin };
+    expect(paddingMargins(padding, [7, 8, 1], [3, 3], [2, 2])).toEqual(margins);
   });
 });

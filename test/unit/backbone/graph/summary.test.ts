@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
 import { sizeOf, summarize } from '../../../../src/backbone/graph/summary.js';
-import { fixtureGraph } from '../../../support/graphs.js';
+import { fixtureGraph, preactivationGraph } from '../../../support/graphs.js';
 
 describe('summarize', () => {
   test('gives one row a node, with shape, parameters and multiply-adds', () => {
@@ -17,6 +17,15 @@ describe('summarize', () => {
     const { parameters, macs } = summarize(fixtureGraph(), 10);
     expect(parameters).toEqual({ total: 16, trainable: 12, nonTrainable: 4 });
     expect(macs).toBe(600);
+  });
+
+  test('a dense layer multiplies and adds once for each of its weights; a scale counts none', () => {
+    const rows = summarize(preactivationGraph(), 64).rows.filter(({ op }) => op === 'dense' || op === 'scale');
+    expect(rows.map(({ name, parameters, macs }) => [name, parameters, macs])).toEqual([
+      ['inner_scale', 8, 0],
+      ['post_scale', 10, 0],
+      ['logits', 5 * 7 + 7, 5 * 7],
+    ]);
   });
 
   test('the stem of Matterport has 9,472 and 256 parameters', () => {

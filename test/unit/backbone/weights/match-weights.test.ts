@@ -3,13 +3,13 @@ import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
 import { matchWeights, showShape } from '../../../../src/backbone/weights/match-weights.js';
 import { seededWeights } from '../../../../src/backbone/weights/seeded.js';
 import type { WeightsEntry } from '../../../../src/backbone/weights/weights-reader.js';
+import { fixtureGraphOf, fixtureIn, TORCH } from '../../../support/fixture-weights.js';
 import { fixtureGraph } from '../../../support/graphs.js';
 
 const graph = fixtureGraph();
 
-function entry(name: string, ...shape: number[]): WeightsEntry {
-  const [layer, parameter] = name.split('/') as [string, string];
-  return { layer, parameter, shape, dtype: 'F32' };
+function entry(path: string, ...shape: number[]): WeightsEntry {
+  return { path, shape, dtype: 'F32' };
 }
 
 const norm = ['gamma', 'beta', 'moving_mean', 'moving_variance'].map((name) => entry(`bn_conv1/${name}`, 2));
@@ -19,16 +19,18 @@ describe('matchWeights', () => {
   test('matches in the order of the graph, whatever the order of the file', () => {
     const match = matchWeights(graph, complete.toReversed());
     expect(match.matched.map(({ layer, parameter }) => `${layer}/${parameter}`)).toEqual(
-      complete.map(({ layer, parameter }) => `${layer}/${parameter}`),
+      complete.map(({ path }) => path),
     );
     expect(match.matched.map((wanted) => wanted.entry)).toEqual(complete);
-    expect(match).toMatchObject({ missing: [], misshaped: [], unusedLayers: [] });
+    expect(match).toMatchObject({ layout: 'hwio', missing: [], misshaped: [], surplus: [], unusedLayers: [] });
   });
 
   test('tells the missing from the misshaped', () => {
     const match = matchWeights(graph, [entry('conv1/kernel', 1, 1, 2, 3), ...norm]);
-    expect(match.missing).toEqual([{ layer: 'conv1', parameter: 'bias', shape: [2] }]);
-    expect(match.misshaped).toEqual([
+    expect(match.missing).toEqual([
+      { layer: 'conv1', parameter: 'bias', shape: [2], path: 'conv1/bias', expected: [2] },
+    ]);
+    expect(match.misshaped).toMatchObject([
       { layer: 'conv1', parameter: 'kernel', shape: [1, 1, 3, 2], found: [1, 1, 2, 3] },
     ]);
     expect(match.matched).toHaveLength(4);
@@ -41,7 +43,24 @@ describe('matchWeights', () => {
 
   test('names each layer that the graph does not have once', () => {
     const heads = [entry('rpn_model/kernel', 3), entry('rpn_model/bias', 3), entry('mrcnn_mask/kernel', 1)];
-    expect(matchWeights(graph, [...complete, ...heads]).unusedLayers).toEqual(['rpn_model', 'mrcnn_mask']);
+    const match = matchWeights(graph, [...complete, ...heads]);
+    expect(match.unusedLayers).toEqual(['rpn_model', 'mrcnn_mask']);
+    expect(match.surplus).toEqual([]);
+  });
+
+  test('tells parameters that the graph’s own layers do not have', () => {
+    const odd = [entry('bn_conv1/bias', 2), entry('conv1/conv1/gamma', 2), entry('conv1/momentum', 2)];
+    const match = matchWeights(graph, [...complete, ...odd]);
+    expect(match.surplus.map(({ path }) => path).toSorted()).toEqual(['bn_conv1/bias', 'conv1/conv1/gamma']);
+    expect(match.unusedLayers).toEqual([]);
+  });
+
+  test('finds a layer in a nested model, unless two models have one of its name', () => {
+    const nested = complete.map(({ path, ...rest }) => ({ ...rest, path: `backbone/${path}` }));
+    expect(matchWeights(graph, nested).missing).toEqual([]);
+    const twice = [...nested, ...complete.map(({ path, ...rest }) => ({ ...rest, path: `teacher/${path}` }))];
+    expect(matchWeights(graph, twice).missing).toHaveLength(6);
+    expect(matchWeights(graph, [...twice, ...complete]).matched.map((wanted) => wanted.entry)).toEqual(complete);
   });
 
   test('a network without stage 5 takes the weights of one with it, and not the other way round', () => {
@@ -50,6 +69,54 @@ describe('matchWeights', () => {
     expect(cut.missing).toEqual([]);
     expect(cut.unusedLayers).toHaveLength(20);
     expect(matchWeights(resnetGraph('resnet50', true), entries(false)).missing).toHaveLength(10 * 6);
+  });
+});
+
+describe('matchWeights over PyTorch’s names', () => {
+  const torchGraph = fixtureGraphOf(TORCH);
+  const state = Object.entries(fixtureIn(TORCH)).map(([path, { shape }]) => entry(path, ...shape));
+  const inside = (prefix: string) => state.map(({ path, shape }) => entry(prefix + path, ...shape));
+
+  test.each(['', 'module.', 'backbone.', 'backbone.body.'])('finds them behind "%s"', (prefix) => {
+    const counter = entry(`${prefix}bn1.num_batches_tracked`);
+    const match = matchWeights(torchGraph, [...inside(prefix), counter, entry('roi_heads.fc.weight', 5)]);
+    expect(match).toMatchObject({ layout: 'oihw', missing: [], misshaped: [], surplus: [] });
+    expect(match.unusedLayers).toEqual(['roi_heads.fc']);
+  });
+
+  test('takes all from one prefix: that which has the most', () => {
+    const [first, ...rest] = inside('backbone.');
+    const match = matchWeights(torchGraph, [...state.slice(0, 2), first!, ...rest]);
+    expect(match.matched.map(({ path }) => path.startsWith('backbone.'))).toEqual(Array(6).fill(true));
+    const torn = matchWeights(torchGraph, [...state.slice(0, 2), ...rest]);
+    expect(torn.missing.map(({ path }) => path)).toEqual(['backbone.conv1.weight']);
+  });
+
+  test('says shapes in the layout of the file, and names in its words', () => {
+    const missing = matchWeights(torchGraph, state.slice(1)).missing;
+    expect(missing).toMatchObject([{ path: 'conv1.weight', shape: [1, 1, 3, 2], expected: [2, 3, 1, 1] }]);
+    const hwio = [entry('conv1.weight', 1, 1, 3, 2), ...state.slice(1)];
+    const [wrong] = matchWeights(torchGraph, hwio).misshaped;
+    expect(wrong).toMatchObject({ path: 'conv1.weight', found: [1, 1, 3, 2], expected: [2, 3, 1, 1] });
+  });
+
+  test('a file that is called nothing like it misses what the usual names would be', () => {
+    const match = matchWeights(torchGraph, [entry('stem.conv.weight', 1)]);
+    expect(match.missing.map(({ path }) => path)).toEqual(state.map(({ path }) => path));
+  });
+
+  test('the graph’s own names are taken as well, and then the graph’s own layout', () => {
+    const own = seededWeights(torchGraph, 1).entries();
+    expect(matchWeights(torchGraph, own)).toMatchObject({ layout: 'hwio', missing: [], misshaped: [] });
+  });
+
+  test('a classifier is found with its backbone’s prefix and without', () => {
+    const whole = resnetGraph('resnet18', true, { family: 'torchvision', includeTop: true });
+    const names = matchWeights(whole, []).missing.map(({ path, expected }) => entry(path, ...expected));
+    const prefixed = names.map(({ path, shape }) => entry(`backbone.${path}`, ...shape));
+    expect(matchWeights(whole, prefixed).missing).toEqual([]);
+    const outside = prefixed.map(({ path, shape }) => entry(path.replace('backbone.fc', 'fc'), ...shape));
+    expect(matchWeights(whole, outside).missing).toEqual([]);
   });
 });
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
+import { listModels, modelGraph } from '../../../../src/backbone/models.js';
 import { seededWeights } from '../../../../src/backbone/weights/seeded.js';
 import type { WeightsReader } from '../../../../src/backbone/weights/weights-reader.js';
 import { loadWeights } from '../../../../src/backbone/weights/weights.js';
 import { readGolden } from '../../../support/fixtures.js';
-import { fixtureGraph } from '../../../support/graphs.js';
+import { fixtureGraph, preactivationGraph } from '../../../support/graphs.js';
 import { sumsOf } from '../../../support/tensors.js';
 
 interface Golden {
@@ -63,6 +64,33 @@ describe('seeded weights', () => {
       expect(await readParameter(large!, 'bn4c_branch2b', parameter)).toEqual(values);
       expect(await readParameter(cut, 'bn4c_branch2b', parameter)).toEqual(values);
     }
+  });
+
+  test.each(listModels())('$name gets every parameter of every layer, in the shape that it declares', (model) => {
+    const graph = modelGraph(model, true, { includeTop: true });
+    const declared = graph.nodes.flatMap(({ name, parameters }) =>
+      Object.entries(parameters).map(([parameter, shape]) => [`${name}/${parameter}`, shape]),
+    );
+    const drawn = seededWeights(graph, 0).entries();
+    expect(Object.fromEntries(drawn.map(({ path, shape }) => [path, shape]))).toEqual(Object.fromEntries(declared));
+    expect(drawn).toHaveLength(declared.length);
+  });
+
+  test('what the pixels are divided by is taken from the variance that the first norm expects', async () => {
+    const variance = async (std: number) => {
+      const graph = fixtureGraph({ channelOrder: 'rgb', mean: [0, 0, 0], std: [std, std, std] });
+      return [...(await readParameter(seededWeights(graph, 0), 'bn_conv1', 'moving_variance'))];
+    };
+    const [plain, divided] = [await variance(1), await variance(10)];
+    for (const [i, value] of plain.entries()) expect(divided[i]! / value).toBeCloseTo(0.01, 6);
+  });
+
+  test('a convolution that ends a residual branch without a norm is half as strong as it would be', async () => {
+    const reader = seededWeights(preactivationGraph(), 0);
+    // He-uniform: the largest is near √(6 / inputs of a filter), of which there are 4 and 5 · 3 · 3.
+    const largest = async (layer: string) => Math.max(...(await readParameter(reader, layer, 'kernel')).map(Math.abs));
+    expect((await largest('branch')) / Math.sqrt(6 / 4)).toBeLessThan(0.5);
+    expect((await largest('inner')) / Math.sqrt(6 / 45)).toBeGreaterThan(0.9);
   });
 
   test('variances are positive', async () => {

@@ -25,6 +25,17 @@ function tensor(fields: object): Buffer {
   return withHeader(JSON.stringify(header), new Uint8Array(8));
 }
 
+const u8 = (begin: number, end: number) => ({ dtype: 'U8', shape: [end - begin], data_offsets: [begin, end] });
+
+function twoTensors(a: [number, number], b: [number, number]): Buffer {
+  return withHeader(JSON.stringify({ a: u8(...a), b: u8(...b) }), new Uint8Array(12));
+}
+
+async function half(name: string): Promise<Buffer> {
+  const whole = await readFile(fixturePath(`weights/${name}`));
+  return whole.subarray(0, whole.length / 2);
+}
+
 const sound = safetensorsBytes(fixtureTensors());
 
 // Each is refused for its own reason: a wrong one would mean that another check caught it by chance.
@@ -38,12 +49,8 @@ const damaged: [what: string, bytes: () => Buffer | Promise<Buffer>, reason: Reg
   ],
   ['a header length of 100 MB in a small file', () => withHeader('{}', undefined, 100_000_000n), /header length/],
   ['a header one byte longer than the file', () => withHeader('{}', undefined, 3n), /header length 3 of 10 bytes/],
-  ['a pickle', () => Buffer.from('\x80\x04\x95\x1f\0\0\0\0\0\0\0}\x94\x8c\x05conv1', 'latin1'), /neither HDF5 nor saf/],
-  [
-    'a zip, as torch writes it',
-    () => Buffer.from('PK\x03\x04\0\0\x08\x08\0\0archive/data.pkl'),
-    /neither HDF5 nor saf/,
-  ],
+  ['text', () => Buffer.from('these are no weights'), /neither HDF5, npz nor safetensors/],
+  ['a zip cut in half', () => half('numpy.npz'), /cannot be opened as a zip and may be truncated/],
   ['a header that is not JSON', () => withHeader('{"conv1/bias": '), /header is not JSON/],
   ['a header that is not UTF-8 text', () => withHeader('\0\0\0\0'), /header is not JSON/],
   ['a header that is null', () => withHeader('null'), /header is not an object/],
@@ -60,6 +67,17 @@ const damaged: [what: string, bytes: () => Buffer | Promise<Buffer>, reason: Reg
   ['a shape that overflows', () => tensor({ shape: [2 ** 31, 2 ** 31, 2 ** 31] }), /over 8 bytes/],
   ['a file cut in its header', () => sound.subarray(0, 60), /header length/],
   ['a file cut in its data', () => sound.subarray(0, sound.length - 1), /bn_conv1\/moving_variance lies outside/],
+  ['two tensors on the same bytes', () => twoTensors([0, 8], [4, 12]), /b overlaps with another tensor/],
+  ['bytes that belong to no tensor', () => twoTensors([0, 4], [8, 12]), /bytes 4 to 8 of its data belong to no tensor/],
+  ['bytes behind the last tensor', () => twoTensors([0, 4], [4, 8]), /bytes 8 to 12 of its data/],
+  [
+    'a name that occurs twice',
+    () => withHeader(`{"a":${JSON.stringify(u8(0, 4))},"a":${JSON.stringify(u8(4, 8))}}`, new Uint8Array(8)),
+    /bytes 0 to 4 of its data belong to no tensor/,
+  ],
+  ['a header of 100 000 open brackets', () => withHeader('['.repeat(100_000)), /header is not JSON/],
+  ['tensors nested in tensors', () => withHeader('{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000)), /header is/],
+  ['a tensor called __proto__', () => withHeader('{"__proto__":{"dtype":"F32"}}', new Uint8Array(4)), /./],
   ['HDF5 cut in half', () => readFile(fixturePath('weights/truncated.h5')), /cannot be opened as HDF5/],
   ['nothing but an HDF5 signature', () => Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), /cannot be opened as HDF5/],
 ];
@@ -82,12 +100,16 @@ describe('loadWeights says that it cannot read', () => {
     await expect(loadWeights(await tempDir(), graph)).rejects.toMatchObject({ code: 'weights-unreadable' });
   });
 
-  test('half-precision tensors, and only once they are needed', async () => {
-    const half = { shape: [2], data: Uint16Array.of(1, 2) };
-    await expect(loadBytes(safetensorsBytes({ ...fixtureTensors(), 'unused/bias': half }))).resolves.toBeDefined();
-    await expect(loadBytes(safetensorsBytes({ ...fixtureTensors(), 'conv1/bias': half }))).rejects.toMatchObject({
+  test.each(['U8', 'I64', 'F8_E4M3', 'BOOL'])('%s where numbers are needed, and only there', async (dtype) => {
+    const whole = (name: string) => {
+      const bytes = safetensorsBytes({ ...fixtureTensors(), [name]: { shape: [2], data: Uint16Array.of(1, 2) } });
+      const [length, header] = [bytes.readUInt32LE(), bytes.toString('utf8', 8, 8 + bytes.readUInt32LE())];
+      return withHeader(header.replace('"F16"', `"${dtype}"`), bytes.subarray(8 + length));
+    };
+    await expect(loadBytes(whole('unused/bias'))).resolves.toBeDefined();
+    await expect(loadBytes(whole('conv1/bias'))).rejects.toMatchObject({
       code: 'weights-unreadable',
-      message: expect.stringContaining('conv1/bias has type F16, not F32 or F64'),
+      message: expect.stringContaining(`conv1/bias has type ${dtype}; float16, bfloat16, float32 and float64 are read`),
     });
   });
 

@@ -1,9 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { splitTensorPath } from '../../../../src/backbone/weights/weights-reader.js';
-import { openWeights } from '../../../../src/backbone/weights/weights.js';
-import { fixtureTensors, fixtureValues } from '../../../support/fixture-weights.js';
+import { tensorPath, type WeightsReader } from '../../../../src/backbone/weights/weights-reader.js';
+import { loadWeights, openWeights } from '../../../../src/backbone/weights/weights.js';
+import {
+  fixtureGraphOf,
+  fixtureIn,
+  fixtureTensors,
+  KERAS,
+  SLIM,
+  TORCH,
+  type FixtureConvention,
+} from '../../../support/fixture-weights.js';
 import { fixturePath } from '../../../support/fixtures.js';
 import { fixtureGraph } from '../../../support/graphs.js';
 import { expectNoOpenFiles } from '../../../support/open-files.js';
@@ -14,44 +22,92 @@ import { testWeightsReader } from './weights-reader-conformance.js';
 const tempDir = useTempDirs();
 expectNoOpenFiles();
 
-const values = fixtureValues();
 const graph = fixtureGraph();
 
-for (const layout of ['keras2', 'keras3-legacy', 'model-weights-group', 'older']) {
-  const open = () => openWeights(fixturePath(`weights/${layout}.h5`), graph);
-  testWeightsReader({ name: `HDF5 laid out as ${layout}`, format: 'keras-hdf5', open, values });
+/** The layouts of Keras repeat the layer's name, or put its group before it. */
+const repeated = (path: string) => path.replace(/^(\w+)\//, '$1/$1/');
+const inLayers = (path: string) => `layers/${path}`;
+const KERAS1_WORDS = { kernel: 'W', bias: 'b', moving_mean: 'running_mean', moving_variance: 'running_std' };
+const keras1 = (path: string) =>
+  path.replace(
+    /^(\w+)\/(\w+)$/,
+    (_, layer, word) => `${layer}/${layer}_${(KERAS1_WORDS as Record<string, string>)[word] ?? word}`,
+  );
+
+interface FixtureCase {
+  readonly file: string;
+  readonly format: WeightsReader['format'];
+  readonly convention?: FixtureConvention;
+  readonly path?: (path: string) => string;
+  readonly others?: readonly string[];
 }
 
-for (const [type, separator] of [
-  [Float32Array, '/'],
-  [Float64Array, '.'],
-] as const) {
+/** Files that other people's libraries wrote (conformance/weight_fixtures.py): all hold the same numbers. */
+const FILES: readonly FixtureCase[] = [
+  { file: 'keras1.h5', format: 'keras-hdf5', path: keras1 },
+  { file: 'keras2.h5', format: 'keras-hdf5', path: repeated },
+  { file: 'keras3-legacy.h5', format: 'keras-hdf5', path: repeated },
+  { file: 'model-weights-group.h5', format: 'keras-hdf5', path: repeated },
+  { file: 'older.h5', format: 'keras-hdf5' },
+  { file: 'float16.h5', format: 'keras-hdf5', path: repeated },
+  { file: 'big-endian.h5', format: 'keras-hdf5', path: repeated },
+  { file: 'keras3.weights.h5', format: 'keras-hdf5', path: inLayers },
+  { file: 'keras3-bfloat16.weights.h5', format: 'keras-hdf5', path: inLayers },
+  { file: 'numpy.npz', format: 'npz' },
+  { file: 'numpy-compressed-float16.npz', format: 'npz', others: ['step', 'config'] },
+  { file: 'slim.npz', format: 'npz', convention: SLIM, others: ['resnet_v2_50/conv1/weights/Momentum'] },
+  ...['torch', 'torch-float16', 'torch-bfloat16'].map((name) => ({
+    file: `${name}.safetensors`,
+    format: 'safetensors' as const,
+    convention: TORCH,
+    others: ['bn1.num_batches_tracked'],
+  })),
+];
+
+for (const { file, format, convention = KERAS, path = (same: string) => same, others = [] } of FILES) {
+  const tensors = Object.entries(fixtureIn(convention)).map(([name, tensor]) => [path(name), tensor]);
+  const open = () => openWeights(fixturePath(`weights/${file}`), fixtureGraphOf(convention));
+  testWeightsReader({ name: file, format, open, tensors: Object.fromEntries(tensors), others });
+}
+
+for (const Type of [Float32Array, Float64Array]) {
   const open = async () => {
     // The format is told by the first bytes, so the name may mislead.
     const path = join(await tempDir(), 'weights.h5');
-    await writeFile(path, safetensorsBytes(fixtureTensors(type, separator)));
+    await writeFile(path, safetensorsBytes(fixtureTensors(Type)));
     return openWeights(path, graph);
   };
-  testWeightsReader({ name: `safetensors of ${type.name}`, format: 'safetensors', open, values });
+  testWeightsReader({ name: `safetensors of ${Type.name}`, format: 'safetensors', open });
 }
 
-testWeightsReader({ name: 'a seed', format: 'seeded', open: () => openWeights('seeded:5', graph) });
+const shapes = Object.entries(fixtureIn(KERAS)).map(([path, { shape }]) => [path, { shape }]);
+testWeightsReader({
+  name: 'a seed',
+  format: 'seeded',
+  open: () => openWeights('seeded:5', graph),
+  tensors: Object.fromEntries(shapes),
+});
 
-describe('splitTensorPath', () => {
-  test.each([
-    ['conv1/conv1/kernel:0', 'conv1', 'kernel'],
-    ['conv1/conv1/kernel', 'conv1', 'kernel'],
-    ['conv1/kernel:0', 'conv1', 'kernel'],
-    ['conv1/kernel', 'conv1', 'kernel'],
-    ['conv1.kernel', 'conv1', 'kernel'],
-    ['bn2a_branch1/bn2a_branch1/moving_variance:0', 'bn2a_branch1', 'moving_variance'],
-    ['layer1.0.bn1.gamma', 'layer1.0.bn1', 'gamma'],
-    ['rpn_model/rpn_conv_shared/bias:0', 'rpn_model', 'bias'],
-    // Not a parameter that a graph could have: the whole name is a layer, and matches nothing.
-    ['layer1.0.conv1.weight', 'layer1.0.conv1.weight', ''],
-    ['kernel', 'kernel', ''],
-    ['.kernel', '.kernel', ''],
-  ])('%s is layer %s, parameter "%s"', (path, layer, parameter) => {
-    expect(splitTensorPath(path)).toEqual({ layer, parameter });
+describe('one network in every file', () => {
+  test.each(FILES)('$file gives the parameters of its graph', async ({ file, convention = KERAS }) => {
+    const weights = await loadWeights(fixturePath(`weights/${file}`), fixtureGraphOf(convention));
+    const { layers } = convention;
+    for (const [name, { values }] of Object.entries(fixtureIn(KERAS))) {
+      const [layer, parameter] = name.split('/') as [string, 'kernel'];
+      expect([...weights.get(layers[layer]!, parameter)]).toEqual(values);
+    }
   });
+
+  test('files of one family have one digest, whatever their format, layout and type', async () => {
+    for (const convention of [KERAS, TORCH, SLIM]) {
+      const files = FILES.filter((each) => (each.convention ?? KERAS) === convention);
+      const loaded = files.map(({ file }) => loadWeights(fixturePath(`weights/${file}`), fixtureGraphOf(convention)));
+      const digests = (await Promise.all(loaded)).map(({ digest }) => digest);
+      expect(new Set(digests).size).toBe(1);
+    }
+  });
+});
+
+test('tensorPath drops the number of TensorFlow', () => {
+  expect(['conv1/kernel:0', 'conv1/kernel', 'a:01'].map(tensorPath)).toEqual(['conv1/kernel', 'conv1/kernel', 'a:01']);
 });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadWeights, weightsSource } from '../../../../src/backbone/weights/weights.js';
-import { fixtureTensors, fixtureValues } from '../../../support/fixture-weights.js';
+import { fixtureGraphOf, fixtureTensors, fixtureValues, TORCH } from '../../../support/fixture-weights.js';
 import { fixturePath } from '../../../support/fixtures.js';
 import { fixtureGraph } from '../../../support/graphs.js';
 import { expectNoOpenFiles } from '../../../support/open-files.js';
@@ -86,6 +86,55 @@ describe('loadWeights', () => {
     });
     const longer = { shape: [2, 1], data: new Float32Array(2) };
     await expect(loadChanged({ 'conv1/bias': longer })).rejects.toMatchObject({ code: 'weights-shape' });
+  });
+
+  test('names and shapes are told as the file has them', async () => {
+    const path = fixturePath('weights/torch.safetensors');
+    const torchGraph = fixtureGraphOf({ ...TORCH, layers: { conv1: 'stem.conv1', bn_conv1: 'bn1' } });
+    await expect(loadWeights(path, torchGraph)).rejects.toMatchObject({
+      code: 'weights-missing',
+      message: expect.stringContaining('no stem.conv1.weight (shape [2, 3, 1, 1] expected)'),
+    });
+    const hwio = { ...fixtureTensors(Float32Array, '.') };
+    const tensors = { 'conv1.weight': hwio['conv1.kernel']!, 'conv1.bias': hwio['conv1.bias']! };
+    const norm = ['weight', 'bias', 'running_mean', 'running_var'].map((word) => [`bn1.${word}`, hwio['conv1.bias']!]);
+    const changed = join(await tempDir(), 'hwio.safetensors');
+    await writeFile(changed, safetensorsBytes({ ...tensors, ...(Object.fromEntries(norm) as Tensors) }));
+    await expect(loadWeights(changed, fixtureGraphOf(TORCH))).rejects.toMatchObject({
+      code: 'weights-shape',
+      message: 'hwio.safetensors has conv1.weight of shape [1, 1, 3, 2]; [2, 3, 1, 1] is expected.',
+    });
+  });
+
+  test('a bias that the network would not add is refused', async () => {
+    const bias = { shape: [2], data: Float32Array.of(1, 2) };
+    await expect(loadChanged({ 'bn_conv1/bias': bias })).rejects.toMatchObject({
+      code: 'weights-shape',
+      message: expect.stringMatching(/is of another network: it has bn_conv1\/bias, which this one does not/),
+    });
+  });
+
+  test('a file that numbers its layers is told apart from one that lacks them', async () => {
+    const entries = Object.entries(fixtureTensors()).map(([, tensor], i) => [`layers/dense_${i}/vars/0`, tensor]);
+    const path = join(await tempDir(), 'numbered.safetensors');
+    await writeFile(path, safetensorsBytes(Object.fromEntries(entries) as Tensors));
+    await expect(loadWeights(path, graph)).rejects.toMatchObject({
+      code: 'weights-missing',
+      message: expect.stringMatching(/numbers its layers instead of naming them.*save it again with a newer Keras/),
+    });
+  });
+
+  test('all tensors with NaN or infinity are counted, the first are named', async () => {
+    const poisoned = { shape: [2], data: Float32Array.of(1, NaN) };
+    const names = ['gamma', 'beta', 'moving_mean'].map(inNorm);
+    await expect(
+      loadChanged(Object.fromEntries(['conv1/bias', ...names].map((name) => [name, poisoned]))),
+    ).rejects.toMatchObject({
+      code: 'weights-not-finite',
+      message:
+        'changed.safetensors has NaN or infinity in 4 tensors of 2 layers: conv1/bias, bn_conv1/gamma, ' +
+        'bn_conv1/beta, bn_conv1/moving_mean.',
+    });
   });
 
   test.each([NaN, Infinity, -Infinity])('%d among the values is refused, naming the parameter', async (value) => {

@@ -12,6 +12,7 @@ const payload = {
   stage5: true,
   levels: ['C2'],
   dtype: 'float16',
+  precision: 'float32',
   size: 1024,
   weightsDigest: SHA,
   weights: 'seeded',
@@ -37,7 +38,12 @@ describe('payloadSchema', () => {
     expect(payloadSchema.safeParse({ ...payload, source }).success).toBe(false);
   });
 
-  test.each(Object.keys(payload))('refuses a job without %s', (field) => {
+  const { precision: _, ...required } = payload;
+  test('computes in float32 where nothing is said, as jobs of older versions', () => {
+    expect(payloadSchema.parse(required)).toEqual({ ...payload, precision: 'float32' });
+  });
+
+  test.each(Object.keys(required))('refuses a job without %s', (field) => {
     expect(payloadSchema.safeParse({ ...payload, [field]: undefined }).success).toBe(false);
   });
 

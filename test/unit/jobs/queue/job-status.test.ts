@@ -12,6 +12,7 @@ const payload: JobPayload = {
   stage5: true,
   levels: ['C2'],
   dtype: 'float16',
+  precision: 'float32',
   size: 64,
   weightsDigest: SHA,
   weights: 'seeded',

@@ -30,6 +30,7 @@ describe('JobQueue while Redis is away', () => {
     ['status', () => queue.status('1')],
     ['cancel', () => queue.cancel('1')],
     ['ping', () => queue.ping()],
+    ['workers', () => queue.workers()],
   ])('%s says so within two seconds', async (_, call) => {
     const begun = performance.now();
     await expect(call()).rejects.toMatchObject({ code: 'queue-unavailable', transient: true });

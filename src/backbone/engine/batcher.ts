@@ -1,0 +1,90 @@
+import { CairnError } from '../../errors.js';
+import type { Level } from '../tensor.js';
+
+/** Runs a batch that lies in one array; see `Session.run`. */
+export type RunBatch = (images: Uint8Array<ArrayBuffer>, batch: number) => Promise<Level[][]>;
+
+export interface BatcherOptions {
+  /** Bytes of one image. */
+  readonly imageBytes: number;
+  /** Most images in a batch; 1 leaves every image to itself. */
+  readonly maxBatch: number;
+  /** How long the first image of a batch waits for others. */
+  readonly maxDelayMs: number;
+}
+
+interface Waiting {
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly resolve: (levels: Level[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Gathers the images of one session that come close together into batches. One batch runs at a time;
+ * what comes meanwhile is the next one. A batch waits in copies of its images, so that those can be
+ * run one by one when it fails: an image that the session refuses fails alone.
+ */
+export class Batcher {
+  private readonly waiting: Waiting[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private busy = false;
+
+  constructor(
+    private readonly run: RunBatch,
+    private readonly options: BatcherOptions,
+  ) {}
+
+  /**
+   * The levels of one image. Its pixels are not to be used afterwards. Levels of images that ran
+   * together share memory, which is free when the last of them is.
+   *
+   * @throws CairnError as `Session.run`.
+   */
+  add(pixels: Uint8Array<ArrayBuffer>): Promise<Level[]> {
+    const { imageBytes, maxBatch, maxDelayMs } = this.options;
+    if (maxBatch === 1) return this.runAlone(pixels);
+    if (pixels.byteLength !== imageBytes) {
+      const problem = `An image has ${pixels.byteLength} bytes; this session takes ${imageBytes}.`;
+      return Promise.reject(new CairnError('engine-failed', problem));
+    }
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ pixels, resolve, reject });
+      if (this.busy) return;
+      if (this.waiting.length >= maxBatch) void this.runAll();
+      else this.timer ??= setTimeout(() => void this.runAll(), maxDelayMs);
+    });
+  }
+
+  private async runAll(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.busy = true;
+    while (this.waiting.length > 0) await this.settle(this.waiting.splice(0, this.options.maxBatch));
+    this.busy = false;
+  }
+
+  /** Runs what waited together and answers each. */
+  private async settle(batch: readonly Waiting[]): Promise<void> {
+    if (batch.length > 1) {
+      try {
+        const levels = await this.run(this.join(batch), batch.length);
+        batch.forEach(({ resolve }, image) => resolve(levels[image]!));
+        return;
+      } catch {
+        // Which image it was is found out below, and the others get their levels.
+      }
+    }
+    for (const { pixels, resolve, reject } of batch) await this.runAlone(pixels).then(resolve, reject);
+  }
+
+  private async runAlone(pixels: Uint8Array<ArrayBuffer>): Promise<Level[]> {
+    const [levels] = await this.run(pixels, 1);
+    return levels!;
+  }
+
+  private join(batch: readonly Waiting[]): Uint8Array<ArrayBuffer> {
+    const images = new Uint8Array(batch.length * this.options.imageBytes);
+    batch.forEach(({ pixels }, image) => images.set(pixels, image * this.options.imageBytes));
+    return images;
+  }
+}

@@ -1,0 +1,51 @@
+import { FAMILIES, type FamilyName } from '../graph/families.js';
+import type { Graph, GraphNode, ParameterName, Shape } from '../graph/graph.js';
+import { resnetGraph } from '../graph/resnet-graph.js';
+import { fitsShape } from './layout.js';
+import { namingsOf } from './naming.js';
+import { indexTensors } from './tensor-index.js';
+import type { WeightsEntry } from './weights-reader.js';
+
+const PARAMETER_NAMES: readonly ParameterName[] = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'];
+
+/**
+ * What shows that a file in which a graph found all that it needs is another network's all the same, so
+ * that the graph would give numbers of neither. `rest` is what the graph did not need, `convention` the
+ * index of the convention by which it was read, in `namingsOf`. These are:
+ *
+ * - parameters that the graph's own layers do not have: a bias that would not be added;
+ * - blocks of a deeper network of the family: a ResNet-101 has all layers of a ResNet-50;
+ * - a stage 5 of other shapes, where the graph has none. This finds deeper networks in files that number
+ *   their layers instead of naming them.
+ */
+export function signsOfAnother(graph: Graph, rest: readonly WeightsEntry[], convention: number): WeightsEntry[] {
+  const naming = namingsOf(graph)[convention]!;
+  const find = indexTensors(rest, naming);
+  const found = (node: GraphNode) => PARAMETER_NAMES.flatMap((parameter) => find(node, parameter) ?? []);
+  const signs = graph.nodes.filter(hasParameters).flatMap(found);
+  const { family, architecture } = graph;
+  const related = Object.hasOwn(FAMILIES, family) ? FAMILIES[family as FamilyName].architectures : [];
+  if (!(related as readonly string[]).includes(architecture)) return signs;
+
+  const whole = resnetGraph(architecture, true, { family });
+  const own = new Set(whole.nodes.map((node) => node.name));
+  const others = related.filter((name) => name !== architecture);
+  const deeper = others.flatMap((name) => resnetGraph(name, true, { family }).nodes);
+  signs.push(...deeper.filter((node) => hasParameters(node) && !own.has(node.name)).flatMap(found));
+
+  if (!graph.stage5) {
+    const wholeNaming = namingsOf(whole)[convention]!;
+    const findWhole = indexTensors(rest, wholeNaming);
+    for (const node of whole.nodes.filter(hasParameters)) {
+      for (const [parameter, shape] of Object.entries(node.parameters) as [ParameterName, Shape][]) {
+        const entry = findWhole(node, parameter);
+        if (entry && !fitsShape(entry.shape, shape, wholeNaming.layout)) signs.push(entry);
+      }
+    }
+  }
+  return [...new Set(signs)];
+}
+
+function hasParameters(node: GraphNode): boolean {
+  return Object.keys(node.parameters).length > 0;
+}

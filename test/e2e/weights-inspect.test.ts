@@ -1,0 +1,116 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findModel, modelGraph } from '../../src/backbone/models.js';
+import { sizeOf } from '../../src/backbone/graph/summary.js';
+import { matchWeights } from '../../src/backbone/weights/match-weights.js';
+import { fixturePath } from '../support/fixtures.js';
+import { safetensorsBytes, type Tensors } from '../support/safetensors-bytes.js';
+import { useTempDirs } from '../support/temp-dir.js';
+
+const CLI = fileURLToPath(new URL('../../dist/src/cli/cairn.js', import.meta.url));
+const tempDir = useTempDirs();
+
+async function inspect(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const env = { PATH: process.env['PATH'] };
+  const child = spawn(process.execPath, [CLI, 'weights', 'inspect', ...args], { env });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, stdout, stderr };
+}
+
+interface Report {
+  readonly format: string;
+  readonly models: readonly {
+    readonly model: string;
+    readonly stage5: boolean;
+    readonly fits: boolean;
+    readonly digest?: string;
+    readonly share: number;
+    readonly problem?: { code: string; message: string };
+    readonly missing: readonly { path: string }[];
+    readonly unusedLayers: readonly string[];
+  }[];
+}
+
+/** A ResNet-18 of torchvision's names without stage 5, in float16: 5 MB of zeros. */
+const tensors: Record<string, Tensors[string]> = {};
+beforeAll(() => {
+  const { missing } = matchWeights(modelGraph(findModel('torchvision-resnet18'), false), []);
+  for (const { path, expected } of missing) {
+    tensors[path] = { shape: expected, data: new Uint16Array(sizeOf(expected)) };
+  }
+});
+
+async function report(changed: Record<string, Tensors[string] | undefined>, ...args: string[]) {
+  const kept = Object.entries({ ...tensors, ...changed }).filter(([, tensor]) => tensor !== undefined);
+  const path = join(await tempDir(), 'weights.bin');
+  await writeFile(path, safetensorsBytes(Object.fromEntries(kept) as Tensors));
+  const { status, stdout } = await inspect(path, '--json', ...args);
+  return { status, ...(JSON.parse(stdout) as Report) };
+}
+
+const half = (...bits: number[]) => ({ shape: [bits.length], data: Uint16Array.from(bits) });
+
+describe('weights inspect', () => {
+  test('tells family and architecture of a file that it is told nothing about', async () => {
+    const { status, format, models } = await report({ 'roi_heads.bias': half(1) });
+    expect([status, format, models.length]).toEqual([0, 'safetensors', 1]);
+    expect(models[0]).toMatchObject({
+      model: 'torchvision-resnet18',
+      family: 'torchvision',
+      architecture: 'resnet18',
+      stage5: false,
+      fits: true,
+      share: 1,
+      unusedLayers: ['roi_heads'],
+    });
+    expect(models[0]!.digest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('shows the nearest of those that a file does not fit, and what they miss', async () => {
+    const { status, models } = await report({ 'layer1.0.conv1.weight': undefined, 'bn1.bias': undefined });
+    expect(status).toBe(0);
+    expect(models.length).toBeLessThanOrEqual(3);
+    expect(models.map(({ fits }) => fits)).not.toContain(true);
+    const shares = models.map(({ share }) => share);
+    expect(shares).toEqual(shares.toSorted((a, b) => b - a));
+    expect(models[0]!.model).toBe('torchvision-resnet18');
+    expect(models[0]!.missing.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['bn1.bias', 'layer1.0.conv1.weight']),
+    );
+  });
+
+  test('names the tensors that are not finite', async () => {
+    const { models } = await report({ 'bn1.bias': half(...Array<number>(64).fill(0x7e00)) });
+    expect(models[0]).toMatchObject({
+      fits: true,
+      problem: { code: 'weights-not-finite', message: expect.stringContaining('in 1 tensor of 1 layer: bn1.bias') },
+    });
+    expect(models[0]!.digest).toBeUndefined();
+  });
+
+  test('a model that is named and does not fit is a failure', async () => {
+    const { status, models } = await report({}, '--model', 'detectron2-resnet50');
+    expect([status, models[0]!.fits]).toEqual([1, false]);
+    expect((await report({}, '--model', 'torchvision-resnet18', '--stage5', 'true')).status).toBe(1);
+  });
+
+  test('a file of names that no model has shows its names', async () => {
+    const { status, stdout } = await inspect(fixturePath('weights/slim.npz'));
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/No model has tensors of these names:\n.*\n.*resnet_v2_50\/conv1\/biases \[2\] <f4/);
+  });
+
+  test('a file that is not read says what to do', async () => {
+    const { status, stdout, stderr } = await inspect(fixturePath('weights/torch.pth'));
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/save_file.*\[weights-unreadable\]/s);
+    expect((await inspect(fixturePath('weights/truncated.h5'))).stderr).not.toContain('HDF5-DIAG');
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals';
+import { chooseTarget } from '../../../../src/backbone/engine/choose-target.js';
+import { createEngine, ENGINE_NAMES } from '../../../../src/backbone/engine/engines.js';
+import { proveDevice, type Proof } from '../../../../src/backbone/engine/prove-device.js';
+
+const proven: Proof = { proven: true, error: 0 };
+
+/** Devices of this machine that nothing is known against, in the order of the engines. */
+async function present(): Promise<[engine: string, device: string][]> {
+  const engines = await Promise.all(ENGINE_NAMES.map((name) => createEngine(name)));
+  return engines.flatMap((engine) =>
+    engine
+      .devices()
+      .filter((device) => !device.missing)
+      .map((device): [string, string] => [engine.name, device.name]),
+  );
+}
+
+describe('chooseTarget', () => {
+  test('what is named is taken as it is, without a trial', async () => {
+    const never = () => Promise.reject(new Error('no trial was asked for'));
+    await expect(chooseTarget('tensorflow', 'wasm', never)).resolves.toMatchObject({
+      engine: 'tensorflow',
+      device: 'wasm',
+    });
+    await expect(chooseTarget('auto', 'cpu', never)).resolves.toMatchObject({ engine: 'onnx', device: 'cpu' });
+  });
+
+  test('auto tells of every GPU why it was passed over, and ends on ONNX Runtime on the CPU', async () => {
+    const refuse = (engine: string, device: string) =>
+      Promise.resolve<Proof>({ proven: false, reason: `no ${engine} ${device} today` });
+    const { engine, device, passedOver } = await chooseTarget('auto', 'auto', refuse);
+    expect([engine, device]).toEqual(['onnx', 'cpu']);
+    expect(passedOver.join('\n')).toMatch(/onnx\/cuda: .+\n.*onnx\/webgpu: .+\n.*tensorflow\/gpu: .+/);
+    expect(passedOver.join('\n')).not.toMatch(/tensorrt|wasm/);
+  });
+
+  test('an engine without a device that runs is refused with every reason', async () => {
+    const refuse = () => Promise.resolve<Proof>({ proven: false, reason: 'it is broken' });
+    await expect(chooseTarget('tensorflow', 'auto', refuse)).rejects.toMatchObject({
+      code: 'device-unavailable',
+      message: expect.stringContaining('tensorflow/wasm: it is broken'),
+    });
+  });
+
+  test('of one engine the first device that is proven', async () => {
+    const onlyWasm = (_: string, device: string) =>
+      Promise.resolve<Proof>(device === 'wasm' ? proven : { proven: false, reason: 'no' });
+    await expect(chooseTarget('tensorflow', 'auto', onlyWasm)).resolves.toMatchObject({ device: 'wasm' });
+  });
+
+  test('names that nobody has are refused, with those that are known', async () => {
+    await expect(chooseTarget('auto', 'abacus')).rejects.toMatchObject({
+      code: 'device-unavailable',
+      message: expect.stringMatching(/no device "abacus".*cuda.*cpu.*wasm/),
+    });
+    await expect(chooseTarget('abacus', 'cpu')).rejects.toMatchObject({ code: 'engine-unavailable' });
+  });
+});
+
+describe('proveDevice', () => {
+  test('every device that nothing is known against runs, with the right numbers', async () => {
+    for (const [engine, device] of (await present()).filter(([engine]) => engine !== 'tensorflow')) {
+      const proof = await proveDevice(engine, device);
+      expect({ engine, device, ...proof }).toMatchObject({ engine, device, proven: true });
+    }
+  }, 60_000);
+
+  test('a device that is not there is a reason, not a crash', async () => {
+    await expect(proveDevice('onnx', 'abacus')).resolves.toMatchObject({
+      proven: false,
+      reason: expect.stringContaining('no device "abacus"'),
+    });
+    await expect(proveDevice('abacus', 'cpu')).resolves.toMatchObject({
+      proven: false,
+      reason: expect.stringContaining('no engine "abacus"'),
+    });
+  }, 60_000);
+});

@@ -1,0 +1,165 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Supervisor, workerPerDevice, type SupervisorOptions } from '../../src/supervisor.js';
+import { runScript } from '../support/run-script.js';
+import { useTempDirs } from '../support/temp-dir.js';
+import { until } from '../integration/support/service.js';
+
+const tempDir = useTempDirs();
+
+/** In the order in which they were told. */
+let told: string[] = [];
+const log = { log: (message: string) => told.push(message), warn: (message: string) => told.push(message) };
+
+const started: Supervisor[] = [];
+afterEach(async () => {
+  for (const supervisor of started.splice(0)) await supervisor.stop();
+  told = [];
+});
+
+/** Keeps one process that runs `script`, unless `options` say otherwise; delays are short. */
+function supervise(script: string, options: Partial<SupervisorOptions> = {}): Supervisor {
+  const supervisor = new Supervisor({
+    command: [process.execPath, '--input-type=commonjs', '--eval', script],
+    charges: [{ name: 'one', env: { PATH: process.env['PATH'] } }],
+    patienceMs: 30_000,
+    firstDelayMs: 40,
+    maxDelayMs: 160,
+    healthyMs: 600_000,
+    log,
+    ...options,
+  });
+  started.push(supervisor);
+  supervisor.start();
+  return supervisor;
+}
+
+/** Process ids as the log tells them, oldest first. */
+const pids = () => told.flatMap((line) => /is process (\d+)/.exec(line)?.[1] ?? []).map(Number);
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const STAYS = 'setInterval(() => undefined, 1000)';
+/** Says so in a file once signals are heard, since one that comes earlier ends the process. */
+const heard = (file: string) => `require('node:fs').appendFileSync(${JSON.stringify(file)}, process.pid + '\\n');`;
+const linesOf = async (file: string) => (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);
+
+describe('Supervisor', () => {
+  test('one that dies is started again, after delays that grow to a limit', async () => {
+    const begun = performance.now();
+    supervise('process.exit(3)');
+    await until(() => pids().length >= 6);
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(40 + 80 + 160 + 160 + 160);
+    expect(told.filter((line) => line.includes('again')).slice(0, 5)).toEqual(
+      [0.04, 0.08, 0.16, 0.16, 0.16].map((delay) => `one ended with status 3; it starts again in ${delay} s`),
+    );
+    expect(new Set(pids()).size).toBe(pids().length);
+  });
+
+  test('after a healthy life the delay is the first one again', async () => {
+    supervise('setTimeout(() => process.exit(0), 100)', { healthyMs: 50 });
+    await until(() => pids().length >= 4);
+    for (const line of told.filter((line) => line.includes('again'))) expect(line).toContain('again in 0.04 s');
+  });
+
+  test('one that is killed comes back; the other does not notice', async () => {
+    const charges = ['one', 'other'].map((name) => ({ name, env: {} }));
+    supervise(STAYS, { charges });
+    const [one, other] = pids();
+    process.kill(one!, 'SIGKILL');
+    await until(() => pids().length === 3);
+    expect(told).toContain('one was ended by SIGKILL; it starts again in 0.04 s');
+    expect([isAlive(one!), isAlive(other!), isAlive(pids()[2]!)]).toEqual([false, true, true]);
+  });
+
+  test('a program that is not there is tried again, and stopping ends the trying', async () => {
+    const supervisor = supervise('', { command: ['/nowhere/program'] });
+    await until(() => told.length >= 2);
+    expect(told[0]).toMatch(/^one did not start \(.*ENOENT.*\); it starts again in 0\.04 s$/);
+    await supervisor.stop();
+    const { length } = told;
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(told).toHaveLength(length);
+  });
+
+  test('stopping lets each finish what it does, and starts nothing again', async () => {
+    const file = join(await tempDir(), 'heard');
+    const drains = `process.on('SIGTERM', () => setTimeout(() => { ${heard(file)} process.exit(0); }, 300)); ${STAYS}; ${heard(file)}`;
+    const supervisor = supervise(drains, { charges: ['one', 'other'].map((name) => ({ name, env: {} })) });
+    await until(async () => (await linesOf(file)).length === 2);
+    await supervisor.stop();
+    // Each wrote once when it was ready, and once when it was done.
+    expect((await linesOf(file)).map(Number).sort()).toEqual([...pids(), ...pids()].sort());
+    expect(pids().map(isAlive)).toEqual([false, false]);
+    expect(told.filter((line) => line.includes('again') || line.includes('killed'))).toEqual([]);
+    await supervisor.stop();
+  });
+
+  test('one that ignores SIGTERM is killed when patience is over', async () => {
+    const file = join(await tempDir(), 'heard');
+    const supervisor = supervise(`process.on('SIGTERM', () => undefined); ${STAYS}; ${heard(file)}`, {
+      patienceMs: 200,
+    });
+    await until(async () => (await linesOf(file)).length === 1);
+    await supervisor.stop();
+    expect(told.at(-1)).toBe('one does not end and is killed');
+    expect(isAlive(pids()[0]!)).toBe(false);
+  });
+
+  test('stopping during the pause before a restart does not wait for it', async () => {
+    const supervisor = supervise('process.exit(1)', { firstDelayMs: 600_000, maxDelayMs: 600_000 });
+    await until(() => told.some((line) => line.includes('again')));
+    await supervisor.stop();
+    expect(pids()).toHaveLength(1);
+  });
+
+  test('each has its own environment and nothing of that of this process', async () => {
+    const file = join(await tempDir(), 'environments');
+    const write = `require('node:fs').appendFileSync(${JSON.stringify(file)}, JSON.stringify(process.env) + '\\n'); ${STAYS}`;
+    const charges = ['a', 'b'].map((MARK) => ({ name: MARK, env: { MARK } }));
+    supervise(write, { charges });
+    await until(async () => (await linesOf(file)).length === 2);
+    const environments = (await linesOf(file)).map((line) => JSON.parse(line) as Record<string, string>);
+    expect(environments.map((env) => env['MARK']).sort()).toEqual(['a', 'b']);
+    for (const env of environments) expect(env['PATH']).toBeUndefined();
+  });
+
+  test('a process learns that the one that kept it has died', async () => {
+    const file = join(await tempDir(), 'heard');
+    // It says when it is ready and when its channel breaks.
+    const child = `process.on('disconnect', () => { ${heard(file)} process.exit(0); }); ${heard(file)}`;
+    const command = JSON.stringify([process.execPath, '--input-type=commonjs', '--eval', child]);
+    const keeper = `
+      const log = { log() {}, warn() {} };
+      new Supervisor({ command: ${command}, charges: [{ name: 'one', env: {} }], patienceMs: 1000, log }).start();
+      const { readFileSync, existsSync } = await import('node:fs');
+      setInterval(() => existsSync(${JSON.stringify(file)}) && process.kill(process.pid, 'SIGKILL'), 20);`;
+    const { status } = await runScript(keeper, { imports: { Supervisor: 'supervisor.js' } });
+    expect(status).toBeNull();
+    await until(async () => (await linesOf(file)).length === 2);
+    const [pid] = (await linesOf(file)).map(Number);
+    await until(() => !isAlive(pid!));
+  });
+});
+
+test('each device gets a worker that sees it alone', () => {
+  const env = { ROLE: 'all', PORT: '1', CAIRN_DEVICES: '3,GPU-5f', CUDA_VISIBLE_DEVICES: '0,1' };
+  const worker = (device: string) => ({
+    name: `worker ${device}`,
+    env: {
+      ROLE: 'worker',
+      PORT: '1',
+      CUDA_VISIBLE_DEVICES: device,
+      HIP_VISIBLE_DEVICES: device,
+      CAIRN_WORKER_NAME: `worker ${device}`,
+    },
+  });
+  expect(workerPerDevice(['3', 'GPU-5f'], env)).toEqual([worker('3'), worker('GPU-5f')]);
+});
