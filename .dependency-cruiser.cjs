@@ -14,7 +14,12 @@ module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     only('graph-knows-nobody', '^src/backbone/graph/', [], 'the network is plain data'),
-    only('weights', '^src/backbone/weights/', ['^src/backbone/graph/', '^src/backbone/floats\\.ts$'], 'weights know the graph'),
+    only(
+      'weights',
+      '^src/backbone/weights/',
+      ['^src/backbone/graph/', '^src/backbone/floats\\.ts$'],
+      'weights know the graph',
+    ),
     only('preprocess', '^src/backbone/preprocess/', [], 'bytes to pixels'),
     only(
       'engine',
@@ -23,7 +28,12 @@ module.exports = {
       'engines lower the graph with its weights',
     ),
     only('backbone-is-a-library', '^src/backbone/', [], 'no server, queue or environment in the library'),
-    only('features-know-tensors-only', '^src/features/', ['^src/backbone/(tensor|floats)\\.ts$'], 'the artefact, however made'),
+    only(
+      'features-know-tensors-only',
+      '^src/features/',
+      ['^src/backbone/(tensor|floats)\\.ts$'],
+      'the artefact, however made',
+    ),
     only('extractor', '^src/extractor\\.ts$', ['^src/backbone/', '^src/features/'], 'the one file that knows both'),
     only('supervisor', '^src/supervisor\\.ts$', [], 'keeps processes, whatever they do'),
     only('queue', '^src/jobs/queue/', ['^src/backbone/feature-request\\.ts$'], 'safe for the API to import'),
@@ -39,7 +49,7 @@ module.exports = {
       [
         '^src/jobs/queue/',
         '^src/features/',
-        '^src/backbone/(models|describe-model|feature-request)\\.ts$',
+        '^src/backbone/(models|describe-model|feature-request|prefer-pyramid)\\.ts$',
         '^src/backbone/(weights|preprocess)/',
       ],
       'the API submits and serves',

@@ -1,4 +1,6 @@
-import { levelsOf } from './graph/graph.js';
+import { CairnError } from '../errors.js';
+import { fpnGraph, isPyramidLevel } from './graph/fpn-graph.js';
+import { levelsOf, type Graph } from './graph/graph.js';
 import { inferShapes } from './graph/shapes.js';
 import type { TopOptions } from './graph/resnet-graph.js';
 import { summarize, type GraphSummary } from './graph/summary.js';
@@ -16,20 +18,27 @@ export interface ModelDescription {
   readonly parameters: GraphSummary['parameters'];
   /** Multiply-adds of one image, in units of 10⁹. */
   readonly gmacs: number;
-  /** Finest first; `shape` is `[height, width, channels]`, `node` the layer the level leaves. */
-  readonly levels: readonly {
-    readonly name: string;
-    readonly shape: readonly number[];
-    readonly stride: number;
-    readonly channels: number;
-    readonly node: string;
-  }[];
+  readonly levels: readonly LevelSummary[];
+  /** What a feature pyramid adds, and its levels; null where the levels' strides do not allow one. */
+  readonly pyramid: {
+    readonly parameters: number;
+    readonly gmacs: number;
+    readonly levels: readonly LevelSummary[];
+  } | null;
+}
+
+/** `shape` is `[height, width, channels]`, `node` the layer that the level leaves. */
+export interface LevelSummary {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly stride: number;
+  readonly channels: number;
+  readonly node: string;
 }
 
 export function describeModel(model: Model, stage5: boolean, size: number, top: TopOptions = {}): ModelDescription {
   const graph = modelGraph(model, stage5, top);
   const { parameters, macs } = summarize(graph, size);
-  const shapes = inferShapes(graph, size, size);
   const { name, family, architecture, normalization } = model;
   return {
     name,
@@ -40,9 +49,31 @@ export function describeModel(model: Model, stage5: boolean, size: number, top: 
     normalization,
     parameters,
     gmacs: macs / 1e9,
-    levels: levelsOf(graph).map((level) => {
-      const { node, stride, channels } = graph.outputs[level]!;
-      return { name: level, shape: shapes.get(node)!, stride, channels, node };
-    }),
+    levels: describeLevels(graph, size),
+    pyramid: describePyramid(modelGraph(model, stage5), size),
   };
+}
+
+function describeLevels(graph: Graph, size: number): LevelSummary[] {
+  const shapes = inferShapes(graph, size, size);
+  return levelsOf(graph).map((level) => {
+    const { node, stride, channels } = graph.outputs[level]!;
+    return { name: level, shape: shapes.get(node)!, stride, channels, node };
+  });
+}
+
+function describePyramid(backbone: Graph, size: number): ModelDescription['pyramid'] {
+  try {
+    const graph = fpnGraph(backbone);
+    const [whole, without] = [summarize(graph, size), summarize(backbone, size)];
+    return {
+      parameters: whole.parameters.total - without.parameters.total,
+      gmacs: (whole.macs - without.macs) / 1e9,
+      levels: describeLevels(graph, size).filter(({ name }) => isPyramidLevel(name)),
+    };
+  } catch (error) {
+    // The strides do not double, or the maps do not at this size.
+    if (error instanceof CairnError) return null;
+    throw error;
+  }
 }

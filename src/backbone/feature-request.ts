@@ -7,7 +7,7 @@ import {
   findModel,
   MAX_SIZE,
   MIN_SIZE,
-  modelGraph,
+  graphFor,
   SIZE_STEP,
   type Model,
 } from './models.js';
@@ -19,6 +19,8 @@ export interface FeatureRequest {
   readonly stage5: boolean;
   /** Finest first. */
   readonly levels: readonly LevelName[];
+  /** Nothing was asked: where the weights hold a pyramid, its levels are meant; see `preferPyramid`. */
+  readonly levelsByDefault: boolean;
   readonly dtype: Dtype;
   /** What the network computes in. */
   readonly precision: Precision;
@@ -46,10 +48,18 @@ export function parseFeatureOptions(options: FeatureOptions): FeatureRequest {
   const model = findModel(options.model ?? DEFAULT_MODEL);
   const stage5 = parseBoolean('stage5', options.stage5 ?? 'true');
   const asked = options.levels?.split(',').map((name) => name.trim());
-  const levels = chooseLevels(modelGraph(model, stage5), asked);
+  const levels = chooseLevels(graphFor(model, stage5, asked ?? []), asked);
   const dtype = parseDtype(options.dtype ?? 'float16');
   const precision = parsePrecision(options.precision ?? 'float32');
-  return { model, stage5, levels, dtype, precision, size: parseSize(options.size) };
+  return {
+    model,
+    stage5,
+    levels,
+    levelsByDefault: asked === undefined,
+    dtype,
+    precision,
+    size: parseSize(options.size),
+  };
 }
 
 function parseDtype(dtype: string): Dtype {

@@ -1,7 +1,9 @@
 import { CairnError } from '../errors.js';
 import { FAMILIES } from './graph/families.js';
+import { fpnGraph, isPyramidLevel } from './graph/fpn-graph.js';
 import { LEVEL_NAMES, levelsOf, type Graph, type LevelName } from './graph/graph.js';
 import { resnetGraph, type TopOptions } from './graph/resnet-graph.js';
+
 import type { Normalization } from './graph/normalization.js';
 
 /** A catalogue entry: a network of one family with the preprocessing it was trained with. */
@@ -42,8 +44,18 @@ export function modelGraph(model: Model, stage5: boolean, top: TopOptions = {}):
 }
 
 /**
- * The levels to compute, finest first and without repeats. Where nothing is asked, those that a
- * detector reads: C2 upwards.
+ * The graph of a model as far as some levels need it: with a pyramid where they name one of its levels.
+ *
+ * @throws CairnError as `fpnGraph`.
+ */
+export function graphFor(model: Model, stage5: boolean, levels: readonly string[]): Graph {
+  const graph = modelGraph(model, stage5);
+  return levels.some(isPyramidLevel) ? fpnGraph(graph) : graph;
+}
+
+/**
+ * The levels to compute, the backbone's first, finest first, and without repeats. Where nothing is
+ * asked, those of the backbone that a detector reads: C2 upwards.
  *
  * @throws CairnError `level-unknown`, or `level-absent` for C5 of a model without stage 5.
  */
@@ -57,10 +69,14 @@ export function chooseLevels(graph: Graph, asked?: readonly string[]): LevelName
     if (!(present as string[]).includes(name)) {
       throw new CairnError(
         'level-absent',
-        `${name} is made by stage 5, and this job asks for stage5=false; leave ${name} out or turn stage 5 on.`,
+        isPyramidLevel(name)
+          ? `${name} is made by a feature pyramid, which this network does not have.`
+          : `${name} is made by stage 5, and this job asks for stage5=false; leave ${name} out or turn stage 5 on.`,
       );
     }
   }
   if (asked.length === 0) throw new CairnError('level-unknown', 'The list of levels is empty.');
   return present.filter((level) => asked.includes(level));
 }
+
+export { isPyramidLevel };

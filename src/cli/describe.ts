@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { fpnGraph } from '../backbone/graph/fpn-graph.js';
 import { graphToDot } from '../backbone/graph/drawing/dot.js';
 import type { TopOptions } from '../backbone/graph/resnet-graph.js';
 import { describeModel, type ModelDescription } from '../backbone/describe-model.js';
@@ -11,6 +12,7 @@ interface Flags {
   readonly stage5: string;
   readonly size: string;
   readonly includeTop?: boolean;
+  readonly fpn?: boolean;
   readonly format: 'table' | 'json' | 'svg';
 }
 
@@ -23,10 +25,12 @@ export function describeCommand(): Command {
     .option('--size <pixels>', 'side of the square canvas', '1024')
     .addOption(new Option('--format <format>', 'how to print it').choices(['table', 'json', 'svg']).default('table'))
     .option('--include-top', 'with the classifier')
+    .option('--fpn', 'with the feature pyramid')
     .action(async (name: string, flags: Flags) => {
       const { model, stage5, size } = parseFeatureOptions({ model: name, stage5: flags.stage5, size: flags.size });
       const top: TopOptions = flags.includeTop ? { includeTop: true } : {};
-      const graph = modelGraph(model, stage5, top);
+      const backbone = modelGraph(model, stage5, top);
+      const graph = flags.fpn ? fpnGraph(backbone) : backbone;
       if (flags.format === 'svg') {
         // Graphviz as WebAssembly: loaded only to draw.
         const { instance } = await import('@viz-js/viz');
@@ -42,17 +46,25 @@ export function describeCommand(): Command {
       }
       const layers = rows.map((row) => [row.name, row.op, row.shape.join('×'), row.parameters, row.inputs.join(', ')]);
       console.log(formatTable(['layer', 'type', 'output shape', 'parameters', 'connected to'], layers));
-      console.log(`\n${totals(description)}`);
+      console.log(`\n${totals(description, flags.fpn ?? false)}`);
     });
 }
 
-function totals({ name, size, parameters, gmacs, levels }: ModelDescription): string {
+function totals({ name, size, parameters, gmacs, levels, pyramid }: ModelDescription, fpn: boolean): string {
   const count = (value: number) => value.toLocaleString('en');
-  const table = levels.map((level) => [level.name, level.shape.join('×'), level.stride, level.node]);
+  const table = [...levels, ...((fpn && pyramid?.levels) || [])].map((level) => [
+    level.name,
+    level.shape.join('×'),
+    level.stride,
+    level.node,
+  ]);
   return [
     formatTable(['level', 'shape', 'stride', 'layer'], table),
     '',
     `${name} at ${size}×${size}: ${gmacs.toFixed(2)} GMAC per image`,
     `parameters: ${count(parameters.total)} (trainable ${count(parameters.trainable)}, non-trainable ${count(parameters.nonTrainable)})`,
+    ...(fpn && pyramid
+      ? [`the pyramid adds ${pyramid.gmacs.toFixed(2)} GMAC and ${count(pyramid.parameters)} parameters`]
+      : []),
   ].join('\n');
 }

@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import pLimit from 'p-limit';
 import { Backbone, type SessionRequest } from '../backbone/backbone.js';
 import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { preferPyramid } from '../backbone/prefer-pyramid.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
@@ -45,7 +46,7 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
   const config = loadConfig(readEnv());
   const options = parseFeatureOptions(flags);
   const weights = flags.weights ?? (await defaultWeights(options.model.name, config.weightsDir));
-  const request: SessionRequest = { ...options, weights };
+  const request: SessionRequest = { ...(await preferPyramid(options, weights)), weights };
   const outputs = nameOutputs(images, EXTENSIONS[flags.format]);
   const backbone = new Backbone(engineOptions(flags));
   const report = new Report(images.length, flags.json ?? false);

@@ -12,7 +12,10 @@ export function addFeatureFlags(command: Command): Command {
       '--weights <spec>',
       'FILE (.h5, .safetensors, .npz) or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
     )
-    .option('--levels <names>', 'comma-separated levels (default: C2 and above)')
+    .option(
+      '--levels <names>',
+      'comma-separated levels (default: P2–P6 where the weights hold a pyramid, else C2 and above)',
+    )
     .option('--dtype <type>', 'float16 or float32', 'float16')
     .option('--precision <type>', 'what the network computes in: float32, or float16 (for GPUs)', 'float32')
     .option('--size <pixels>', 'side of the square canvas, a multiple of 32', '1024')

@@ -79,9 +79,9 @@ function compare(model: Model, stage5: boolean, entries: readonly WeightsEntry[]
   return { model, stage5, match, share, fits: share === 1 && surplus.length === 0 };
 }
 
-/** With stage 5, unless the file fits only without it. */
+/** With stage 5, unless the file fits better without it. */
 function bestOf(candidates: readonly Candidate[]): Candidate {
-  return candidates.find(({ fits }) => fits) ?? candidates[0]!;
+  return candidates.find(({ fits }) => fits) ?? candidates.reduce((a, b) => (b.share > a.share ? b : a));
 }
 
 /** What fits comes first, then what has most of its parameters in the file; what leaves least of it unused. */

@@ -50,6 +50,8 @@ function evaluate(node: GraphNode, inputs: FeatureMap[], weights: Weights): Feat
       const [gamma, beta] = [of('gamma'), of('beta')];
       return each((value, c) => gamma[c]! * value + beta[c]!);
     }
+    case 'upsample':
+      return enlarged(x, node.factor);
     case 'zeroPad':
       return withZerosAround(x, node.margins);
     case 'maxPool':
@@ -99,4 +101,15 @@ function most(values: readonly number[]): number {
 
 function average(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Every position `factor` × `factor` times. */
+function enlarged(x: FeatureMap, factor: number): FeatureMap {
+  const [height, width] = [x.height * factor, x.width * factor];
+  const values = new Float64Array(height * width * x.channels).map((_, index) => {
+    const position = Math.floor(index / x.channels);
+    const [row, column] = [Math.floor(position / width / factor), Math.floor((position % width) / factor)];
+    return x.values[(row * x.width + column) * x.channels + (index % x.channels)]!;
+  });
+  return { height, width, channels: x.channels, values };
 }

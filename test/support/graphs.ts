@@ -56,7 +56,7 @@ export function tinyGraph(normalization: Normalization = MATTERPORT): Graph {
 
 /**
  * A pre-activation network in small, and the operations that the one above lacks. Its levels, of
- * strides 4, 8, 16 and 32, are signed.
+ * strides 4, 8, 16 and 32, and one of a pyramid of stride 8, are signed.
  */
 export function preactivationGraph(normalization: Normalization = FULL_NORMALIZATION): Graph {
   const builder = new GraphBuilder('image', 3);
@@ -73,7 +73,8 @@ export function preactivationGraph(normalization: Normalization = FULL_NORMALIZA
   const post = builder.relu('post', builder.scale('post_scale', builder.batchNorm('post_bn', C2, 1e-3)));
   const pooled = builder.add('both', builder.globalPool('mean', post, 'avg'), builder.globalPool('most', post, 'max'));
   const top = builder.softmax('softmax', builder.dense('logits', pooled, 7));
-  return finish(builder, { C1, C2, C3, C4, top }, normalization);
+  const P2 = builder.add('p2', builder.upsample('c3_up', C3, 2), C2);
+  return finish(builder, { C1, C2, C3, C4, P2, top }, normalization);
 }
 
 /** Weights given by value; a parameter that is not given is an error. */

@@ -29,13 +29,14 @@ export class JobSubmitter {
 
   /** @throws CairnError with a 4xx code for what the submitter can mend, `queue-…` for what passes. */
   async submit(request: FastifyRequest): Promise<JobView> {
-    const { options, source } = await readSubmission(
+    const { options: asked, source } = await readSubmission(
       request,
       (bytes) => this.upload(bytes),
       (url) => ({ kind: 'url', url, allowPrivate: this.limits.allowPrivateUrls, maxBytes: this.limits.maxUploadBytes }),
     );
+    const options = await this.registry.resolve(asked);
     const { model, stage5, levels, dtype, precision, size, priority } = options;
-    const { weights, digest } = await this.registry.weights(model.name, stage5);
+    const { weights, digest } = await this.registry.weights(model.name, stage5, levels);
     const question = { model: model.name, stage5, levels: [...levels], dtype, precision, size };
     const payload: JobPayload = { source, ...question, weights, weightsDigest: digest };
     if (source.kind === 'upload') {

@@ -1,4 +1,6 @@
-import { DEFAULT_MODEL, findModel, listModels, modelGraph } from '../../backbone/models.js';
+import type { FeatureRequest } from '../../backbone/feature-request.js';
+import { DEFAULT_MODEL, findModel, graphFor, isPyramidLevel, listModels } from '../../backbone/models.js';
+import { preferPyramid } from '../../backbone/prefer-pyramid.js';
 import { defaultWeights } from '../../backbone/weights/default-weights.js';
 import { isSeeded, loadWeights, weightsSource } from '../../backbone/weights/weights.js';
 
@@ -35,19 +37,28 @@ export class ModelRegistry {
     }
   }
 
-  /** @throws CairnError `model-unknown`, or of the weights room. */
-  weights(name: string, stage5: boolean): Promise<ModelWeights> {
-    const key = `${name} ${stage5}`;
-    const found = this.known.get(key) ?? this.read(name, stage5);
+  /** A request with the levels that it means on this installation. @throws CairnError of the weights room. */
+  async resolve<R extends FeatureRequest>(request: R): Promise<R> {
+    return { ...request, ...(await preferPyramid(request, await defaultWeights(request.model.name, this.weightsDir))) };
+  }
+
+  /**
+   * The weights of a model as far as some levels need them: with a pyramid's where they name one of its levels.
+   *
+   * @throws CairnError `model-unknown`, or of the weights room.
+   */
+  weights(name: string, stage5: boolean, levels: readonly string[] = []): Promise<ModelWeights> {
+    const key = `${name} ${stage5} ${levels.some(isPyramidLevel)}`;
+    const found = this.known.get(key) ?? this.read(name, stage5, levels);
     this.known.set(key, found);
     // A file that could not be read may be mended.
     found.catch(() => this.known.delete(key));
     return found;
   }
 
-  private async read(name: string, stage5: boolean): Promise<ModelWeights> {
+  private async read(name: string, stage5: boolean, levels: readonly string[]): Promise<ModelWeights> {
     const spec = await defaultWeights(name, this.weightsDir);
-    const { source, digest } = await loadWeights(spec, modelGraph(findModel(name), stage5));
+    const { source, digest } = await loadWeights(spec, graphFor(findModel(name), stage5, levels));
     return { weights: source, digest };
   }
 }

@@ -33,6 +33,8 @@ export type Step = StepBase &
         readonly margins: Margins;
       }
     | { readonly op: 'zeroPad'; readonly margins: Margins }
+    /** Nearest neighbour. */
+    | { readonly op: 'upsample'; readonly factor: number }
     | { readonly op: 'globalPool'; readonly mode: 'avg' | 'max' }
     /** Kernel `[in, out]`. */
     | {
@@ -117,6 +119,8 @@ export class Plan {
       }
       case 'zeroPad':
         return { ...base, op: 'zeroPad', margins: node.margins };
+      case 'upsample':
+        return { ...base, op: 'upsample', factor: node.factor };
       case 'globalPool':
         return { ...base, op: 'globalPool', mode: node.mode };
       case 'relu':

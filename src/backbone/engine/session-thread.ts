@@ -5,6 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { asCairnError } from '../../errors.js';
+import { fpnGraph, isPyramidLevel } from '../graph/fpn-graph.js';
 import { resnetGraph } from '../graph/resnet-graph.js';
 import type { Level } from '../tensor.js';
 import { loadWeights } from '../weights/weights.js';
@@ -17,7 +18,8 @@ const sessions = new Map<number, Session>();
 
 async function compile(id: number, request: CompileRequest): Promise<CompiledReply> {
   const { architecture, stage5, family, top, weights: spec, engine: engineName, ...options } = request;
-  const graph = resnetGraph(architecture, stage5, { ...top, family });
+  const backbone = resnetGraph(architecture, stage5, { ...top, family });
+  const graph = options.outputs.some(isPyramidLevel) ? fpnGraph(backbone) : backbone;
   const [engine, weights] = await Promise.all([createEngine(engineName), loadWeights(spec, graph)]);
   const session = await engine.compile(graph, weights, options);
   sessions.set(id, session);

@@ -1,12 +1,16 @@
 import type { ArchitectureName } from './architectures.js';
 import {
   caffeNames,
+  DETECTRON2_FPN,
   kerasNames,
   letterAndNumber,
+  MATTERPORT_FPN,
   plainNames,
   slimNames,
+  TORCHVISION_FPN,
   torchNames,
   type Branch,
+  type FpnNames,
   type Names,
 } from './names.js';
 import type { Padding } from './graph.js';
@@ -51,6 +55,8 @@ export interface Family {
     /** A dense layer, or a 1×1 convolution. */
     readonly classifier: 'dense' | 'conv2d';
   };
+  /** Names of the pyramid on top. */
+  readonly fpn: FpnNames;
   names(architecture: string): Names;
 }
 
@@ -68,6 +74,7 @@ const CAFFE_LIKE = {
   padding: SAME,
   strides: POST_ACTIVATION_STRIDES,
   top: { pool: 'global', classifier: 'dense' },
+  fpn: MATTERPORT_FPN,
 } as const;
 
 /** 7×7/2 and a max-pool 3×3/2. */
@@ -83,6 +90,7 @@ const PREACTIVATION = {
   strideOn: 'middle',
   stridedBlock: 'last',
   strides: [4, 8, 16, 32, 32],
+  fpn: MATTERPORT_FPN,
 } as const;
 
 const TORCHVISION: Family = {
@@ -94,6 +102,7 @@ const TORCHVISION: Family = {
   strideOn: 'middle',
   padding: SYMMETRIC_PADDING,
   stem: stem({ inside: 3 }, { inside: 1 }),
+  fpn: TORCHVISION_FPN,
   names: () =>
     torchNames({
       stem: { conv: 'conv1', norm: 'bn1' },
@@ -183,6 +192,7 @@ const TABLE = {
     convBias: false,
     padding: SYMMETRIC_PADDING,
     stem: stem({ inside: 3 }, { inside: 1 }),
+    fpn: DETECTRON2_FPN,
     names: () =>
       torchNames({
         stem: { conv: 'stem.conv1', norm: 'stem.conv1.norm' },

@@ -18,6 +18,13 @@ export class GraphBuilder {
     this.input = { node: inputName, channels: inputChannels, stride: 1 };
   }
 
+  /** A builder that already has the nodes of `graph`. */
+  static continue(graph: Graph): GraphBuilder {
+    const builder = new GraphBuilder(graph.input.name, graph.input.channels);
+    for (const node of graph.nodes) builder.nodes.set(node.name, node);
+    return builder;
+  }
+
   /** The nodes that follow belong to the part of the network called `name`. */
   startBlock(name: string): void {
     this.block = name;
@@ -69,6 +76,10 @@ export class GraphBuilder {
     return this.pool('averagePool', name, x, { ...options, padding: 'valid' });
   }
 
+  upsample(name: string, x: Handle, factor: number): Handle {
+    return this.append(x, 1 / factor, { ...elementwise(name, x), op: 'upsample', factor });
+  }
+
   globalPool(name: string, x: Handle, mode: 'avg' | 'max'): Handle {
     return this.append(x, 1, { ...elementwise(name, x), op: 'globalPool', mode });
   }
@@ -110,8 +121,11 @@ export class GraphBuilder {
       }
       outputs[output] = Object.freeze({ ...handle });
     }
+    const { family, architecture, stage5 } = head;
     return Object.freeze({
-      ...head,
+      family,
+      architecture,
+      stage5,
       input: Object.freeze({ name: this.input.node, channels: this.input.channels, normalization }),
       nodes: Object.freeze([...this.nodes.values()]),
       outputs: Object.freeze(outputs),

@@ -70,6 +70,11 @@ export interface AddNode extends NodeBase {
   readonly op: 'add';
 }
 
+/** Each position `factor` × `factor` times: nearest neighbour. */
+export interface UpsampleNode extends NodeBase {
+  readonly op: 'upsample';
+  readonly factor: number;
+}
 /** The whole map as one value a channel: `[1, 1, channels]`. */
 export interface GlobalPoolNode extends NodeBase {
   readonly op: 'globalPool';
@@ -92,6 +97,7 @@ export type GraphNode =
   | PoolNode
   | ZeroPadNode
   | AddNode
+  | UpsampleNode
   | GlobalPoolNode
   | DenseNode
   | SoftmaxNode;
@@ -113,12 +119,12 @@ export interface Graph {
   readonly outputs: Readonly<Partial<Record<OutputName, GraphOutput>>>;
 }
 
-export const LEVEL_NAMES = ['C1', 'C2', 'C3', 'C4', 'C5'] as const;
+export const LEVEL_NAMES = ['C1', 'C2', 'C3', 'C4', 'C5', 'P2', 'P3', 'P4', 'P5', 'P6'] as const;
 export type LevelName = (typeof LEVEL_NAMES)[number];
 /** `top` is what follows the last stage: probabilities, logits or pooled channels, `[1, 1, channels]`. */
 export type OutputName = LevelName | 'top';
 
-/** The graph's levels, finest first. */
+/** The graph's levels: the backbone's, then the pyramid's, each finest first. */
 export function levelsOf(graph: Graph): LevelName[] {
   return LEVEL_NAMES.filter((name) => graph.outputs[name] !== undefined);
 }

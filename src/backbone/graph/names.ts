@@ -61,6 +61,43 @@ function complete(given: Published & Partial<Derived>): Names {
   };
 }
 
+/** The layers of a feature pyramid; levels are numbered 2 … 5. */
+export interface FpnNames {
+  lateral(level: number): string;
+  /** The level upsampled, on its way to the next finer one. */
+  upsampled(level: number): string;
+  sum(level: number): string;
+  output(level: number): string;
+  readonly coarsest: string;
+}
+
+/** Matterport's, which the other Keras networks borrow. */
+export const MATTERPORT_FPN: FpnNames = {
+  lateral: (level) => `fpn_c${level}p${level}`,
+  upsampled: (level) => `fpn_p${level}upsampled`,
+  sum: (level) => `fpn_p${level}add`,
+  output: (level) => `fpn_p${level}`,
+  coarsest: 'fpn_p6',
+};
+
+/** Detectron2's `FPN`. */
+export const DETECTRON2_FPN: FpnNames = {
+  lateral: (level) => `fpn_lateral${level}`,
+  upsampled: (level) => `fpn_upsampled${level}`,
+  sum: (level) => `fpn_sum${level}`,
+  output: (level) => `fpn_output${level}`,
+  coarsest: 'top_block',
+};
+
+/** torchvision's `FeaturePyramidNetwork`, which counts its levels from 0. */
+export const TORCHVISION_FPN: FpnNames = {
+  lateral: (level) => `fpn.inner_blocks.${level - 2}`,
+  upsampled: (level) => `fpn.upsampled.${level - 2}`,
+  sum: (level) => `fpn.sum.${level - 2}`,
+  output: (level) => `fpn.layer_blocks.${level - 2}`,
+  coarsest: 'fpn.extra_blocks',
+};
+
 /** Caffe's scheme: `res4b_branch2a`. `letters` turns a block's number into its letters. */
 export function caffeNames(input: string, letters: (place: Place) => string = letter): Names {
   const part = (kind: string, place: Place, branch: Branch) =>

@@ -25,6 +25,13 @@ export function inferShapes(graph: Graph, height: number, width: number): Map<st
         `The classifier ${node.name} is made for images of another size than ${height}×${width}; 224 is usual.`,
       );
     }
+    const other = node.op === 'add' ? shapes.get(node.inputs[1]!)! : shape;
+    if (other.some((length, axis) => length !== shape[axis])) {
+      throw new CairnError(
+        'option-invalid',
+        `At ${height}×${width} pixels ${node.name} would add maps of ${shape.join('×')} and ${other.join('×')}.`,
+      );
+    }
     shapes.set(node.name, shape);
   }
   return shapes;
@@ -53,6 +60,8 @@ function outputShape(node: GraphNode, [height, width, channels]: MapShape): MapS
       const { top, bottom, left, right } = node.margins;
       return [height + top + bottom, width + left + right, channels];
     }
+    case 'upsample':
+      return [height * node.factor, width * node.factor, channels];
     case 'globalPool':
     case 'dense':
       return [1, 1, node.channels];

@@ -51,15 +51,17 @@ export function namedVariable(path: string, layer: string): string {
  * `keras.applications` adds `[shortcut, branch]`, so the walk meets the shortcut first.
  */
 export function numberedVariables(graph: Graph): (node: GraphNode, parameter: ParameterName) => readonly string[] {
-  const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
+  // A pyramid is no part of those models.
+  const layers = graph.nodes.filter(({ block }) => block !== 'fpn');
+  const nodes = new Map(layers.map((node) => [node.name, node]));
   const distances = new Map<string, number>();
-  for (const { name, inputs } of graph.nodes.toReversed()) {
+  for (const { name, inputs } of layers.toReversed()) {
     const next = (distances.get(name) ?? 0) + 1;
     for (const input of inputs) distances.set(input, Math.max(next, distances.get(input) ?? 0));
   }
 
   const met = new Set<GraphNode>();
-  const waiting = [graph.nodes.at(-1)!];
+  const waiting = [layers.at(-1)!];
   for (let node = waiting.pop(); node; node = waiting.pop()) {
     if (met.has(node)) continue;
     met.add(node);

@@ -1,3 +1,4 @@
+import type { FamilyName } from '../graph/families.js';
 import type { Graph, GraphNode, ParameterName } from '../graph/graph.js';
 import { kerasKeys, kerasLayer } from './keras-names.js';
 import { numberedVariables } from './keras-variables.js';
@@ -44,12 +45,19 @@ const SLIM_WORDS: Words = {
   moving_variance: 'moving_variance',
 };
 
-/** `prefix + layer + separator + word`; the classifier of a backbone may stand outside of the backbone. */
+/**
+ * `prefix + layer + separator + word`. The classifier of a backbone may stand outside of the backbone, and a
+ * pyramid stands beside it; newer versions of torchvision wrap the pyramid's convolutions once more (`.0`).
+ */
 function plain(layout: Layout, separator: string, words: Words, prefix: string): Naming {
   return {
     layout,
     names: ({ name, block }, parameter) => {
       const bare = name + separator + words[parameter];
+      if (block === 'fpn') {
+        const beside = prefix.replace(/[^./]+[./]$/, '') + name + separator;
+        return [`${beside}0${separator}${words[parameter]}`, beside + words[parameter]];
+      }
       return block === 'top' && prefix ? [prefix + bare, bare] : [prefix + bare];
     },
     keys: (path) => [path],
@@ -80,10 +88,10 @@ function numbered(graph: Graph): Naming {
 type Choice = (graph: Graph) => readonly Naming[];
 const KERAS_ONLY: Choice = () => [KERAS];
 const APPLICATIONS: Choice = (graph) => [KERAS, numbered(graph)];
-const TORCHVISION: Choice = () => [...torch('', 'module.', 'backbone.', 'backbone.body.'), KERAS];
+const TORCHVISION: Choice = () => [...torch('', 'module.', 'backbone.', 'backbone.body.', 'body.'), KERAS];
 
 /** The conventions in which weights of a family come, the most usual first; a family without a line has Keras' only. */
-const CONVENTIONS: Readonly<Record<string, Choice>> = {
+const CONVENTIONS: Readonly<Partial<Record<FamilyName, Choice>>> = {
   keras: APPLICATIONS,
   'keras-v2': APPLICATIONS,
   'slim-v2': () => [...slim('', 'model/', 'module/'), KERAS],
@@ -94,5 +102,6 @@ const CONVENTIONS: Readonly<Record<string, Choice>> = {
 
 /** The conventions that a file for this graph may follow. */
 export function namingsOf(graph: Graph): readonly Naming[] {
-  return (CONVENTIONS[graph.family] ?? KERAS_ONLY)(graph);
+  const choices: Readonly<Partial<Record<string, Choice>>> = CONVENTIONS;
+  return (choices[graph.family] ?? KERAS_ONLY)(graph);
 }

@@ -53,14 +53,17 @@ function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
       if (shape) recipes.set({ path: `${node.name}/${parameter}`, shape, dtype: 'float32' }, { center, spread });
     };
     const residualGain = node.op === 'conv2d' ? UNNORMED_RESIDUAL_GAIN : RESIDUAL_GAIN;
-    const gain = residualEnds.has(node.name) ? residualGain : 1;
+    const gain = residualEnds.has(node.name) && node.block !== 'fpn' ? residualGain : 1;
     let leaving = arriving;
     switch (node.op) {
-      case 'conv2d':
-        leaving = 2 * arriving * gain ** 2;
-        plan('kernel', 0, gain * Math.sqrt(6 / fanIn(node.parameters.kernel!)));
+      case 'conv2d': {
+        // Where a ReLU or a norm comes later, twice what arrives leaves; in a pyramid nothing comes.
+        const growth = node.block === 'fpn' ? 1 : 2;
+        leaving = growth * arriving * gain ** 2;
+        plan('kernel', 0, gain * Math.sqrt((3 * growth) / fanIn(node.parameters.kernel!)));
         plan('bias', 0, 0.1 * Math.sqrt(leaving));
         break;
+      }
       case 'dense':
         plan('kernel', 0, Math.sqrt(3 / fanIn(node.parameters.kernel!)));
         plan('bias', 0, 0.1 * Math.sqrt(arriving));
@@ -89,6 +92,7 @@ function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
         leaving = arriving + moments.get(node.inputs[1]!)!;
         break;
       case 'zeroPad':
+      case 'upsample':
       case 'averagePool':
       case 'globalPool':
       case 'softmax':

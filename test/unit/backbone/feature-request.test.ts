@@ -8,7 +8,9 @@ describe('parseFeatureOptions', () => {
       model: findModel('mask-rcnn-resnet50'),
       stage5: true,
       levels: ['C2', 'C3', 'C4', 'C5'],
+      levelsByDefault: true,
       dtype: 'float16',
+      precision: 'float32',
       size: 1024,
     });
   });
@@ -19,13 +21,16 @@ describe('parseFeatureOptions', () => {
       stage5: 'false',
       levels: ' C4, C1 ',
       dtype: 'float32',
+      precision: 'float16',
       size: '4096',
     };
     expect(parseFeatureOptions(options)).toEqual({
       model: findModel('mask-rcnn-resnet101'),
       stage5: false,
       levels: ['C1', 'C4'],
+      levelsByDefault: false,
       dtype: 'float32',
+      precision: 'float16',
       size: 4096,
     });
     expect(parseFeatureOptions({ stage5: 'false' }).levels).toEqual(['C2', 'C3', 'C4']);

@@ -85,7 +85,7 @@ describe('chooseLevels', () => {
     );
   });
 
-  test.each(['C6', 'c2', '', ' C2', 'P2', 'outputs'])('"%s" is no level', (name) => {
+  test.each(['C6', 'c2', '', ' C2', 'P7', 'outputs'])('"%s" is no level', (name) => {
     expect(() => chooseLevels(whole, ['C2', name])).toThrow(
       expect.objectContaining({ code: 'level-unknown', message: expect.stringContaining(`no level "${name}"`) }),
     );

@@ -1,9 +1,11 @@
-import { describe, expect, test } from '@jest/globals';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diagnose } from '../../../scripts/engine-cuda/diagnose.mjs';
 import { missingFiles, providerFiles } from '../../../scripts/engine-cuda/files.mjs';
+import { setUpProviders } from '../../../scripts/engine-cuda/set-up.mjs';
 import { useTempDirs } from '../../support/temp-dir.js';
 
 const tempDir = useTempDirs();
@@ -55,6 +57,59 @@ describe('the provider files', () => {
   });
 });
 
+describe('the provider files without a proof', () => {
+  const before = process.env['PATH'];
+  afterEach(() => {
+    process.env['PATH'] = before;
+  });
+
+  const LIBRARY = '\x7fELF\x02\x01';
+  const NAME = 'libonnxruntime_providers_cuda.so';
+
+  async function packageWithout() {
+    const folder = join(await tempDir(), 'package');
+    const system = `${process.platform}/${process.arch}`;
+    const files = {
+      'package.json': '{"version":"9.9.9"}',
+      [`bin/napi-v9/${system}/onnxruntime_binding.node`]: '',
+      'script/install-metadata.js': `module.exports = {
+        requirements: { '${system}': ['gpu'] }, manifests: { '${system}:gpu': { './${NAME}': {} } },
+      };`,
+    };
+    for (const [file, text] of Object.entries(files)) {
+      await mkdir(dirname(join(folder, file)), { recursive: true });
+      await writeFile(join(folder, file), text);
+    }
+    return { folder, bin: join(folder, 'bin/napi-v9', system) };
+  }
+
+  /** A folder of programs that has this `ldd` first. */
+  async function useLdd(output: string) {
+    const programs = await tempDir();
+    await writeFile(join(programs, 'ldd'), `#!/bin/sh\ncat <<'END'\n${output}\nEND\n`);
+    await chmod(join(programs, 'ldd'), 0o755);
+    process.env['PATH'] = [programs, before].join(delimiter);
+  }
+
+  test('are put in place, and say which CUDA they are for and that nothing ran', async () => {
+    const [{ folder, bin }, from] = [await packageWithout(), await tempDir()];
+    await writeFile(join(from, NAME), LIBRARY, 'latin1');
+    await useLdd('\tlibcudart.so.13 => not found\n\tlibm.so.6 => /lib/libm.so.6 (0x00)');
+    const expected = { folder: bin, version: '9.9.9', cudaVersion: 13, proven: false };
+    expect(await setUpProviders(folder, { from, 'no-proof': true })).toEqual({ already: false, ...expected });
+    expect(await readFile(join(bin, NAME), 'latin1')).toBe(LIBRARY);
+    expect(await setUpProviders(folder, { 'no-proof': true })).toEqual({ already: true, ...expected });
+  });
+
+  test('are refused all the same where they are not whole', async () => {
+    const [{ folder, bin }, from] = [await packageWithout(), await tempDir()];
+    await writeFile(join(from, NAME), '<html>');
+    const failure = { step: 'files', message: expect.stringMatching(/has no libonnx.*\n.*gpu_cuda12-9\.9\.9\.tgz/) };
+    await expect(setUpProviders(folder, { from, 'no-proof': true })).rejects.toMatchObject(failure);
+    expect(existsSync(join(bin, NAME))).toBe(false);
+  });
+});
+
 describe('why CUDA does not compute', () => {
   const LOG = 'Failed to load library /x/libonnxruntime_providers_cuda.so with error: ';
   const cannotOpen = (name: string) => `${LOG}${name}: cannot open shared object file: No such file or directory\n`;
@@ -78,6 +133,8 @@ describe('why CUDA does not compute', () => {
     const { what, todo } = diagnose('cuda', cannotOpen('libcudart.so.13'), { driver: true, lacking: [] });
     expect(what).toMatch(/the CUDA 13 libraries cannot be found \(libcudart\.so\.13\)/);
     expect(todo).toMatch(/cuda-libraries-13/);
+    const found = diagnose('cuda', '', { driver: true, lacking: ['libcudnn.so.9'], cudaVersion: 13 });
+    expect(found.todo).toMatch(/libcudnn9-cuda-13/);
     const tensorRt = diagnose('tensorrt', cannotOpen('libnvinfer.so.10'), { driver: true, lacking: [] });
     expect(tensorRt.what).toMatch(/^TensorRT 10 cannot be found/);
   });

@@ -1,10 +1,8 @@
-import { describe, expect, test } from '@jest/globals';
-import { execFile } from 'node:child_process';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readlink, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { installAddon } from '../../../scripts/engine-tensorflow/install.mjs';
 import { chooseLibtensorflow, identityOf, inspectFolder } from '../../../scripts/engine-tensorflow/libtensorflow.mjs';
 import { openStage, swapIn } from '../../../scripts/engine-tensorflow/stage.mjs';
 import { checkCompiler, findHeaders } from '../../../scripts/engine-tensorflow/toolchain.mjs';
@@ -238,21 +236,70 @@ describe('the stage', () => {
   });
 });
 
-describe.each(['engine-tensorflow', 'engine-cuda'])('scripts/%s.mjs', (name) => {
-  const script = fileURLToPath(new URL(`../../../scripts/${name}.mjs`, import.meta.url));
-  const run = promisify(execFile);
-
-  test('prints its options when asked', async () => {
-    const { stdout } = await run(process.execPath, [script, '--help']);
-    expect(stdout).toMatch(/^npm run engine:\w+ \[-- OPTIONS\]/);
+describe('an addon without a proof', () => {
+  // Programs that answer --version, and no wish of whoever runs the tests.
+  const settings = { CXX: process.execPath, MAKE: process.execPath, PYTHON: process.execPath, TENSORFLOW_DIR: '' };
+  const before: Record<string, string | undefined> = {};
+  beforeEach(() => {
+    for (const name of Object.keys(settings)) before[name] = process.env[name];
+    Object.assign(process.env, settings);
+  });
+  afterEach(() => {
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
   });
 
-  test('refuses an option it does not know, with status 1', async () => {
-    const failure = run(process.execPath, [script, '--nonsense']);
-    await expect(failure).rejects.toMatchObject({
-      code: 1,
-      stdout: '',
-      stderr: expect.stringMatching(/arguments failed: .*--nonsense/),
+  /** The TF.js package with a compiler that makes an addon which cannot be loaded. */
+  async function packageToCompile() {
+    const modules = await folderWith([]);
+    const files = {
+      '@tensorflow/tfjs-node-gpu/package.json': '{"main":"index.js"}',
+      '@tensorflow/tfjs-node-gpu/index.js': "throw new Error('loaded')",
+      '@mapbox/node-pre-gyp/package.json': '{}',
+      '@mapbox/node-pre-gyp/bin/node-pre-gyp':
+        "const { mkdirSync, writeFileSync } = require('node:fs');" +
+        "mkdirSync('lib/napi-v8', { recursive: true }); writeFileSync('lib/napi-v8/tfjs_binding.node', '');",
+    };
+    for (const [file, text] of Object.entries(files)) {
+      await mkdir(dirname(join(modules, 'node_modules', file)), { recursive: true });
+      await writeFile(join(modules, 'node_modules', file), text);
+    }
+    return join(modules, 'node_modules/@tensorflow/tfjs-node-gpu');
+  }
+
+  const onLinux = process.platform === 'linux' ? test : test.skip;
+
+  onLinux('is made, loads where its libtensorflow is, and says that it is not proven', async () => {
+    const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
+    const made = await installAddon({ libtensorflow, 'no-proof': true }, folder);
+    const addon = join(folder, 'lib/napi-v8/tfjs_binding.node');
+    expect(made).toEqual({
+      already: false,
+      libtensorflow: { kind: 'wheel', folder: libtensorflow },
+      addon,
+      proven: false,
     });
+    expect(existsSync(addon)).toBe(true);
+    expect(await readlink(join(folder, 'deps/lib'))).toBe(libtensorflow);
+    const again = await installAddon({ libtensorflow, 'no-proof': true }, folder);
+    expect(again).toEqual({ ...made, already: true });
+  });
+
+  onLinux('is proven by the next call, and stays where it was when that fails', async () => {
+    const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
+    const { addon } = await installAddon({ libtensorflow, 'no-proof': true }, folder);
+    await expect(installAddon({}, folder)).rejects.toMatchObject({
+      step: 'load',
+      message: expect.stringMatching(/load failed: loaded/),
+    });
+    expect(existsSync(addon)).toBe(true);
+  });
+
+  onLinux('is not put in place by a call that proves', async () => {
+    const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
+    await expect(installAddon({ libtensorflow }, folder)).rejects.toMatchObject({ step: 'load' });
+    expect(existsSync(join(folder, 'lib'))).toBe(false);
   });
 });

@@ -79,6 +79,13 @@ function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'float16'): 
       model.node('Conv', name, [x, w, constant('b', [cout], step.bias)], { kernel_shape: [1, 1] });
       return;
     }
+    case 'upsample': {
+      const scales = Float32Array.of(1, 1, step.factor, step.factor);
+      const nearest = { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
+      // No region of interest: the second input is left out.
+      model.node('Resize', name, [x, '', model.constant(`${name}/scales`, 'float32', [4], scales)], {}, {}, nearest);
+      return;
+    }
     case 'globalPool':
       model.node(step.mode === 'avg' ? 'GlobalAveragePool' : 'GlobalMaxPool', name, [x]);
       return;

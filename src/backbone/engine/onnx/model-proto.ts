@@ -38,6 +38,7 @@ const SCHEMA = {
         name: { type: 'string', id: 1 },
         f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
+        s: { type: 'bytes', id: 4 },
         ints: { rule: 'repeated', type: 'int64', id: 8 },
         type: { type: 'int32', id: 20 },
       },
@@ -62,6 +63,7 @@ const IR_VERSION = 8;
 const OPSET_VERSION = 17;
 const ATTRIBUTE_FLOAT = 1;
 const ATTRIBUTE_INT = 2;
+const ATTRIBUTE_STRING = 3;
 const ATTRIBUTE_INTS = 7;
 
 /** Numbers of `TensorProto.DataType`. */
@@ -86,6 +88,7 @@ export class ModelProto {
     inputs: readonly string[],
     integers: Record<string, number | number[]> = {},
     floats: Record<string, number> = {},
+    strings: Record<string, string> = {},
   ): string {
     const attribute = [
       ...Object.entries(integers).map(([key, value]) =>
@@ -94,6 +97,7 @@ export class ModelProto {
           : { name: key, i: value, type: ATTRIBUTE_INT },
       ),
       ...Object.entries(floats).map(([key, value]) => ({ name: key, f: value, type: ATTRIBUTE_FLOAT })),
+      ...Object.entries(strings).map(([key, value]) => ({ name: key, s: Buffer.from(value), type: ATTRIBUTE_STRING })),
     ];
     this.nodes.push({ opType, name, input: inputs, output: [name], attribute });
     return name;

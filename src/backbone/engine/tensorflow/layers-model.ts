@@ -100,6 +100,8 @@ function applyNode(
     }
     case 'zeroPad':
       return apply(pad('', node.margins));
+    case 'upsample':
+      return apply(layers.layers.upSampling2d({ name, size: [node.factor, node.factor] }));
     case 'globalPool':
       return apply(
         node.mode === 'avg'

@@ -108,6 +108,8 @@ function lowerStep(tf: Tf, step: FusedStep, keep: <T extends Tensor>(tensor: T) 
     }
     case 'zeroPad':
       return operation((x) => tf.pad(x, margins(step.margins)));
+    case 'upsample':
+      return operation((x) => tf.image.resizeNearestNeighbor(x, [x.shape[1] * step.factor, x.shape[2] * step.factor]));
     case 'globalPool':
       return operation((x) => (step.mode === 'avg' ? tf.mean(x, [1, 2], true) : tf.max(x, [1, 2], true)));
     case 'dense': {

@@ -71,6 +71,8 @@ function describe(node: GraphNode): string {
       return `${node.poolSize.join('×')} ${node.op === 'maxPool' ? 'max' : 'average'} pool${step}`;
     case 'globalPool':
       return `global ${node.mode} pool`;
+    case 'upsample':
+      return `upsample ×${node.factor}`;
     case 'zeroPad':
       return `pad ${node.margins.top}`;
     case 'batchNorm':

@@ -101,7 +101,7 @@ describe('outputs', () => {
 
   test('are signed unless an activation has the last word', () => {
     const signed = planned(preactivationGraph()).outputs.map((output) => [output.name, output.signed]);
-    expect(Object.fromEntries(signed)).toEqual({ C1: true, C2: true, C3: true, C4: true, top: false });
+    expect(Object.fromEntries(signed)).toEqual({ C1: true, C2: true, C3: true, C4: true, P2: true, top: false });
     const levels = (family: string, architecture: string) => {
       const names = ['C1', 'C2', 'C3', 'C4', 'C5'] as const;
       return new Plan(resnetGraph(architecture, true, { family }), names, 64).outputs.map((output) => output.signed);

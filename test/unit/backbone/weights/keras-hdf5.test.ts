@@ -68,7 +68,7 @@ describe('Keras HDF5', () => {
   test('layers are called as the file names them, and by their numbers where it does not', async () => {
     const writeLayer = (name?: string) =>
       write((file) => {
-        const vars = file.create_group('layers').create_group('conv2d_7').create_group('vars') as h5.Group;
+        const vars = file.create_group('layers').create_group('conv2d_7').create_group('vars');
         if (name !== undefined) vars.create_attribute('name', name);
         vars.create_dataset({ name: '0', data: new Float32Array(6), shape: [1, 1, 3, 2] });
         vars.create_dataset({ name: '1', data: new Float32Array(2) });

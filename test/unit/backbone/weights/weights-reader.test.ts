@@ -27,12 +27,16 @@ const graph = fixtureGraph();
 /** The layouts of Keras repeat the layer's name, or put its group before it. */
 const repeated = (path: string) => path.replace(/^(\w+)\//, '$1/$1/');
 const inLayers = (path: string) => `layers/${path}`;
-const KERAS1_WORDS = { kernel: 'W', bias: 'b', moving_mean: 'running_mean', moving_variance: 'running_std' };
-const keras1 = (path: string) =>
-  path.replace(
-    /^(\w+)\/(\w+)$/,
-    (_, layer, word) => `${layer}/${layer}_${(KERAS1_WORDS as Record<string, string>)[word] ?? word}`,
-  );
+const KERAS1_WORDS: Readonly<Record<string, string>> = {
+  kernel: 'W',
+  bias: 'b',
+  moving_mean: 'running_mean',
+  moving_variance: 'running_std',
+};
+function keras1(path: string): string {
+  const [layer, word] = path.split('/') as [string, string];
+  return `${layer}/${layer}_${KERAS1_WORDS[word] ?? word}`;
+}
 
 interface FixtureCase {
   readonly file: string;
@@ -65,7 +69,7 @@ const FILES: readonly FixtureCase[] = [
 ];
 
 for (const { file, format, convention = KERAS, path = (same: string) => same, others = [] } of FILES) {
-  const tensors = Object.entries(fixtureIn(convention)).map(([name, tensor]) => [path(name), tensor]);
+  const tensors = Object.entries(fixtureIn(convention)).map(([name, tensor]) => [path(name), tensor] as const);
   const open = () => openWeights(fixturePath(`weights/${file}`), fixtureGraphOf(convention));
   testWeightsReader({ name: file, format, open, tensors: Object.fromEntries(tensors), others });
 }
@@ -80,7 +84,7 @@ for (const Type of [Float32Array, Float64Array]) {
   testWeightsReader({ name: `safetensors of ${Type.name}`, format: 'safetensors', open });
 }
 
-const shapes = Object.entries(fixtureIn(KERAS)).map(([path, { shape }]) => [path, { shape }]);
+const shapes = Object.entries(fixtureIn(KERAS)).map(([path, { shape }]) => [path, { shape }] as const);
 testWeightsReader({
   name: 'a seed',
   format: 'seeded',

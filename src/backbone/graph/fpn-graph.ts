@@ -1,0 +1,69 @@
+import { CairnError } from '../../errors.js';
+import { FAMILIES, type FamilyName } from './families.js';
+import { GraphBuilder, type Handle } from './graph-builder.js';
+import type { Graph, LevelName } from './graph.js';
+
+export interface FpnOptions {
+  /** Channels of every P level; 256 in all published detectors. */
+  readonly channels?: number;
+}
+
+const BOTTOM_UP = ['C5', 'C4', 'C3', 'C2'] as const;
+const PYRAMID: Readonly<Record<(typeof BOTTOM_UP)[number], LevelName>> = { C2: 'P2', C3: 'P3', C4: 'P4', C5: 'P5' };
+
+/**
+ * A feature pyramid (Lin et al. 2017) on top of a backbone: `P2`…`P5` with the strides of `C2`…`C5`,
+ * and `P6`, every second position of `P5`. A 1×1 convolution on each C level, nearest ×2 upsampling
+ * and a sum on the way down, a 3×3 convolution on each sum; no activations: P levels are signed.
+ * Matterport, Detectron2 and torchvision build the same; names are the family's.
+ *
+ * @throws CairnError `level-absent` without stage 5, `levels-unsuitable` when the strides of the C levels do
+ *   not double from one to the next.
+ */
+export function fpnGraph(graph: Graph, { channels = 256 }: FpnOptions = {}): Graph {
+  const { outputs, family, architecture } = graph;
+  if (!outputs.C5) throw new CairnError('level-absent', 'An FPN begins at C5, and C5 is made by stage 5.');
+  const strides = BOTTOM_UP.map((level) => outputs[level]!.stride).reverse();
+  if (strides.some((stride, i) => i > 0 && stride !== 2 * strides[i - 1]!)) {
+    throw new CairnError(
+      'levels-unsuitable',
+      `An FPN needs levels C2 to C5 whose strides double; those of ${family}-${architecture} are ${strides.join(', ')}.`,
+    );
+  }
+  const names = FAMILIES[family as FamilyName].fpn;
+  const builder = GraphBuilder.continue(graph);
+  builder.startBlock('fpn');
+  const sums: [LevelName, number, Handle][] = [];
+  let above: Handle | undefined;
+  for (const level of BOTTOM_UP) {
+    const number = Number(level[1]);
+    const lateral = builder.conv2d(names.lateral(number), outputs[level]!, {
+      filters: channels,
+      kernel: 1,
+      bias: true,
+    });
+    above = above
+      ? builder.add(names.sum(number), builder.upsample(names.upsampled(number + 1), above, 2), lateral)
+      : lateral;
+    sums.push([PYRAMID[level], number, above]);
+  }
+  const levels: Partial<Record<LevelName, Handle>> = {};
+  for (const [level, number, sum] of sums.reverse()) {
+    levels[level] = builder.conv2d(names.output(number), sum, {
+      filters: channels,
+      kernel: 3,
+      padding: 'same',
+      bias: true,
+    });
+  }
+  levels.P6 = builder.maxPool(names.coarsest, levels.P5!, { size: 1, stride: 2, padding: 'valid' });
+  const declared = Object.fromEntries(
+    [...strides, 2 * strides[3]!].map((stride, i) => [`P${i + 2}`, { channels, stride }]),
+  );
+  return builder.build(graph, graph.input.normalization, { ...outputs, ...levels }, { ...outputs, ...declared });
+}
+
+/** Whether a level is made by the pyramid. */
+export function isPyramidLevel(level: string): boolean {
+  return level.startsWith('P');
+}

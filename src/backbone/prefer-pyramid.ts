@@ -1,0 +1,41 @@
+import { CairnError } from '../errors.js';
+import type { FeatureRequest } from './feature-request.js';
+import { fpnGraph } from './graph/fpn-graph.js';
+import { LEVEL_NAMES } from './graph/graph.js';
+import { modelGraph, type Model } from './models.js';
+import { matchWeights } from './weights/match-weights.js';
+import { isSeeded, openWeights } from './weights/weights.js';
+
+/**
+ * What a request means by the levels that it does not name: what a detector reads, P2–P6 where the
+ * weights hold a feature pyramid, else C2–C5. Seeded weights count as without one.
+ */
+export async function preferPyramid(request: FeatureRequest, weights: string): Promise<FeatureRequest> {
+  if (!request.levelsByDefault || !request.stage5) return request;
+  if (!(await holdsPyramid(request.model, weights))) return request;
+  return { ...request, levels: LEVEL_NAMES.filter((level) => level.startsWith('P')) };
+}
+
+/**
+ * Whether a file has every parameter of the pyramid; nothing but names and shapes is read.
+ *
+ * @throws CairnError `weights-unreadable`.
+ */
+export async function holdsPyramid(model: Model, weights: string): Promise<boolean> {
+  if (isSeeded(weights)) return false;
+  let graph;
+  try {
+    graph = fpnGraph(modelGraph(model, true));
+  } catch (error) {
+    if (error instanceof CairnError && error.code === 'levels-unsuitable') return false;
+    throw error;
+  }
+  const reader = await openWeights(weights, graph);
+  try {
+    const { missing, misshaped } = matchWeights(graph, reader.entries());
+    const pyramid = new Set(graph.nodes.filter((node) => node.block === 'fpn').map((node) => node.name));
+    return ![...missing, ...misshaped].some(({ layer }) => pyramid.has(layer));
+  } finally {
+    await reader.close();
+  }
+}
