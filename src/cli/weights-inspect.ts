@@ -84,9 +84,17 @@ function bestOf(candidates: readonly Candidate[]): Candidate {
   return candidates.find(({ fits }) => fits) ?? candidates.reduce((a, b) => (b.share > a.share ? b : a));
 }
 
-/** What fits comes first, then what has most of its parameters in the file; what leaves least of it unused. */
+/**
+ * What fits comes first, then what has most of its parameters in the file, then what uses most of it. Of two
+ * families of the same names that comes first whose files usually look like this one.
+ */
 function byFit(a: Candidate, b: Candidate): number {
-  return Number(b.fits) - Number(a.fits) || b.share - a.share || b.match.matched.length - a.match.matched.length;
+  return (
+    Number(b.fits) - Number(a.fits) ||
+    b.share - a.share ||
+    b.match.matched.length - a.match.matched.length ||
+    a.match.convention - b.match.convention
+  );
 }
 
 async function readValues(file: string, candidate: Candidate): Promise<Verdict> {

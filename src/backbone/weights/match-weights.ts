@@ -19,6 +19,8 @@ export interface Wanted {
 
 /** How the tensors of a file meet the parameters of a graph. */
 export interface WeightsMatch {
+  /** Index in `namingsOf` of the convention that the file follows: 0 is the family's usual one. */
+  readonly convention: number;
   /** The layout of the matched tensors in the file. */
   readonly layout: Layout;
   /** In the order of the graph. */
@@ -44,7 +46,7 @@ export function matchWeights(graph: Graph, entries: readonly WeightsEntry[]): We
   const { rest, unusedLayers } = leftOver(best, entries);
   const complete = matched.length === wanted.length;
   const surplus = complete ? signsOfAnother(graph, rest, best.convention) : [];
-  return { layout, matched, missing, misshaped, surplus, unusedLayers };
+  return { convention: best.convention, layout, matched, missing, misshaped, surplus, unusedLayers };
 }
 
 interface Parameter {

@@ -88,15 +88,14 @@ function numbered(graph: Graph): Naming {
 type Choice = (graph: Graph) => readonly Naming[];
 const KERAS_ONLY: Choice = () => [KERAS];
 const APPLICATIONS: Choice = (graph) => [KERAS, numbered(graph)];
-const TORCHVISION: Choice = () => [...torch('', 'module.', 'backbone.', 'backbone.body.', 'body.'), KERAS];
 
 /** The conventions in which weights of a family come, the most usual first; a family without a line has Keras' only. */
 const CONVENTIONS: Readonly<Partial<Record<FamilyName, Choice>>> = {
   keras: APPLICATIONS,
   'keras-v2': APPLICATIONS,
   'slim-v2': () => [...slim('', 'model/', 'module/'), KERAS],
-  torchvision: TORCHVISION,
-  'torchvision-detection': TORCHVISION,
+  torchvision: () => [...torch('', 'module.', 'backbone.', 'backbone.body.', 'body.'), KERAS],
+  'torchvision-detection': () => [...torch('backbone.body.', 'body.', '', 'module.', 'backbone.'), KERAS],
   detectron2: () => [...torch('backbone.bottom_up.', 'bottom_up.', ''), KERAS],
 };
 

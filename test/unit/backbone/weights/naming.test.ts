@@ -125,6 +125,11 @@ describe('names of PyTorch and TensorFlow', () => {
     expect((['gamma', 'beta', 'moving_mean'] as const).map(of)).toEqual(['bn1.weight', 'bn1.bias', 'bn1.running_mean']);
   });
 
+  test('of the same names, those of detectors usually stand in a detector', () => {
+    expect(names('torchvision-detection', 'resnet50', 'conv1', 'kernel')[0]).toBe('backbone.body.conv1.weight');
+    expect(names('torchvision', 'resnet50', 'conv1', 'kernel')[0]).toBe('conv1.weight');
+  });
+
   test('a classifier may stand outside of the backbone', () => {
     expect(names('torchvision', 'resnet50', 'fc', 'kernel')).toEqual(
       expect.arrayContaining(['backbone.body.fc.weight', 'fc.weight']),

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Backbone } from '../../../../src/backbone/backbone.js';
 import { FAMILIES } from '../../../../src/backbone/graph/families.js';
-import { LEVEL_NAMES } from '../../../../src/backbone/graph/graph.js';
+import type { LevelName } from '../../../../src/backbone/graph/graph.js';
+import { describeModel } from '../../../../src/backbone/describe-model.js';
 import { listModels, type Model } from '../../../../src/backbone/models.js';
 import { meanAndDeviation, numbersOf, randomNumbers } from '../../../support/tensors.js';
 
@@ -21,16 +22,18 @@ describe('seeded weights keep every level between a deviation of 0.1 and 10, wit
   const image = naturalImage();
 
   test.each(MODELS)('$name', async (model: Model) => {
+    const { levels: backboneLevels, pyramid } = describeModel(model, true, SIZE);
+    const names = [...backboneLevels, ...(pyramid?.levels ?? [])].map((level) => level.name as LevelName);
     const request = {
       model,
       stage5: true,
-      levels: LEVEL_NAMES,
+      levels: names,
       dtype: 'float16',
       size: SIZE,
       weights: 'seeded',
     } as const;
     const [levels] = await backbone.runBatch(request, image.slice(), 1);
-    expect(levels!.map(({ name, clipped }) => [name, clipped])).toEqual(LEVEL_NAMES.map((name) => [name, false]));
+    expect(levels!.map(({ name, clipped }) => [name, clipped])).toEqual(names.map((name) => [name, false]));
     for (const { tensor } of levels!) {
       const { deviation } = meanAndDeviation(numbersOf(tensor));
       expect(deviation).toBeGreaterThan(0.1);
