@@ -1,27 +1,120 @@
-# One image for the API and the workers; ROLE (api, worker or all) says which one a container is.
+# The API and the workers are one image; ROLE (api, worker or all) says which one a container is. VARIANT says what its
+# networks run on:
+#
+#   cpu             everything on the CPU; the only one that exists for arm64 too
+#   gpu             ONNX Runtime on NVIDIA GPUs, by CUDA 12 and cuDNN 9
+#   tensorflow-gpu  TensorFlow on NVIDIA GPUs, by the CUDA 12 libraries that TensorFlow's wheels bring along
+#
+#   docker build --build-arg VARIANT=gpu --tag cairn:gpu .
+#
+# A build needs no GPU, and proves none: docs/deployment.md says how to see that one is used.
+ARG VARIANT=cpu
+
 FROM node:22-bookworm-slim AS base
 ENV npm_config_update_notifier=false
 WORKDIR /app
 
-FROM base AS build
+FROM base AS packages
 COPY package.json package-lock.json .npmrc ./
 # Like `npm ci`, but content with a lock file that lacks other platforms' binaries (scripts/setup/packages.mjs).
 RUN npm install --no-save --include=dev --no-audit --no-fund --loglevel=error
-COPY . .
+
+FROM packages AS build
+COPY nest-cli.json tsconfig.json tsconfig.build.json ./
+COPY src ./src
+COPY bench ./bench
 # ONNX Runtime brings its libraries for every system: 220 MB that a Linux container cannot load.
 RUN npm run build \
  && npm prune --omit=dev --no-audit --no-fund --loglevel=error \
  && rm -rf node_modules/onnxruntime-node/bin/napi-v*/darwin node_modules/onnxruntime-node/bin/napi-v*/win32
 
-FROM base
+# What ONNX Runtime needs on GPUs, out of the release for CUDA 12: the package that onnxruntime-node would fetch by
+# itself is made for CUDA 13. Of the same version as onnxruntime-node in package.json.
+FROM packages AS cuda-providers
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates curl \
+ && rm -rf /var/lib/apt/lists/*
+ARG ONNXRUNTIME_VERSION=1.30.0
+ARG ONNXRUNTIME_SHA256=f9886932ee7bb0b4d3fcab736a392d4ff5efaa0672b47f19f0cec03437cf64f1
+RUN release="onnxruntime-linux-x64-gpu_cuda12-${ONNXRUNTIME_VERSION}" \
+ && curl -fsSL --retry 3 --output /tmp/release.tgz \
+      "https://github.com/microsoft/onnxruntime/releases/download/v${ONNXRUNTIME_VERSION}/${release}.tgz" \
+ && echo "${ONNXRUNTIME_SHA256}  /tmp/release.tgz" | sha256sum --check \
+ && mkdir /opt/onnxruntime \
+ && tar -xzf /tmp/release.tgz -C /opt/onnxruntime \
+ && rm /tmp/release.tgz
+COPY scripts ./scripts
+RUN libraries="$(dirname "$(find /opt/onnxruntime -name libonnxruntime_providers_cuda.so)")" \
+ && node scripts/engine-cuda.mjs --no-proof --from "${libraries}" \
+ && mkdir /made \
+ && find node_modules/onnxruntime-node/bin -name 'libonnxruntime_providers_*.so' -exec cp --parents {} /made/ \;
+
+# TensorFlow's libraries with CUDA's, and the addon of TF.js compiled against them. Where they lie stays the same in
+# the image: the addon looks for them by their path.
+FROM packages AS tensorflow-addon
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends g++ make python3 python3-pip \
+ && rm -rf /var/lib/apt/lists/*
+RUN python3 -m pip install --no-cache-dir --target /opt/tensorflow 'tensorflow[and-cuda]==2.21.0'
+COPY scripts ./scripts
+RUN node scripts/engine-tensorflow.mjs --no-proof --libtensorflow /opt/tensorflow/tensorflow \
+ && mkdir /made \
+ && cp -a --parents node_modules/@tensorflow/tfjs-node-gpu/lib node_modules/@tensorflow/tfjs-node-gpu/deps /made/
+
+FROM base AS cpu-base
+
+FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS gpu-base
+WORKDIR /app
+COPY --from=base /usr/local/bin/node /usr/local/bin/node
+# The user of the Node image, with its number: the containers share /data. Ubuntu has a user of that number too.
+RUN (userdel --remove ubuntu || true) \
+ && groupadd --gid 1000 node \
+ && useradd --uid 1000 --gid node --create-home node \
+ && node --version
+# TensorRT is a choice, which adds some GB: the version of NVIDIA's packages, as 10.13.0.35-1+cuda12.9.
+ARG TENSORRT_VERSION=
+RUN if [ -n "${TENSORRT_VERSION}" ]; then \
+      apt-get update \
+   && apt-get install -y --no-install-recommends \
+        "libnvinfer10=${TENSORRT_VERSION}" \
+        "libnvinfer-plugin10=${TENSORRT_VERSION}" \
+        "libnvonnxparsers10=${TENSORRT_VERSION}" \
+   && rm -rf /var/lib/apt/lists/*; \
+    fi
+COPY --from=cuda-providers /made/ ./
+# All that they load must be here, but for the driver, which comes with the GPU. cuDNN is loaded when it is used.
+RUN ldconfig -p | grep --quiet 'libcudnn\.so\.9' \
+ && cd node_modules/onnxruntime-node/bin/napi-v*/linux/x64 \
+ && LD_LIBRARY_PATH=".:${LD_LIBRARY_PATH}" ldd libonnxruntime_providers_cuda.so > /tmp/needs \
+ && ! grep 'not found' /tmp/needs | grep --invert-match 'libcuda\.so\.1' \
+ && rm /tmp/needs
+# NVIDIA's prints a banner.
+ENTRYPOINT []
+
+FROM base AS tensorflow-gpu-base
+COPY --from=tensorflow-addon /opt/tensorflow/tensorflow/libtensorflow*.so.2 /opt/tensorflow/tensorflow/
+COPY --from=tensorflow-addon /opt/tensorflow/nvidia /opt/tensorflow/nvidia
+COPY --from=tensorflow-addon /made/ ./
+# TensorFlow looks for CUDA's libraries beside itself; those look for each other where the system says.
+RUN printf '%s\n' /opt/tensorflow/nvidia/*/lib > /etc/ld.so.conf.d/tensorflow-cuda.conf \
+ && ldconfig \
+ && ldd node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v*/tfjs_binding.node > /tmp/needs \
+ && ! grep 'not found' /tmp/needs | grep --invert-match 'libcuda\.so\.1' \
+ && rm /tmp/needs
+# What NVIDIA's own images say to the container runtime.
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+FROM ${VARIANT}-base
 # sharp's allocations fragment glibc's heap: its documentation recommends jemalloc. The link makes one path of what
 # is another path on each architecture.
+# /cache is for what GPUs compile.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libjemalloc2 \
  && rm -rf /var/lib/apt/lists/* \
  && ln -s "/usr/lib/$(uname -m)-linux-gnu/libjemalloc.so.2" /usr/local/lib/libjemalloc.so.2 \
  && test -e /usr/local/lib/libjemalloc.so.2 \
- && install -d -o node -g node /data /weights
+ && install -d -o node -g node /data /weights /cache
 ENV LD_PRELOAD=/usr/local/lib/libjemalloc.so.2 \
     NODE_ENV=production \
     HOST=0.0.0.0 \

@@ -1,7 +1,7 @@
 // Makes @tensorflow/tfjs-node-gpu loadable: its addon is compiled against a libtensorflow that is on this machine, or
 // comes from its publisher, and is proven by a convolution before it takes the place of what was there. Installing
 // the packages leaves this out: the engine on the CPU does not need it.
-import { findPackage, runEngineCommand } from './engine-tensorflow/command.mjs';
+import { findPackage, runEngineCommand } from './engine/command.mjs';
 import { installAddon } from './engine-tensorflow/install.mjs';
 import { describe } from './engine-tensorflow/libtensorflow.mjs';
 
@@ -13,10 +13,17 @@ const USAGE = `npm run engine:tensorflow [-- OPTIONS]
   --prebuilt           the publisher's own, downloaded: TensorFlow 2.9, CUDA 11.2
   --nodedir DIR        the folder that has Node's include/node/node_api.h
   --again              also when it works already
+  --no-proof           load and compute nothing: for where an image is built, which runs on another machine
   --json               the result as one line of JSON
 `;
 
-function inWords({ already, libtensorflow, tensorflow, backend, gpu, notes }) {
+function inWords({ already, libtensorflow, addon, proven, tensorflow, backend, gpu, notes }) {
+  if (!proven) {
+    return [
+      `${already ? 'There already' : 'Made'}: the addon of TF.js (${addon}), with ${describe(libtensorflow)}.`,
+      'Nothing was proven (--no-proof). On the machine that it is for: npm run engine:tensorflow',
+    ];
+  }
   const works = already ? 'Works already' : 'Works';
   return [
     `${works}: TensorFlow ${tensorflow} through TF.js (backend ${backend}), with ${describe(libtensorflow)}.`,

@@ -3,5 +3,5 @@
 export function diagnose(
   provider: string,
   log: string,
-  facts: { driver: boolean; lacking: readonly string[] },
+  facts: { driver: boolean; lacking: readonly string[]; cudaVersion?: number },
 ): { step: string; what: string; todo: string };

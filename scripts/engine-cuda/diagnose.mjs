@@ -34,7 +34,9 @@ const RULES = [
     pattern: /CUDA (?:failure|error) (?:35|100)\b|no CUDA-capable device|driver version is insufficient/i,
     step: 'find GPU',
     what: 'the NVIDIA driver shows no GPU, or is too old for these CUDA libraries.',
-    todo: 'Look at nvidia-smi: CUDA 12 needs a driver of version 525 or newer. CUDA_VISIBLE_DEVICES may hide a GPU.',
+    todo:
+      'Look at nvidia-smi: CUDA 12 needs a driver of version 525 or newer, CUDA 13 one of version 580. ' +
+      'CUDA_VISIBLE_DEVICES may hide a GPU.',
   },
   {
     pattern: /CUDA (?:failure|error) 209\b|no kernel image is available/i,
@@ -51,13 +53,13 @@ const RULES = [
 ];
 
 /**
- * `{ step, what, todo }` from what the proof of `provider` wrote, whether the machine has a driver, and which
- * libraries the provider's file lacks.
+ * `{ step, what, todo }` from what the proof of `provider` wrote, whether the machine has a driver, which libraries
+ * the provider's file is lacking, and the version of CUDA that it is made for, where that is known.
  */
-export function diagnose(provider, log, { driver, lacking }) {
+export function diagnose(provider, log, { driver, lacking, cudaVersion }) {
   const named = [...log.matchAll(/\b(lib[\w.+-]+\.so[\d.]*): cannot open shared object file/g)].map(([, name]) => name);
   const libraries = [...new Set([...lacking, ...named])];
-  const cuda = majorOf(libraries) ?? 12;
+  const cuda = cudaVersion ?? cudaVersionOf(libraries) ?? 12;
   const parts = PARTS.filter(({ library }) => libraries.some((name) => library.test(name)));
   const todos = (list) => list.map(({ todo }) => todo(cuda));
   if (!driver) {
@@ -84,7 +86,7 @@ export function diagnose(provider, log, { driver, lacking }) {
 }
 
 /** The CUDA version that libraries belong to: those two carry it in their names. */
-function majorOf(libraries) {
+export function cudaVersionOf(libraries) {
   for (const name of libraries) {
     const [, major] = /^lib(?:cudart|cublas\w*)\.so\.(\d+)/.exec(name) ?? [];
     if (major) return Number(major);

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, s
 import { createRequire } from 'node:module';
 import { join, normalize } from 'node:path';
 
-import { StepFailed } from '../engine-tensorflow/steps.mjs';
+import { StepFailed } from '../engine/steps.mjs';
 
 /** What a shared library of Linux begins with. */
 const ELF = Buffer.from('\x7fELF', 'latin1');

@@ -2,10 +2,8 @@
 import { copyFile, cp, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 
-import { runProgram, say, showOutput, since, StepFailed } from '../engine-tensorflow/steps.mjs';
+import { NO_NETWORK, runProgram, say, showOutput, since, StepFailed } from '../engine/steps.mjs';
 import { missingFiles } from './files.mjs';
-
-const NO_NETWORK = /getaddrinfo|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|socket hang up/;
 
 /** Resolves with whether nothing was left to do. */
 export async function installProviders(files, { from, again }) {
@@ -34,7 +32,7 @@ async function copyFrom(folder, files, made) {
     throw new StepFailed(
       'files',
       `${folder} has no ${missing.join(', no ')}.`,
-      `Name the lib/ folder of ONNX Runtime ${files.version} for Linux x64 with GPU support.`,
+      `Name the lib/ folder of ${releaseFile(files)}, unpacked.`,
     );
   }
   for (const name of files.names) await copyFile(join(folder, name), join(made, name));
@@ -62,10 +60,14 @@ async function download({ packageFolder, version }, stage) {
     offline
       ? "the publisher's server could not be reached."
       : `the install script of onnxruntime-node ${run.how}; its output is above.`,
-    `${offline ? 'Behind a proxy, set HTTPS_PROXY. ' : ''}Without the network: fetch ONNX Runtime ${version} for Linux ` +
-      'x64 with GPU support (onnxruntime-linux-x64-gpu, a release file) elsewhere, unpack it here, and name its lib/ ' +
-      'folder: npm run engine:cuda -- --from DIR',
+    `${offline ? 'Behind a proxy, set HTTPS_PROXY. ' : ''}Without the network: fetch ${releaseFile({ version })} ` +
+      'elsewhere, unpack it here, and name its lib/ folder: npm run engine:cuda -- --from DIR',
   );
+}
+
+/** What a release of ONNX Runtime calls its libraries for GPUs, one file for each version of CUDA. */
+function releaseFile({ version }) {
+  return `onnxruntime-linux-x64-gpu_cuda12-${version}.tgz or …_cuda13-${version}.tgz (release files of ONNX Runtime)`;
 }
 
 /** The script takes a proxy from variables of its own only. */

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { runProgram, showOutput, StepFailed } from '../engine-tensorflow/steps.mjs';
-import { diagnose } from './diagnose.mjs';
+import { runProgram, showOutput, StepFailed } from '../engine/steps.mjs';
+import { cudaVersionOf, diagnose } from './diagnose.mjs';
 
 const PROOF = fileURLToPath(new URL('proof.mjs', import.meta.url));
 /** TensorRT compiles for minutes. */
@@ -14,7 +14,7 @@ const AT_MOST_MS = 15 * 60_000;
 export async function prove(files) {
   const { works, log, shown } = await attempt(files, 'cuda');
   if (works) return;
-  const { step, what, todo } = diagnose('cuda', log, await facts(files, 'cuda'));
+  const { step, what, todo } = diagnose('cuda', log, { driver: hasDriver(), ...(await needsOf(files, 'cuda')) });
   showOutput({ stdout: '', stderr: log, shown });
   throw new StepFailed(step, what, todo);
 }
@@ -23,7 +23,7 @@ export async function prove(files) {
 export async function tryTensorRt(files) {
   const { works, log } = await attempt(files, 'tensorrt');
   if (works) return { works };
-  const { what, todo } = diagnose('tensorrt', log, await facts(files, 'tensorrt'));
+  const { what, todo } = diagnose('tensorrt', log, { driver: hasDriver(), ...(await needsOf(files, 'tensorrt')) });
   return { works, why: `${what} ${todo}` };
 }
 
@@ -39,9 +39,14 @@ async function attempt({ packageFolder }, provider) {
   return { works, log: [run.stderr.trim(), ...crash].join('\n'), shown: run.shown };
 }
 
-/** What the machine has: whether a driver is loaded, and which libraries the provider's file lacks (by `ldd`). */
-async function facts({ folder }, provider) {
+function hasDriver() {
+  return existsSync('/dev/nvidiactl') || existsSync('/dev/dxg');
+}
+
+/** By `ldd`: which libraries the provider's file is `lacking` here, and the `cudaVersion` that it is made for. */
+export async function needsOf({ folder }, provider) {
   const { stdout } = await runProgram('ldd', [join(folder, `libonnxruntime_providers_${provider}.so`)]);
-  const lacking = [...stdout.matchAll(/^\s*(\S+) => not found/gm)].map(([, name]) => name);
-  return { driver: existsSync('/dev/nvidiactl') || existsSync('/dev/dxg'), lacking: [...new Set(lacking)] };
+  const lines = [...stdout.matchAll(/^\s*(\S+) => (not found)?/gm)];
+  const lacking = lines.filter(([, , missing]) => missing).map(([, name]) => name);
+  return { lacking: [...new Set(lacking)], cudaVersion: cudaVersionOf(lines.map(([, name]) => name)) };
 }

@@ -4,14 +4,17 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
+import { say, StepFailed } from '../engine/steps.mjs';
 import { chooseLibtensorflow, identityOf, inspectFolder } from './libtensorflow.mjs';
 import { compile, download } from './make.mjs';
 import { prove } from './prove.mjs';
 import { readRecord, writeRecord } from './record.mjs';
 import { openStage, swapIn } from './stage.mjs';
-import { say, StepFailed } from './steps.mjs';
 
-/** Resolves with `{ already, libtensorflow, addon, backend, tensorflow, gpu, notes }`. */
+/**
+ * Resolves with `{ already, libtensorflow, addon, proven }`, and with `{ backend, tensorflow, gpu, notes }` unless the
+ * proof is left out and there was none before. An addon without a proof is proven by the next call that leaves it in.
+ */
 export async function installAddon(options, packageFolder) {
   const known = await readRecord(packageFolder);
   const asked = options.libtensorflow ?? options.python ?? options.prebuilt ?? process.env.TENSORFLOW_DIR;
@@ -21,10 +24,14 @@ export async function installAddon(options, packageFolder) {
   const identity = identityOf(library);
 
   const already = !options.again && isDeepStrictEqual(known?.library, identity);
-  const proof = await (already ? stillProven(known, packageFolder) : replaceAddon(options, library, packageFolder));
+  const proveIt = options['no-proof'] ? () => undefined : prove;
+  const proof = already
+    ? (lastProof(known) ?? (await proveIt(packageFolder)))
+    : await replaceAddon(options, library, packageFolder, proveIt);
   const addon = addonIn(packageFolder);
   await writeRecord(packageFolder, { library: identity, addon, node: process.version, proof });
-  return { already, libtensorflow: { kind: library.kind, folder: library.folder }, addon, ...proof };
+  const libtensorflow = { kind: library.kind, folder: library.folder };
+  return { already, libtensorflow, addon, proven: proof !== undefined, ...proof };
 }
 
 /** The libtensorflow that a record names; undefined where it is gone. */
@@ -36,21 +43,22 @@ function sameAs({ kind, folder }) {
   }
 }
 
-function stillProven({ node, proof }, packageFolder) {
-  return node === process.version ? proof : prove(packageFolder);
+/** Undefined where it was left out, or another Node did it. */
+function lastProof({ node, proof }) {
+  return node === process.version ? proof : undefined;
 }
 
-async function replaceAddon(options, library, packageFolder) {
+async function replaceAddon(options, library, packageFolder, proveIt) {
   const stage = await openStage(packageFolder);
   try {
     await (library.kind === 'prebuilt' ? download(stage.folder, options) : compile(stage.folder, library, options));
     if (!addonIn(stage.folder)) {
       throw new StepFailed('compile', 'it ended well, and yet there is no tfjs_binding.node.', 'Try it once more.');
     }
-    await prove(stage.folder);
+    await proveIt(stage.folder);
     const goBack = await swapIn(stage.folder, packageFolder);
     try {
-      return await prove(packageFolder);
+      return await proveIt(packageFolder);
     } catch (error) {
       await goBack();
       throw error;

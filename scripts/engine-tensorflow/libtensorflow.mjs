@@ -2,8 +2,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 
+import { StepFailed } from '../engine/steps.mjs';
 import { findInPython } from './python.mjs';
-import { StepFailed } from './steps.mjs';
 
 const STEP = 'find tensorflow';
 

@@ -2,12 +2,10 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
+import { NO_NETWORK, runProgram, say, showOutput, since, StepFailed } from '../engine/steps.mjs';
 import { describe } from './libtensorflow.mjs';
 import { linkForCompiling, linkForLoading } from './stage.mjs';
-import { runProgram, say, showOutput, since, StepFailed } from './steps.mjs';
 import { checkCompiler, findHeaders, findNodeGyp, findNodePreGyp } from './toolchain.mjs';
-
-const NO_NETWORK = /getaddrinfo|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|socket hang up/;
 
 export async function compile(stageFolder, library, { nodedir, python }, env = process.env) {
   const headers = findHeaders({ nodedir }, { env });

@@ -1,7 +1,7 @@
 // Proves an installed addon in a process of its own: a libtensorflow that does not fit may end its process.
 import { fileURLToPath } from 'node:url';
 
-import { runProgram, showOutput, StepFailed } from './steps.mjs';
+import { runProgram, showOutput, StepFailed } from '../engine/steps.mjs';
 
 const PROOF = fileURLToPath(new URL('proof.mjs', import.meta.url));
 /** A GPU that the library has no kernels for compiles them at the first use, which takes minutes. */

@@ -1,5 +1,5 @@
 // Where a Python keeps its TensorFlow. Asking does not import it, which would take seconds.
-import { runProgram } from './steps.mjs';
+import { runProgram } from '../engine/steps.mjs';
 
 const ASK = `
 import importlib.util, json

@@ -1,12 +1,12 @@
-// Remembers, inside the package, which libtensorflow its addon was proven with: an npm that replaces the package
-// takes the memory away with the addon.
+// Remembers, inside the package, which libtensorflow its addon was made and proven with: an npm that replaces the
+// package takes the memory away with the addon.
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Its file in the package's folder. */
 export const RECORD = '.cairn-engine.json';
 
-/** What was written after the last proof; undefined where there is none, or its addon has been replaced since. */
+/** What was written last; undefined where there is nothing, or its addon has been replaced since. */
 export async function readRecord(packageFolder) {
   try {
     const record = JSON.parse(await readFile(join(packageFolder, RECORD), 'utf8'));

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join, resolve } from 'node:path';
 
-import { runProgram, StepFailed } from './steps.mjs';
+import { runProgram, StepFailed } from '../engine/steps.mjs';
 
 const HEADER = 'include/node/node_api.h';
 const NODE_GYP = 'node_modules/node-gyp/bin/node-gyp.js';

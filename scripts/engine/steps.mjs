@@ -6,6 +6,10 @@ import { exitOf, keepTail, tieToParent } from '../process/children.mjs';
 
 const SHOW_OUTPUT_AFTER_MS = 30_000;
 
+/** In what a program wrote: a server could not be reached. */
+export const NO_NETWORK =
+  /getaddrinfo|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|socket hang up/;
+
 /** `step` went wrong: what happened, and what whoever reads it can do. */
 export class StepFailed extends Error {
   constructor(step, what, todo) {

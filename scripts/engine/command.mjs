@@ -46,7 +46,7 @@ export async function runEngineCommand({ usage, options, alternatives = [], work
 }
 
 function readArguments({ usage, options, alternatives }) {
-  const always = { json: { type: 'boolean' }, help: { type: 'boolean' } };
+  const always = { 'no-proof': { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean' } };
   try {
     const { values } = parseArgs({ options: { ...options, ...always } });
     const given = alternatives.filter((name) => values[name] !== undefined);
