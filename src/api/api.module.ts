@@ -5,6 +5,7 @@ import { JobEvents } from '../jobs/queue/job-events.js';
 import { JobQueue } from '../jobs/queue/job-queue.js';
 import { FeatureLibrary } from './features/feature-library.js';
 import { FeaturesController } from './features/features.controller.js';
+import { RegionsController } from './features/regions.controller.js';
 import { HealthController } from './health/health.controller.js';
 import { JobSubmitter, type SubmitLimits } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -28,7 +29,7 @@ export class ApiModule {
     const submitter = new JobSubmitter(queue, store, library, registry, limits);
     return {
       module: ApiModule,
-      controllers: [JobsController, FeaturesController, ModelsController, HealthController],
+      controllers: [JobsController, FeaturesController, RegionsController, ModelsController, HealthController],
       providers: [
         { provide: JobQueue, useValue: queue },
         { provide: JobEvents, useValue: events },

@@ -7,7 +7,7 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { ApiModule, type ApiParts } from './api.module.js';
 import { ProblemFilter } from './problem.js';
 
-/** JSON bodies name a URL and a few options. */
+/** JSON bodies name a URL and a few options, or as many boxes as regions may be asked for at once. */
 const MAX_JSON_BYTES = 1 << 20;
 const MAX_FIELDS = 32;
 const MAX_FIELD_BYTES = 4096;

@@ -1,7 +1,7 @@
 import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
 import { bandsOf } from './bands.js';
-import { startAhead } from './start-ahead.js';
+import { inOrder } from './start-ahead.js';
 import { describeLevel, type FeatureSet } from './feature-set.js';
 import { arrayMetadata, arrayPath, bandPath, GROUP_PATH, groupMetadata } from './zarr-metadata.js';
 import { writeZip, type ZipEntry } from './zip-writer.js';
@@ -15,7 +15,7 @@ const IN_FLIGHT = 6;
  * compressed in parallel and come out in order; only a few of them are in memory at a time.
  */
 export function writeArchive(set: FeatureSet, zstd: Zstd, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  return writeZip(inOrder(tasks(set, zstd), IN_FLIGHT, signal));
+  return writeZip(unlessCancelled(inOrder(tasks(set, zstd), IN_FLIGHT), signal));
 }
 
 type Task = () => Promise<ZipEntry>;
@@ -40,21 +40,9 @@ function json(path: string, value: object): Promise<ZipEntry> {
   return Promise.resolve({ path, data: Buffer.from(JSON.stringify(value)) });
 }
 
-/** Starts up to `limit` tasks ahead and yields their results in the order of the tasks. */
-async function* inOrder(tasks: Iterable<Task>, limit: number, signal?: AbortSignal): AsyncGenerator<ZipEntry> {
-  const started: Promise<ZipEntry>[] = [];
-  const next = async () => {
+async function* unlessCancelled<T>(entries: AsyncIterable<T>, signal?: AbortSignal): AsyncGenerator<T> {
+  for await (const entry of entries) {
     if (signal?.aborted) throw new CairnError('cancelled', 'The job was cancelled.');
-    return await started.shift()!;
-  };
-  try {
-    for (const task of tasks) {
-      started.push(startAhead(task));
-      if (started.length >= limit) yield await next();
-    }
-    while (started.length > 0) yield await next();
-  } finally {
-    // Those not waited for must not become unhandled rejections.
-    await Promise.allSettled(started);
+    yield entry;
   }
 }

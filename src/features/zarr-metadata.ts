@@ -7,9 +7,18 @@ export const GROUP_PATH = 'zarr.json';
 export const arrayPath = (level: string): string => `${level}/zarr.json`;
 export const bandPath = (level: string, band: number): string => `${level}/c/${band}/0/0`;
 
-/** `zarr.json` of the group; the description becomes its attributes. */
+/**
+ * `zarr.json` of the group; the description becomes its attributes. Over HTTP nothing can be listed, so
+ * the group also brings the metadata of its arrays, as Zarr's readers expect consolidated metadata.
+ */
 export function groupMetadata(description: Description): object {
-  return { zarr_format: 3, node_type: 'group', attributes: description };
+  const arrays = description.levels.map((level) => [level.name, arrayMetadata(level)]);
+  return {
+    zarr_format: 3,
+    node_type: 'group',
+    attributes: description,
+    consolidated_metadata: { kind: 'inline', must_understand: false, metadata: Object.fromEntries(arrays) as object },
+  };
 }
 
 /** `zarr.json` of one level (Zarr v3 core specification): little-endian bytes, then zstd. */

@@ -2,12 +2,12 @@ import { afterEach, beforeEach, expect } from '@jest/globals';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The files that this process holds open below `folder`; none on systems that do not tell. */
-export function openFilesBelow(folder: string): string[] {
+/** The files that a process (this one) holds open below `folder`; none on systems that do not tell. */
+export function openFilesBelow(folder: string, pid: number | 'self' = 'self'): string[] {
   if (process.platform !== 'linux') return [];
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
-      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      const path = readlinkSync(`/proc/${pid}/fd/${fd}`);
       return path.startsWith(folder) ? [path] : [];
     } catch {
       // The descriptor by which the folder itself was listed is gone by now.

@@ -6,6 +6,7 @@ import type { Level } from '../../src/backbone/tensor.js';
 import { Extractor } from '../../src/extractor.js';
 import { ArchiveReader } from '../../src/features/archive-reader.js';
 import { FileStore } from '../../src/features/store/file-store.js';
+import { streamLevels } from '../../src/features/stream-levels.js';
 import { loadZstd } from '../../src/features/zstd.js';
 import { collect } from '../support/chunks.js';
 import { imageBytes } from '../support/fixtures.js';
@@ -78,7 +79,8 @@ describe('Extractor', () => {
       let file: Buffer;
       if (format === 'zarr') {
         const reader = await ArchiveReader.open(object, zstd);
-        file = await collect(reader.safetensors(reader.select()).stream as AsyncIterable<Uint8Array>);
+        const { stream } = await streamLevels(reader, reader.select());
+        file = await collect(stream as AsyncIterable<Uint8Array>);
       } else {
         file = await object.read(0, object.size);
         await object.close();

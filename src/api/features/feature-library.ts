@@ -1,4 +1,5 @@
 import { CairnError } from '../../errors.js';
+import { ArchiveEntries } from '../../features/archive-entries.js';
 import { ArchiveReader } from '../../features/archive-reader.js';
 import { archiveKey, type Description } from '../../features/feature-set.js';
 import type { Store, StoredObject } from '../../features/store/store.js';
@@ -27,6 +28,19 @@ export class FeatureLibrary {
   /** The archive opened, to be closed by the caller. @throws CairnError `features-not-found` or `archive-corrupt`. */
   async archive(id: string): Promise<ArchiveReader> {
     return ArchiveReader.open(await this.file(id), this.zstd);
+  }
+
+  /** One entry of the archive's zip, to be closed by the caller. @throws CairnError as `archive`. */
+  async entry(id: string, path: string): Promise<StoredObject> {
+    const entries = await ArchiveEntries.open(await this.file(id));
+    try {
+      // Names are compared with those in the zip's directory: a path leads nowhere else.
+      if (!entries.has(path)) throw new CairnError('features-not-found', `Feature set ${id} has no entry "${path}".`);
+      return await entries.open(path);
+    } catch (error) {
+      await entries.close();
+      throw error;
+    }
   }
 
   /** How a feature set was made. @throws CairnError as `archive`. */

@@ -10,8 +10,10 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Description } from '../../features/feature-set.js';
+import { streamLevels } from '../../features/stream-levels.js';
 import { FeatureLibrary } from './feature-library.js';
-import { IMMUTABLE, sendHead, sendObject } from './send-range.js';
+import { chooseFrom } from './level-options.js';
+import { IMMUTABLE, prefersZstd, sendHead, sendObject } from './send-range.js';
 
 @ApiTags('features')
 @ApiParam({ name: 'id', description: 'id of the feature set, 64 hexadecimal digits' })
@@ -30,30 +32,51 @@ export class FeaturesController {
     await sendObject(object, request, reply, 'application/zip');
   }
 
+  @Get(':id.zarr/*')
+  @ApiOperation({ summary: 'One entry of the archive, with byte ranges: readers of Zarr open it as a remote group' })
+  @ApiParam({ name: 'path', description: 'path in the archive', example: 'C4/zarr.json' })
+  @ApiHeader({ name: 'Range', required: false, example: 'bytes=0-1023' })
+  @ApiOkResponse({ description: 'The entry', content: { 'application/json': {}, 'application/octet-stream': {} } })
+  async entry(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const path = (request.params as Record<string, string>)['*'] ?? '';
+    const object = await this.library.entry(id, path);
+    await sendObject(object, request, reply, path.endsWith('.json') ? 'application/json' : 'application/octet-stream');
+  }
+
   @Get(':id.safetensors')
-  @ApiOperation({ summary: 'The levels as a safetensors stream, band after band' })
+  @ApiOperation({ summary: 'The levels, or a window of each, as a safetensors stream, band after band' })
   @ApiQuery({
     name: 'levels',
     required: false,
     description: 'comma-separated; all that are held by default',
     example: 'C2,C3',
   })
+  @ApiQuery({
+    name: 'window',
+    required: false,
+    description: 'y0,x0,y1,x1 in pixels of the canvas: what is cut out of each level',
+    example: '128,0,512,256',
+  })
+  @ApiQuery({ name: 'order', required: false, enum: ['fine-first', 'coarse-first'] })
+  @ApiHeader({ name: 'Accept-Encoding', required: false, example: 'zstd' })
   @ApiOkResponse({ description: 'The stream', content: { 'application/octet-stream': {} } })
   async safetensors(
     @Param('id') id: string,
-    @Query('levels') levels: string | string[] | undefined,
+    @Query() query: Record<string, unknown>,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const archive = await this.library.archive(id);
     try {
-      const { length, stream } = archive.safetensors(
-        archive.select(levels === undefined ? undefined : String(levels).split(',')),
-      );
+      const { levels, window } = chooseFrom(archive, query);
+      const compressed = prefersZstd(request.headers['accept-encoding']);
+      const { length, stream } = await streamLevels(archive, levels, { window, compressed });
       void reply.headers({
         'content-type': 'application/octet-stream',
-        'content-length': length,
         'cache-control': IMMUTABLE,
+        vary: 'accept-encoding',
+        ...(length !== undefined && { 'content-length': length }),
+        ...(compressed && { 'content-encoding': 'zstd' }),
       });
       if (request.method === 'HEAD') {
         stream.destroy();
@@ -77,5 +100,11 @@ export class FeaturesController {
 
 export function featureLinks(id: string): Record<string, string> {
   const self = `/v1/features/${id}`;
-  return { self, safetensors: `${self}.safetensors`, archive: `${self}.zarr.zip` };
+  return {
+    self,
+    safetensors: `${self}.safetensors`,
+    archive: `${self}.zarr.zip`,
+    zarr: `${self}.zarr`,
+    regions: `${self}/roi-align`,
+  };
 }

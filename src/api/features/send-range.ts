@@ -4,7 +4,7 @@ import parseRange from 'range-parser';
 import { CairnError } from '../../errors.js';
 import type { StoredObject } from '../../features/store/store.js';
 
-/** Archives never change under their id. */
+/** Archives, and what they hold, never change under their id. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 /**
@@ -38,7 +38,7 @@ export async function sendObject(
   if (asked === -1) {
     await object.close();
     void reply.header('content-range', `bytes */${size}`);
-    throw new CairnError('range-not-satisfiable', `The archive has ${size} bytes; ${range} lies outside.`);
+    throw new CairnError('range-not-satisfiable', `There are ${size} bytes; ${range} lies outside.`);
   }
   // Several ranges at once, and units other than bytes, are answered with the whole, as the standard allows.
   const one = Array.isArray(asked) && asked.type === 'bytes' && asked.length === 1 ? asked[0] : undefined;
@@ -61,4 +61,19 @@ export function sendHead(reply: FastifyReply): void {
 function matches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}
+
+/**
+ * Whether a client asks for zstd before any other content coding (RFC 9110, 12.5.3). What is sent then is
+ * many frames, after the first of which a number of decoders stop (Node's zlib is one), so a client that
+ * only lists zstd among others, as browsers and `fetch` do of themselves, is not taken at its word.
+ */
+export function prefersZstd(header: string | string[] | undefined): boolean {
+  const codings = String(header ?? '')
+    .split(',')
+    .map((coding) => coding.split(';').map((part) => part.trim().toLowerCase()))
+    .map(([name, weight = 'q=1']) => ({ name, weight: Number(weight.replace(/^q\s*=\s*/, '')) }));
+  const zstd = codings.find(({ name }) => name === 'zstd')?.weight ?? 0;
+  const others = codings.filter(({ name }) => name !== 'zstd' && name !== 'identity');
+  return zstd > 0 && others.every(({ weight }) => weight < zstd);
 }

@@ -1,30 +1,21 @@
 import type { RoiMethod } from './boxes.js';
 
-/**
- * One sample along one axis of a level: `(1 − t) · value[low] + t · value[high]`, or nothing where
- * the sample lies outside of the level.
- */
-export interface Tap {
-  readonly low: number;
-  readonly high: number;
-  readonly t: number;
+/** A row or column of a level and what of it goes into a bin. */
+export interface Share {
+  readonly at: number;
+  readonly weight: number;
 }
 
-/** The samples of each bin along one axis; `undefined` is a sample outside of the level, which counts as 0. */
-export interface AxisPlan {
-  readonly bins: readonly (readonly (Tap | undefined)[])[];
-  /** What the sum of a bin's samples is divided by along this axis. */
-  readonly samples: number;
-}
+/** What a bin takes along one axis, by rising index; nothing where the bin lies outside of the level. */
+export type Bin = readonly Share[];
 
 export interface Axis {
-  /** The box's edges along the axis, in pixels of the canvas. */
+  /** The box's edges along the axis, as its method computes with them. */
   readonly from: number;
   readonly to: number;
   readonly bins: number;
-  /** Length of the level along the axis, and of the canvas. */
+  /** Cells of the level along the axis. */
   readonly length: number;
-  readonly size: number;
   readonly stride: number;
 }
 
@@ -34,28 +25,25 @@ export interface Axis {
  */
 const f32 = Math.fround;
 
-/** What a method reads along one axis. A region is the product of its two axes. */
-export function planAxis(axis: Axis, method: RoiMethod, samplingRatio: number): AxisPlan {
+/**
+ * The bins of a region along one axis. Both kinds of sampling are products of their axes: the value of a
+ * bin is the sum of the cells under it, times their share along y, times their share along x.
+ */
+export function planAxis(axis: Axis, method: RoiMethod, samplingRatio: number): Bin[] {
   return method === 'matterport' ? cropAndResize(axis) : roiAlign(axis, method === 'detectron2', samplingRatio);
 }
 
 /**
- * `tf.image.crop_and_resize`, bilinear, of a box normalised as Matterport's `norm_boxes` does it: one
- * sample a bin, the outermost on the box's corners, 0 outside of the level.
+ * `tf.image.crop_and_resize`, bilinear: one sample a bin, the outermost on the box's corners (a single
+ * one in its middle), 0 outside of the level.
  */
-function cropAndResize({ from, to, bins, length, size }: Axis): AxisPlan {
-  const [start, end] = [f32(f32(from) / (size - 1)), f32(f32(to - 1) / (size - 1))];
+function cropAndResize({ from, to, bins, length }: Axis): Bin[] {
   const last = length - 1;
-  const step = bins > 1 ? f32(f32(f32(end - start) * last) / (bins - 1)) : 0;
-  const places = Array.from({ length: bins }, (_, bin) =>
-    bins > 1 ? f32(f32(start * last) + f32(bin * step)) : f32(f32(0.5 * f32(start + end)) * last),
-  );
-  const tap = (place: number): Tap | undefined => {
-    if (!(place >= 0 && place <= last)) return undefined;
-    const low = Math.floor(place);
-    return { low, high: Math.ceil(place), t: place - low };
-  };
-  return { bins: places.map((place) => [tap(place)]), samples: 1 };
+  const step = bins > 1 ? f32(f32(f32(to - from) * last) / (bins - 1)) : 0;
+  return Array.from({ length: bins }, (_, bin) => {
+    const place = bins > 1 ? f32(f32(from * last) + f32(bin * step)) : f32(0.5 * f32(from + to) * last);
+    return place >= 0 && place <= last ? between(place) : [];
+  });
 }
 
 /**
@@ -63,26 +51,35 @@ function cropAndResize({ from, to, bins, length, size }: Axis): AxisPlan {
  * (Detectron2's ROIAlignV2) takes pixel centres half a pixel in; without it (torchvision) boxes are at
  * least one cell wide. A `samplingRatio` of 0 takes as many samples as the bin has cells.
  */
-function roiAlign({ from, to, bins, length, stride }: Axis, aligned: boolean, samplingRatio: number): AxisPlan {
+function roiAlign({ from, to, bins, length, stride }: Axis, aligned: boolean, samplingRatio: number): Bin[] {
   const offset = aligned ? 0.5 : 0;
   const start = f32(f32(from / stride) - offset);
   const whole = f32(f32(f32(to / stride) - offset) - start);
-  const span = aligned ? whole : Math.max(whole, 1);
-  const bin = f32(span / bins);
-  const samples = samplingRatio > 0 ? samplingRatio : Math.ceil(bin);
-  const place = (index: number, sample: number) =>
-    f32(f32(start + f32(index * bin)) + f32(f32((sample + 0.5) * bin) / samples));
-  const plan = Array.from({ length: bins }, (_, index) =>
-    Array.from({ length: samples }, (_, sample) => borderTap(place(index, sample), length)),
-  );
-  return { bins: plan, samples: Math.max(samples, 1) };
+  const width = f32((aligned ? whole : Math.max(whole, 1)) / bins);
+  const samples = samplingRatio > 0 ? samplingRatio : Math.ceil(width);
+  return Array.from({ length: bins }, (_, index) => {
+    const bin = new Map<number, number>();
+    const begin = f32(start + f32(index * width));
+    for (let sample = 0; sample < samples; sample++) {
+      const place = f32(begin + f32(f32((sample + 0.5) * width) / samples));
+      // Within one cell of the border a sample takes the border's value; further out, nothing.
+      if (!(place >= -1 && place <= length)) continue;
+      for (const { at, weight } of between(Math.min(Math.max(place, 0), length - 1))) {
+        bin.set(at, (bin.get(at) ?? 0) + weight / samples);
+      }
+    }
+    return Array.from(bin, ([at, weight]) => ({ at, weight }));
+  });
 }
 
-/** Within one cell of the border a sample takes the border's value; further out, nothing. */
-function borderTap(place: number, length: number): Tap | undefined {
-  if (!(place >= -1 && place <= length)) return undefined;
-  const inside = Math.max(place, 0);
-  const low = Math.floor(inside);
-  if (low >= length - 1) return { low: length - 1, high: length - 1, t: 0 };
-  return { low, high: low + 1, t: inside - low };
+/** The two cells around a place, or the one on which it lies. */
+function between(place: number): Share[] {
+  const low = Math.floor(place);
+  const part = place - low;
+  return part === 0
+    ? [{ at: low, weight: 1 }]
+    : [
+        { at: low, weight: 1 - part },
+        { at: low + 1, weight: part },
+      ];
 }

@@ -1,4 +1,28 @@
-/** A box in pixels of the canvas, corners `y0, x0, y1, x1`; the lower right corner lies outside of it. */
+import { CairnError } from '../../errors.js';
+
+/** How regions are cut out: whose head is going to read them. */
+export const ROI_METHODS = ['matterport', 'detectron2', 'torchvision'] as const;
+export type RoiMethod = (typeof ROI_METHODS)[number];
+
+/** Pixels of the canvas, or parts of it. */
+export const COORDINATES = ['pixel', 'normalized'] as const;
+export type Coordinates = (typeof COORDINATES)[number];
+
+/** In which order a box's corners are told: `y0, x0, y1, x1` or `x0, y0, x1, y1`. */
+export const BOX_FORMATS = ['yxyx', 'xyxy'] as const;
+export type BoxFormat = (typeof BOX_FORMATS)[number];
+
+/** As each project tells its boxes. */
+export const DEFAULT_FORMAT: Readonly<Record<RoiMethod, BoxFormat>> = {
+  matterport: 'yxyx',
+  detectron2: 'xyxy',
+  torchvision: 'xyxy',
+};
+
+/**
+ * A box as its method computes with it, in float32: for Matterport in normalised coordinates, where 1 is
+ * the last pixel; for the others in pixels of the canvas.
+ */
 export interface Box {
   readonly y0: number;
   readonly x0: number;
@@ -6,46 +30,45 @@ export interface Box {
   readonly x1: number;
 }
 
-/** How regions are cut out: whose head is going to read them. */
-export const ROI_METHODS = ['matterport', 'detectron2', 'torchvision'] as const;
-export type RoiMethod = (typeof ROI_METHODS)[number];
+export interface Placing {
+  readonly method: RoiMethod;
+  readonly coordinates: Coordinates;
+  readonly format: BoxFormat;
+  /** Side of the canvas in pixels. */
+  readonly size: number;
+}
 
-/** The finest and the coarsest level that heads read, P2 and P5 (or C2 and C5), and the one of a 224-pixel box. */
-const FINEST = 2;
-const COARSEST = 5;
-const CANONICAL_LEVEL = 4;
-const CANONICAL_SIDE = 224;
+/** Sixteen of the largest canvases. The samples of an adaptive grid grow with a box, also outside of the image. */
+export const MAX_COORDINATE = 65_536;
 
 /**
- * The level from which a box is read, 2 … 5, as each project assigns it:
+ * Takes boxes in the form in which they are told. Pixels become normalised as Matterport's `norm_boxes`
+ * does it, which takes the lower right corner for the first pixel outside: `(y1 − 1) / (size − 1)`.
+ * Normalised boxes of the other methods are parts of the canvas' side.
  *
- * - Matterport (`PyramidROIAlign`): `4 + round(log2(√(h·w) / (224 / side)))` of normalised sides;
- * - Detectron2 (`assign_boxes_to_levels`): `floor(4 + log2(√area / 224 + 1e-8))`;
- * - torchvision (`LevelMapper`): `floor(4 + log2(√area / 224) + 1e-6)`.
- *
- * A box without area goes to the finest level in all of them.
+ * @throws CairnError `option-invalid` for numbers that are not finite or too large, and for a box turned
+ *   inside out where the method has no meaning for it (Matterport's flips the region).
  */
-export function levelOfBox({ y0, x0, y1, x1 }: Box, method: RoiMethod, size: number): number {
-  if (method === 'matterport') {
-    // Matterport normalises the last pixel, not the edge behind it, to 1.
-    const [height, width] = [(y1 - 1 - y0) / (size - 1), (x1 - 1 - x0) / (size - 1)];
-    return clamp(CANONICAL_LEVEL + roundHalfToEven(Math.log2((Math.sqrt(height * width) * size) / CANONICAL_SIDE)));
-  }
-  const side = Math.sqrt((y1 - y0) * (x1 - x0)) / CANONICAL_SIDE;
-  return clamp(
-    method === 'detectron2'
-      ? Math.floor(CANONICAL_LEVEL + Math.log2(side + 1e-8))
-      : Math.floor(CANONICAL_LEVEL + Math.log2(side) + 1e-6),
-  );
-}
-
-/** The logarithm of nothing, or of a box turned inside out, counts as the least. */
-function clamp(level: number): number {
-  return Number.isNaN(level) ? FINEST : Math.min(COARSEST, Math.max(FINEST, level));
-}
-
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
+export function placeBoxes(
+  told: readonly (readonly number[])[],
+  { method, coordinates, format, size }: Placing,
+): Box[] {
+  const normalized = coordinates === 'normalized';
+  const largest = normalized ? MAX_COORDINATE / size : MAX_COORDINATE;
+  const place = (value: number, end: 0 | 1) => {
+    if (method === 'matterport') return Math.fround(normalized ? value : (value - end) / (size - 1));
+    return Math.fround(normalized ? value * size : value);
+  };
+  return told.map((numbers, index) => {
+    if (numbers.length !== 4 || !numbers.every((value) => Math.abs(value) <= largest)) {
+      throw new CairnError('option-invalid', `boxes[${index}] must be four numbers from -${largest} to ${largest}.`);
+    }
+    const [a, b, c, d] = numbers as [number, number, number, number];
+    const [y0, x0, y1, x1] = format === 'yxyx' ? [a, b, c, d] : [b, a, d, c];
+    if (method !== 'matterport' && (y1 < y0 || x1 < x0)) {
+      const order = format === 'yxyx' ? 'y0, x0, y1, x1' : 'x0, y0, x1, y1';
+      throw new CairnError('option-invalid', `boxes[${index}] is turned inside out; corners are told as ${order}.`);
+    }
+    return { y0: place(y0, 0), x0: place(x0, 0), y1: place(y1, 1), x1: place(x1, 1) };
+  });
 }

@@ -6,6 +6,7 @@ import { ArchiveReader } from '../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../src/features/archive-writer.js';
 import { describeLevel } from '../../../src/features/feature-set.js';
 import { FileStore } from '../../../src/features/store/file-store.js';
+import { streamLevels } from '../../../src/features/stream-levels.js';
 import { writeZip, type ZipEntry } from '../../../src/features/zip-writer.js';
 import { loadZstd } from '../../../src/features/zstd.js';
 import { collect } from '../../support/chunks.js';
@@ -96,7 +97,7 @@ describe('a band that cannot be read is refused, and the others are not', () => 
 
   test('the stream of a corrupt archive ends with the error, not early and not with wrong bytes', async () => {
     const reader = await open(await flip('C2/c/1/0/0'));
-    const { stream } = reader.safetensors(reader.select());
+    const { stream } = await streamLevels(reader, reader.select());
     await expect(collect(stream as AsyncIterable<Uint8Array>)).rejects.toMatchObject(corrupt());
   });
 
@@ -116,11 +117,13 @@ describe('a failure that nobody waits for yet does not end the process', () => {
       ArchiveReader: 'features/archive-reader.js',
       FileStore: 'features/store/file-store.js',
       loadZstd: 'features/zstd.js',
+      streamLevels: 'features/stream-levels.js',
     };
     const result = await runScript(
       `const object = await new FileStore(process.argv[1]).open('archive');
        const reader = await ArchiveReader.open(object, await loadZstd());
-       const chunks = reader.safetensors(reader.select()).stream[Symbol.asyncIterator]();
+       const { stream } = await streamLevels(reader, reader.select());
+       const chunks = stream[Symbol.asyncIterator]();
        for (let i = 0; i < 2; i++) await chunks.next();
        await new Promise((resolve) => setTimeout(resolve, 200));
        try { while (!(await chunks.next()).done); } catch (error) { console.log(error.code); }`,

@@ -12,9 +12,20 @@ describe.each(DTYPES)('an archive of %s, read as Zarr v3 by its metadata alone',
   const set = featureSet(plansOf(dtype));
   const archive = collect(writeArchive(set, zstd)).then(unzip);
 
-  test('is a group whose attributes are the description', async () => {
-    const group = JSON.parse((await archive).get('zarr.json')!.toString('utf8')) as unknown;
-    expect(group).toEqual({ zarr_format: 3, node_type: 'group', attributes: set.description });
+  test('is a group whose attributes are the description, and that tells of its arrays as they do', async () => {
+    const files = await archive;
+    const json = (path: string) => JSON.parse(files.get(path)!.toString('utf8')) as Record<string, unknown>;
+    const arrays = set.levels.map(({ name }) => [name, json(`${name}/zarr.json`)]);
+    expect(json('zarr.json')).toEqual({
+      zarr_format: 3,
+      node_type: 'group',
+      attributes: set.description,
+      consolidated_metadata: {
+        kind: 'inline',
+        must_understand: false,
+        metadata: Object.fromEntries(arrays) as unknown,
+      },
+    });
   });
 
   test.each(set.levels.map((level) => [level.name, level] as const))('%s holds the tensor', async (name, level) => {

@@ -1,0 +1,7 @@
+import { listModels, type Model } from '../../src/backbone/models.js';
+
+/** One model of every family, the one with the fewest layers. */
+export function smallestOfEachFamily(): Model[] {
+  const models = listModels();
+  return models.filter(({ family }, i) => models.findIndex((model) => model.family === family) === i);
+}

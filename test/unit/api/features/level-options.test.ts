@@ -1,0 +1,70 @@
+import { describe, expect, test } from '@jest/globals';
+import { chooseFrom } from '../../../../src/api/features/level-options.js';
+import { prefersZstd } from '../../../../src/api/features/send-range.js';
+import { ArchiveReader } from '../../../../src/features/archive-reader.js';
+import { pyramid } from '../../../support/pyramids.js';
+
+const { description } = pyramid(64, 1);
+const archive = {
+  description,
+  select: (names?: readonly string[]) => description.levels.filter(({ name }) => names?.includes(name) ?? true),
+} as ArchiveReader;
+const levelsOf = (query: Record<string, unknown>) =>
+  chooseFrom(archive, query)
+    .levels.map(({ name }) => name)
+    .join();
+
+describe('chooseFrom', () => {
+  test('all levels, whole and finest first, where nothing is asked', () => {
+    expect(chooseFrom(archive, {})).toEqual({ levels: description.levels, window: undefined });
+  });
+
+  test('levels are a list or repeated, and may come coarsest first', () => {
+    expect(levelsOf({ levels: 'P4,P2' })).toBe('P2,P4');
+    expect(levelsOf({ levels: ['P3', 'P5'] })).toBe('P3,P5');
+    expect(levelsOf({ levels: 'P2,P3', order: 'fine-first' })).toBe('P2,P3');
+    expect(levelsOf({ order: 'coarse-first' })).toBe('P5,P4,P3,P2');
+  });
+
+  test('a window is four numbers within the canvas', () => {
+    expect(chooseFrom(archive, { window: '0,1,2.5,64' }).window).toEqual([0, 1, 2.5, 64]);
+  });
+
+  test.each([
+    ['window', ['', '1,2,3', '0,0,1,1,1', '0,0,65,1', '0,0,1,65', '-1,0,1,1', '2,0,2,1', '2,0,1,1', '0,5,1,4']],
+    ['window', ['a,b,c,d', '0,0,1e1,1', '0,0,Infinity,1', '0,0,0x9,1', ' 0,0,1,1', '0,0,1,', '0,0,.5,1']],
+    ['order', ['', 'fine', 'fine-first,coarse-first']],
+  ])('another %s is refused: %j', (name, values) => {
+    for (const value of values) {
+      expect(() => chooseFrom(archive, { [name]: value })).toThrow(
+        expect.objectContaining({ code: 'option-invalid', message: expect.stringContaining(`not "${value}"`) }),
+      );
+    }
+  });
+
+  test('another option is refused', () => {
+    expect(() => chooseFrom(archive, { windows: '0,0,1,1' })).toThrow(
+      expect.objectContaining({ code: 'option-unknown', message: expect.stringContaining('levels, window, order') }),
+    );
+  });
+});
+
+test.each([
+  ['zstd', true],
+  ['ZSTD ; q=0.5 , gzip;q=0.4', true],
+  ['gzip;q=0.9, zstd;q=1.0', true],
+  ['identity, zstd', true],
+  ['zstd, *;q=0', true],
+  ['gzip, deflate, br, zstd', false],
+  ['zstd;q=0.5, gzip', false],
+  ['zstd;q=0', false],
+  ['zstd;q=0.000, gzip', false],
+  ['zstd;q=much', false],
+  ['gzip, deflate', false],
+  ['zstandard', false],
+  ['*', false],
+  ['', false],
+  [undefined, false],
+])('Accept-Encoding: %s asks for zstd: %s', (header, asked) => {
+  expect(prefersZstd(header)).toBe(asked);
+});
