@@ -6,7 +6,7 @@ from networks import detectron2, keras_legacy, keras_v1, keras_v2, scale, slim_v
 
 KERAS3, KERAS3_MODEL = "Keras 3 .weights.h5", "Keras 3 whole-model .h5"
 KERAS2, KERAS1 = "Keras 2 .h5", "Keras 1 .h5"
-TORCH = "PyTorch safetensors"
+TORCH, TORCH_NPZ = "PyTorch safetensors", "PyTorch-named npz"
 SLIM_SAFETENSORS, SLIM_NPZ = "TensorFlow-named safetensors", "TensorFlow-named npz"
 SLIM_CHECKPOINT = "TensorFlow checkpoint as npz"
 
@@ -83,7 +83,7 @@ FAMILIES = {
     "detectron2": Family(
         "Detectron2's MSRA ResNet, written in PyTorch",
         detectron2.build,
-        {"resnet50": (TORCH,), "resnet101": (TORCH,)},
+        {"resnet50": (TORCH, TORCH_NPZ), "resnet101": (TORCH,)},
         large="resnet50",
     ),
     "basic-small-stem": Family(

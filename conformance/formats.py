@@ -1,7 +1,6 @@
-"""Saves the networks of `networks/` in the files that people publish, each written by the framework itself where it can.
+"""Saves the networks of `networks/` in the files that people publish, written by the framework itself where it can.
 
-TensorFlow's checkpoints are turned into npz, which Cairn reads, by `checkpoint_to_npz`: the two lines that the
-documentation gives.
+Cairn reads no checkpoints and no pickles; `checkpoint_to_npz` and `torch_npz` convert as docs/weights.md says.
 """
 
 from pathlib import Path
@@ -40,6 +39,10 @@ def torch_safetensors(network, path):
     save_file({name: tensor.contiguous() for name, tensor in network.state().items()}, path, {"format": "pt"})
 
 
+def torch_npz(network, path):
+    np.savez(path, **{name: tensor.numpy() for name, tensor in network.state().items()})
+
+
 def tensorflow_safetensors(network, path):
     from safetensors.numpy import save_file
 
@@ -51,7 +54,7 @@ def tensorflow_npz(network, path):
 
 
 def tensorflow_checkpoint(network, path):
-    """A checkpoint of TensorFlow's own, with the step counter and the mean that published ones have beside the weights."""
+    """A checkpoint of TensorFlow's own, with the step counter and the mean that published ones have as well."""
     import tensorflow as tf
 
     beside = {"global_step": np.int64(7), "mean_rgb": np.zeros(3, np.float32)}
@@ -62,11 +65,12 @@ def tensorflow_checkpoint(network, path):
 
 
 def checkpoint_to_npz(checkpoint, path):
-    """Keeps what is a number; object-based checkpoints have a graph of bytes among their variables."""
+    """Keeps float variables only: others count steps, or hold bytes."""
     import tensorflow as tf
 
-    r = tf.train.load_checkpoint(checkpoint)
-    np.savez(path, **{k: r.get_tensor(k) for k, t in r.get_variable_to_dtype_map().items() if t.is_floating})
+    file = tf.train.load_checkpoint(checkpoint)
+    names = [name for name, dtype in file.get_variable_to_dtype_map().items() if dtype.is_floating]
+    np.savez(path, **{name: file.get_tensor(name) for name in names})
 
 
 FORMATS = {
@@ -75,6 +79,7 @@ FORMATS = {
     "Keras 2 .h5": Format(".h5", keras2_weights),
     "Keras 1 .h5": Format(".h5", keras1_weights),
     "PyTorch safetensors": Format(".safetensors", torch_safetensors),
+    "PyTorch-named npz": Format(".npz", torch_npz),
     "TensorFlow-named safetensors": Format(".safetensors", tensorflow_safetensors),
     "TensorFlow-named npz": Format(".npz", tensorflow_npz),
     "TensorFlow checkpoint as npz": Format(".npz", tensorflow_checkpoint),

@@ -1,8 +1,10 @@
-"""Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore. `npm run conformance` runs it in its own environment.
+"""Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore.
+
+`npm run conformance` runs it in its own environment:
 
     python conformance/run.py                    everything; writes docs/conformance.md
     python conformance/run.py --quick            small canvas sides, and of each family the smallest architecture
-    python conformance/run.py --only TEXT        the cases whose name contains TEXT, e.g. preprocess, keras-v2/resnet50v2
+    python conformance/run.py --only TEXT        the cases whose name contains TEXT, e.g. preprocess, keras-v2/
     python conformance/run.py --write-golden     no comparison: writes test/golden and test/fixtures
 
 Ends with a line `N passed, N failed`. Exit status: 0 all passed, 1 something failed, 2 called wrongly or Cairn is not
@@ -17,15 +19,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # plain float32 sums, and no notice about them
 
 PUBLISHED = ("resnet50", "resnet101")
-"""Mask R-CNN's architectures that have published weights, and are compared in every way."""
+"""Mask R-CNN's architectures that have published weights: compared with and without stage 5, archives and all."""
 
-OTHERS = ("resnet18", "resnet34", "resnet152")
 SIDES = (256, 1024)
-OTHER_SIDES = (224, 256)
+LEVELS_ONLY = {
+    "resnet18": (224, 256),
+    "resnet34": (224, 256),
+    "resnet152": (224, 256),
+    "resnet50": (224,),
+    "resnet101": (224,),
+}
+"""{architecture: sides} of Mask R-CNN's remaining cases."""
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description="Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore.")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sides, few architectures")
     parser.add_argument("--only", metavar="TEXT", help="only the cases whose name contains TEXT")
     parser.add_argument("--write-golden", action="store_true", help="write test/golden and test/fixtures instead")
@@ -63,6 +71,7 @@ def compare(arguments):
     from check_describe import check_describe
     from check_family import check_family
     from check_preprocess import check_preprocess
+    from check_regions import check_regions
     from check_weight_files import check_weight_files
     from families import FAMILIES
     from results import Results
@@ -79,14 +88,15 @@ def compare(arguments):
         check_seeded(results, scratch, "resnet50", 7)
         check_seeded(results, scratch, "resnet101", 0)
         check_weight_files(results, scratch)
+        check_regions(results, scratch)
         for architecture in PUBLISHED:
             for side in SIDES[:1] if arguments.quick else SIDES:
                 for stage5 in (True, False):
                     check_backbone(results, scratch, architecture, stage5, side)
-        for architecture in OTHERS[:1] if arguments.quick else OTHERS:
-            if not arguments.quick:
+        for architecture, sides in list(LEVELS_ONLY.items())[: 1 if arguments.quick else None]:
+            if architecture not in PUBLISHED:
                 check_describe(results, architecture, stage5=True)
-            for side in OTHER_SIDES[:1] if arguments.quick else OTHER_SIDES:
+            for side in sides[:1] if arguments.quick else sides:
                 check_backbone(results, scratch, architecture, stage5=True, side=side, archives=False)
         for name, family in FAMILIES.items():
             for architecture in list(family.files)[:1] if arguments.quick else family.files:

@@ -2,8 +2,8 @@
 
 Convolutions have no bias and own their norm (`conv1.norm`), which is frozen, with epsilon 1e-5. The stem pads by 3 and
 its max-pool by 1. `STRIDE_IN_1X1`: a stage's first block has its stride in the first 1x1 and in the shortcut. Tensors
-of a detector's file begin with `backbone.bottom_up.`; stages are res2 to res5, blocks are counted from 0. The classifier
-is called `linear`. The input is BGR minus the MSRA mean; nothing is divided.
+of a detector's file begin with `backbone.bottom_up.`; stages are res2 to res5, blocks are counted from 0. The
+classifier is called `linear`. The input is BGR minus the MSRA mean; nothing is divided.
 """
 
 import numpy as np
@@ -19,7 +19,8 @@ BESIDE = {"backbone.fpn_lateral2.weight": (256, 256, 1, 1), "proposal_generator.
 
 def build(architecture, classes=1000):
     module = resnet(BLOCKS[architecture], classes)
-    return TorchNetwork(module, preprocess, module.linear, published_name, frozen_norms=True, beside=BESIDE)
+    options = dict(classifier=module.linear, rename=published_name, frozen_norms=True, beside=BESIDE)
+    return TorchNetwork(module, preprocess, "conv3.norm", **options)
 
 
 def published_name(name):

@@ -46,4 +46,4 @@ def build(architecture, classes=1000):
         levels[f"C{stage}"] = x
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     probabilities = layers.Dense(classes, activation="softmax", name="fc1000")(x)
-    return KerasNetwork(architecture, image, levels, probabilities, preprocess)
+    return KerasNetwork(architecture, image, levels, probabilities, preprocess, branch_end="_branch2c")

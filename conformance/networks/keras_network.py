@@ -9,8 +9,11 @@ from networks.random_weights import RandomWeights, root_mean_square, sharpening
 
 
 class KerasNetwork:
-    def __init__(self, name, image, levels, probabilities, preprocess):
-        """`levels` is {"C1": tensor, ...}; `preprocess` turns uint8 RGB [1, side, side, 3] into the network's input."""
+    def __init__(self, name, image, levels, probabilities, preprocess, branch_end):
+        """`levels` is {"C1": tensor, ...}; `preprocess` turns uint8 RGB [1, side, side, 3] into the network's input.
+
+        `branch_end` is how the name of the last layer with parameters ends in every residual branch.
+        """
         import keras
 
         self.published = keras.Model(image, probabilities, name=name)
@@ -18,6 +21,7 @@ class KerasNetwork:
         self._levels = keras.Model(image, levels)
         self._all = keras.Model(image, {**levels, "probabilities": probabilities})
         self._preprocess = preprocess
+        self._branch_end = branch_end
 
     def randomise(self, pixels, seed):
         from keras import layers
@@ -26,15 +30,16 @@ class KerasNetwork:
         batch = self._preprocess(pixels[None])
         norms = []
         for layer in self.published.layers:
+            ends_branch = layer.name.endswith(self._branch_end)
             if isinstance(layer, layers.Conv2D):
                 scale = root_mean_square(batch) if layer.kernel.shape[2] == 3 else 1.0
-                kernel, bias = random.convolution(layer.kernel.shape, feeds_a_norm(layer), scale)
+                kernel, bias = random.convolution(layer.kernel.shape, feeds_a_norm(layer), ends_branch, scale)
                 layer.set_weights([kernel, bias][: len(layer.weights)])
             elif isinstance(layer, layers.Dense):
                 layer.set_weights(random.dense(layer.kernel.shape))
             elif isinstance(layer, layers.BatchNormalization):
                 norms.append(layer)
-                layer.set_weights([*random.affine(layer.gamma.shape), *layer.get_weights()[2:]])
+                layer.set_weights([*random.affine(layer.gamma.shape, ends_branch), *layer.get_weights()[2:]])
             elif layer.weights:  # a scale layer has an affine part only
                 layer.set_weights(random.affine(layer.weights[0].shape))
         measure_statistics(norms, lambda: self._all(batch, training=True))

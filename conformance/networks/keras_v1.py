@@ -31,7 +31,8 @@ def build(architecture, classes=1000):
         levels[f"C{stage}"] = base.get_layer(f"conv{stage}_block{last}_out").output
     x = layers.GlobalAveragePooling2D(name="avg_pool")(base.output)
     probabilities = layers.Dense(classes, activation="softmax", name="predictions")(x)
-    return KerasNetwork(architecture, base.input, levels, probabilities, preprocess)
+    branch_end = "_2_bn" if architecture in BASIC_BLOCKS else "_3_bn"
+    return KerasNetwork(architecture, base.input, levels, probabilities, preprocess, branch_end)
 
 
 def preprocess(pixels):

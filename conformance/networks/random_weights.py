@@ -11,10 +11,14 @@ Arrays are float32; kernels are HWIO, or [in, out] for a dense layer.
 import numpy as np
 
 SMALL = 0.03
-BRANCH = 0.5
-"""Scale of convolutions without a norm: in pre-activation blocks they end a residual branch."""
+BRANCH_END = 0.1
+"""Scale of what ends a residual branch, a norm or, in pre-activation blocks, a convolution.
 
-SHARPNESS = 1.3
+With branches as strong as the shortcuts, a net of random weights is chaotic: it multiplies float32's own rounding by
+hundreds on the way to C5, which says nothing about either side.
+"""
+
+SHARPNESS = 1.6
 """Spread of the logits, as a multiple of that at which the largest of normal logits begin to outweigh all others."""
 
 
@@ -25,9 +29,9 @@ class RandomWeights:
     def _around(self, centre, spread, shape):
         return (centre + spread * self._random.uniform(-1, 1, shape)).astype(np.float32)
 
-    def convolution(self, shape, normed, input_scale=1.0):
+    def convolution(self, shape, normed, ends_branch=False, input_scale=1.0):
         """Kernel and bias, for an input of root mean square `input_scale`."""
-        size = self._random.choice([1, SMALL]) if normed else BRANCH
+        size = self._random.choice([1, SMALL]) if normed else BRANCH_END if ends_branch else 1
         deviation = size * np.sqrt(2 / np.prod(shape[:3])) / input_scale
         kernel = (deviation * self._random.standard_normal(shape, np.float32)).astype(np.float32)
         return kernel, self._around(0, 0.3 * size, shape[3:])
@@ -37,9 +41,10 @@ class RandomWeights:
         kernel = self._random.standard_normal(shape, np.float32) / np.float32(np.sqrt(shape[0]))
         return kernel, self._around(0, 0.3, shape[1:])
 
-    def affine(self, channels):
+    def affine(self, channels, ends_branch=False):
         """Gamma and beta."""
-        return self._around(0.8, 0.4, channels), self._around(0, 0.3, channels)
+        size = BRANCH_END if ends_branch else 1
+        return self._around(0.9 * size, 0.4 * size, channels), self._around(0, 0.3 * size, channels)
 
     def moved(self, gamma, beta, mean, variance):
         """Other parameters of the same norm, in the same order: it gives what it gave, but for epsilon's part."""

@@ -63,7 +63,7 @@ def build(architecture, classes=1000):
     x = layers.AveragePooling2D(7, name="avg_pool")(x)
     x = layers.Reshape([FEATURES])(x)  # flattens, and keeps the dense layer's width known at any canvas side
     probabilities = layers.Dense(classes, activation="softmax", name="fc1000")(x)
-    return KerasNetwork(architecture, image, levels, probabilities, preprocess)
+    return KerasNetwork(architecture, image, levels, probabilities, preprocess, branch_end="_branch2c")
 
 
 def stages(architecture):

@@ -92,7 +92,8 @@ class SlimNetwork:
         import tensorflow as tf
 
         if self._random is not None:
-            kernel, bias = self._random.convolution((size, size, x.shape[-1], filters), normed=norm)
+            shape = (size, size, x.shape[-1], filters)
+            kernel, bias = self._random.convolution(shape, norm, ends_branch=scope.endswith("/conv3"))
             self.variables[f"{scope}/weights"] = kernel
             self.variables |= {} if norm else {f"{scope}/biases": bias}
         y = tf.nn.conv2d(x, self.variables[f"{scope}/weights"], stride, padding)

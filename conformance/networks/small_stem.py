@@ -40,4 +40,8 @@ def build(architecture, classes=1000):
         levels[f"C{stage}"] = x
     x = layers.GlobalAveragePooling2D(name="avgpool")(x)
     probabilities = layers.Dense(classes, activation="softmax", name="fc")(x)
-    return KerasNetwork(architecture, image, levels, probabilities, lambda pixels: pixels.astype("float32") / 255)
+    return KerasNetwork(architecture, image, levels, probabilities, preprocess, branch_end="_bn2")
+
+
+def preprocess(pixels):
+    return pixels.astype("float32") / 255

@@ -7,15 +7,17 @@ from networks.random_weights import RandomWeights, root_mean_square, sharpening
 
 
 class TorchNetwork:
-    def __init__(self, module, preprocess, classifier=None, rename=str, frozen_norms=False, beside=None):
+    def __init__(self, module, preprocess, branch_end, *, classifier=None, rename=str, frozen_norms=False, beside=None):
         """`module(batch)` gives {"C1": [1, channels, height, width], ...}, and "probabilities" if it has a classifier.
 
-        `preprocess` turns uint8 RGB [1, side, side, 3] into float32 of the same layout. `rename` gives the published
-        name of a tensor for the module's own. Frozen batch norms do not count batches: no `num_batches_tracked`.
-        `beside` is {name: shape} of some of a detector's other tensors, which are in its file as well.
+        `preprocess` turns uint8 RGB [1, side, side, 3] into float32 of the same layout. `branch_end` is how the name of
+        every residual branch's last norm ends. `rename` gives a tensor's published name for the module's own. Frozen
+        batch norms do not count batches: no `num_batches_tracked`. `beside` is {name: shape} of some of a detector's
+        other tensors, which are in its file as well.
         """
         self._module = module.eval()
         self._preprocess = preprocess
+        self._branch_end = branch_end
         self._classifier = classifier
         self._rename = rename
         self._frozen_norms = frozen_norms
@@ -34,14 +36,15 @@ class TorchNetwork:
         batch = self._batch(pixels)
         norms = [module for module in self._module.modules() if isinstance(module, nn.BatchNorm2d)]
         with torch.no_grad():
-            for module in self._module.modules():
+            for name, module in self._module.named_modules():
                 if isinstance(module, nn.Conv2d):
                     outputs, inputs, *size = module.weight.shape
                     scale = root_mean_square(batch.numpy()) if inputs == 3 else 1.0
                     kernel, _ = random.convolution((*size, inputs, outputs), normed=True, input_scale=scale)
                     assign([kernel.transpose(3, 2, 0, 1)], module.weight)
                 elif isinstance(module, nn.BatchNorm2d):
-                    assign(random.affine(module.weight.shape), module.weight, module.bias)
+                    affine = random.affine(module.weight.shape, name.endswith(self._branch_end))
+                    assign(affine, module.weight, module.bias)
             if self._classifier is not None:
                 kernel, bias = random.dense(self._classifier.weight.shape[::-1])
                 assign((kernel.T, bias), self._classifier.weight, self._classifier.bias)

@@ -29,12 +29,17 @@ BESIDE = {"backbone.fpn.inner_blocks.0.0.weight": (256, 256, 1, 1), "rpn.head.co
 
 def build(architecture, classes=1000):
     module = resnet(architecture, 1e-5, classes)
-    return TorchNetwork(module, preprocess, classifier=module.fc)
+    return TorchNetwork(module, preprocess, branch_end(architecture), classifier=module.fc)
 
 
 def build_detection(architecture):
     module = resnet(architecture, 0.0)
-    return TorchNetwork(module, preprocess, rename=body_name, frozen_norms=True, beside=BESIDE)
+    end = branch_end(architecture)
+    return TorchNetwork(module, preprocess, end, rename=body_name, frozen_norms=True, beside=BESIDE)
+
+
+def branch_end(architecture):
+    return ".bn2" if architecture in BASIC else ".bn3"
 
 
 def body_name(name):

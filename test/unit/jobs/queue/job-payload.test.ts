@@ -38,7 +38,7 @@ describe('payloadSchema', () => {
     expect(payloadSchema.safeParse({ ...payload, source }).success).toBe(false);
   });
 
-  const { precision: _, ...required } = payload;
+  const required = Object.fromEntries(Object.entries(payload).filter(([name]) => name !== 'precision'));
   test('computes in float32 where nothing is said, as jobs of older versions', () => {
     expect(payloadSchema.parse(required)).toEqual({ ...payload, precision: 'float32' });
   });
