@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { CairnError } from '../../errors.js';
 import type { Level } from '../tensor.js';
 import type { CompiledReply, CompileRequest, Reply, Request } from './thread-protocol.js';
@@ -68,7 +68,8 @@ export class EngineThread {
   }
 
   private start(): Worker {
-    const worker = new Worker(new URL('./session-thread.js', import.meta.url));
+    // Engines speak to native libraries through the environment: what a thread sets in a copy, those do not see.
+    const worker = new Worker(new URL('./session-thread.js', import.meta.url), { env: SHARE_ENV });
     worker.on('message', (reply: Reply) => {
       const waiting = this.pending.get(reply.id);
       this.pending.delete(reply.id);

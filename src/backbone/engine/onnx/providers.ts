@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { env, listSupportedBackends } from 'onnxruntime-node';
 import type { Precision } from '../../tensor.js';
 import type { Device } from '../engine.js';
+import { keepMantissas } from '../cuda-settings.js';
 import { missingGpu } from '../gpu-files.js';
 
 const load = createRequire(import.meta.url);
@@ -65,8 +66,7 @@ export function sessionOptions(provider: Provider): {
  * user has set stands. Read by them when their first session is made.
  */
 export function applySettings(precision: Precision): void {
-  // Their default rounds the operands of products to 10 bits of mantissa (TF32).
-  process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
+  keepMantissas();
   process.env['ORT_TENSORRT_ENGINE_CACHE_ENABLE'] ??= '1';
   process.env['ORT_TENSORRT_CACHE_PATH'] ??= join(tmpdir(), 'cairn-tensorrt');
   process.env['ORT_TENSORRT_FP16_ENABLE'] ??= precision === 'float16' ? '1' : '0';

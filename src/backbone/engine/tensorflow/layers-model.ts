@@ -7,6 +7,9 @@ import { scaleLayer } from './scale-layer.js';
 
 const load = createRequire(import.meta.url);
 
+/** Of kernels: drawing millions of random numbers, as is the default, takes seconds. */
+const REPLACED = 'zeros';
+
 /**
  * The network as a model of TensorFlow.js, layer by layer and under its published names, for those
  * who want `model.summary()` or `model.predict()`. Input: float32 `[batch, height, width, 3]`, already
@@ -15,7 +18,8 @@ const load = createRequire(import.meta.url);
  * networks). The engine folds norms; here they stay.
  *
  * A padding that Keras has no word for (PyTorch's numbers) becomes a layer of its own, `<name>_pad`.
- * Disposing of the model is the caller's business.
+ * It lives on the backend of TensorFlow.js that is set (see `loadWasm` and `nativeOn`); disposing of it
+ * is the caller's business.
  */
 export function toLayersModel(graph: Graph, weights: Weights): Layers.LayersModel {
   const tf = load('@tensorflow/tfjs-core') as typeof TensorFlow;
@@ -76,8 +80,11 @@ function applyNode(
         strides: [...node.strides] as [number, number],
         padding,
         useBias: node.parameters.bias !== undefined,
+        kernelInitializer: REPLACED,
       });
-      return apply(layer, source);
+      // A global pooling leaves no rows and columns; slim's classifier is a convolution all the same.
+      const map = () => layers.layers.reshape({ name: `${name}_map`, targetShape: [1, 1, x.shape[1]!] });
+      return apply(layer, x.shape.length === 2 ? apply(map()) : source);
     }
     case 'batchNorm':
       return apply(layers.layers.batchNormalization({ name, epsilon: node.epsilon }));
@@ -109,11 +116,11 @@ function applyNode(
           : layers.layers.globalMaxPooling2d({ name }),
       );
     case 'dense':
-      return apply(layers.layers.dense({ name, units: node.channels }));
+      return apply(layers.layers.dense({ name, units: node.channels, kernelInitializer: REPLACED }));
     case 'relu':
       return apply(layers.layers.activation({ name, activation: 'relu' }));
     case 'softmax':
-      return apply(layers.layers.softmax({ name }));
+      return apply(layers.layers.softmax({ name, axis: -1 }));
     case 'add':
       return apply(layers.layers.add({ name }), inputs);
   }

@@ -9,7 +9,7 @@ import type { Tf } from './runtime.js';
 interface Operation {
   readonly name: string;
   readonly inputs: readonly string[];
-  run(...inputs: Tensor4D[]): Tensor;
+  readonly run: (...inputs: Tensor4D[]) => Tensor;
 }
 
 /** A network whose weights live in TensorFlow.js. */

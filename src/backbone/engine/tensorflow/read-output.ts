@@ -1,19 +1,18 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Dtype } from '../../tensor.js';
 import { floatsToHalves } from '../float16.js';
-import type { NativeBackend, Runtime } from './runtime.js';
-
-/** `DT_HALF` of TensorFlow's `types.proto`; TensorFlow.js has no name for it. */
-const DT_HALF = 19;
+import { cast, DT_HALF, nativeBackend, typeAttribute, type NativeBackend } from './native.js';
+import type { Runtime } from './runtime.js';
 
 /** The values of a float32 tensor as bytes in the asked type, C order. */
-export function readOutput({ tf, backend }: Runtime, tensor: Tensor, dtype: Dtype): Uint8Array<ArrayBuffer> {
+export function readOutput(runtime: Runtime, tensor: Tensor, dtype: Dtype): Uint8Array<ArrayBuffer> {
+  const { tf, backend } = runtime;
   if (dtype === 'float32') return ownBytes(tensor.dataSync<'float32'>(), backend);
   const packable = backend === 'tensorflow' && tensor.size % 2 === 0;
   if (!packable) return viewBytes(floatsToHalves(tensor.dataSync<'float32'>()));
   const shape = tf.tensor1d([tensor.size / 2, 2], 'int32');
   try {
-    return nativeHalves(tf.backend() as unknown as NativeBackend, tensor, shape);
+    return nativeHalves(nativeBackend(runtime), tensor, shape);
   } finally {
     shape.dispose();
   }
@@ -25,19 +24,19 @@ export function readOutput({ tf, backend }: Runtime, tensor: Tensor, dtype: Dtyp
  */
 function nativeHalves(backend: NativeBackend, tensor: Tensor, shape: Tensor): Uint8Array<ArrayBuffer> {
   const { binding } = backend;
-  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
   const made: number[] = [];
-  const execute = (op: string, attributes: object[], inputs: number[]): number => {
-    const [output] = binding.executeOp(op, attributes, inputs, 1);
-    made.push(output!.id);
-    return output!.id;
+  const keep = ({ id }: { readonly id: number }): number => {
+    made.push(id);
+    return id;
   };
+  const type = (name: string, value: number) => typeAttribute(binding, name, value);
   try {
     const [source, pairs] = backend.getInputTensorIds([tensor, shape]) as [number, number];
-    const truncate = { name: 'Truncate', type: binding.TF_ATTR_BOOL, value: false };
-    const halves = execute('Cast', [type('SrcT', binding.TF_FLOAT), type('DstT', DT_HALF), truncate], [source]);
-    const reshaped = execute('Reshape', [type('T', DT_HALF), type('Tshape', binding.TF_INT32)], [halves, pairs]);
-    const packed = execute('Bitcast', [type('T', DT_HALF), type('type', binding.TF_INT32)], [reshaped]);
+    const halves = keep(cast(binding, source, binding.TF_FLOAT, DT_HALF));
+    const toPairs = [type('T', DT_HALF), type('Tshape', binding.TF_INT32)];
+    const reshaped = keep(binding.executeOp('Reshape', toPairs, [halves, pairs], 1)[0]!);
+    const toInt = [type('T', DT_HALF), type('type', binding.TF_INT32)];
+    const packed = keep(binding.executeOp('Bitcast', toInt, [reshaped], 1)[0]!);
     return viewBytes(binding.tensorDataSync(packed) as Int32Array<ArrayBuffer>);
   } finally {
     for (const id of made) binding.deleteTensor(id);

@@ -1,9 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
 import type * as TensorFlow from '@tensorflow/tfjs-core';
 import { CairnError } from '../../../errors.js';
+import { keepMantissas } from '../cuda-settings.js';
+import { nativeBackend } from './native.js';
 
 export type Tf = typeof TensorFlow;
 
@@ -52,14 +55,17 @@ export function nativeOn(device: 'gpu' | 'cpu'): Runtime {
   const name = NATIVE.find(hasAddon);
   if (!name) throw new CairnError('device-unavailable', `The native TensorFlow is not there: ${missingNative()}.`);
   restoreUtil();
+  keepMantissas();
+  // By default it takes the whole card, whoever else is at work on it.
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   let tf: Tf;
   try {
-    tf = load(name) as Tf;
+    tf = loadForGood(name) as Tf;
   } catch (cause) {
     const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
     throw new CairnError('device-unavailable', `${name} cannot be loaded: ${reason}`, { cause });
   }
-  const { isUsingGpuDevice = false, binding } = tf.backend() as unknown as NativeBackend;
+  const { isUsingGpuDevice = false, binding } = nativeBackend({ tf });
   if (isUsingGpuDevice === (device === 'gpu')) return { tf, backend: 'tensorflow' };
   throw new CairnError(
     'device-unavailable',
@@ -67,6 +73,26 @@ export function nativeOn(device: 'gpu' | 'cpu'): Runtime {
       ? `TensorFlow ${binding.TF_Version} (${name}) sees no GPU.`
       : 'TensorFlow sees a GPU and uses it; hide it (CUDA_VISIBLE_DEVICES=-1) to run on the CPU.',
   );
+}
+
+/** glibc's `RTLD_NODELETE`, which `os.constants` lacks. */
+const STAY_LOADED = 0x1000;
+
+/**
+ * Requires a package whose libraries stay when the thread that loaded them ends, as Node would unload
+ * them: what they want called at the end of the process is part of them.
+ */
+function loadForGood(name: string): unknown {
+  if (process.platform !== 'linux') return load(name);
+  const dlopen = Reflect.get<NodeJS.Process, 'dlopen'>(process, 'dlopen');
+  process.dlopen = (module, file, flags = constants.dlopen.RTLD_LAZY) => {
+    dlopen.call(process, module, file, flags | STAY_LOADED);
+  };
+  try {
+    return load(name);
+  } finally {
+    process.dlopen = dlopen;
+  }
 }
 
 /** Of the packages that are there. */
@@ -85,24 +111,6 @@ export async function loadWasm(): Promise<Runtime> {
   load('@tensorflow/tfjs-backend-wasm');
   if (!(await tf.setBackend('wasm'))) throw new CairnError('device-unavailable', 'WebAssembly could not be started.');
   return { tf, backend: 'wasm' };
-}
-
-/** What Cairn uses of the native backend beyond TensorFlow.js' own interface. */
-export interface NativeBackend {
-  readonly isUsingGpuDevice?: boolean;
-  readonly binding: NativeBinding;
-  getInputTensorIds(tensors: readonly TensorFlow.Tensor[]): number[];
-}
-
-export interface NativeBinding {
-  readonly TF_Version: string;
-  readonly TF_ATTR_TYPE: number;
-  readonly TF_ATTR_BOOL: number;
-  readonly TF_FLOAT: number;
-  readonly TF_INT32: number;
-  executeOp(name: string, attributes: object[], inputs: number[], outputs: number): { readonly id: number }[];
-  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
-  deleteTensor(id: number): void;
 }
 
 /** Functions that Node 23 removed and tfjs-node 4.22 still calls. */

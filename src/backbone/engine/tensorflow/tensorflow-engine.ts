@@ -10,6 +10,7 @@ import { finishOutput } from '../finish-output.js';
 import { missingGpu } from '../gpu-files.js';
 import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToTensorFlow, type LoweredNetwork } from './lower.js';
+import { loadPixels } from './load-pixels.js';
 import { readOutput } from './read-output.js';
 import { loadWasm, missingNative, nativeOn, runtimeVersions, type Runtime } from './runtime.js';
 
@@ -46,7 +47,7 @@ export class TensorFlowEngine implements Engine {
     const runtime = await RUNTIMES[findDevice(this, device).name]!();
     const plan = new Plan(graph, outputs, size);
     try {
-      await select(runtime);
+      select(runtime);
       return new TensorFlowSession(runtime, lowerToTensorFlow(runtime.tf, plan, weights), plan, options);
     } catch (error) {
       throw asCairnError(error, 'engine-failed');
@@ -54,9 +55,12 @@ export class TensorFlowEngine implements Engine {
   }
 }
 
-/** The backend is global to TensorFlow.js, and sessions of several may live side by side. */
-async function select({ tf, backend }: Runtime): Promise<void> {
-  if (tf.getBackend() !== backend) await tf.setBackend(backend);
+/**
+ * The backend is global to TensorFlow.js, and sessions of several may live side by side. One that is
+ * loaded is set at once: nothing comes between this and what follows in the same turn.
+ */
+function select({ tf, backend }: Runtime): void {
+  if (tf.getBackend() !== backend) void tf.setBackend(backend);
 }
 
 class TensorFlowSession implements Session {
@@ -71,18 +75,12 @@ class TensorFlowSession implements Session {
     this.device = options.device;
   }
 
-  async run(images: Uint8Array, batch: number): Promise<Level[][]> {
-    await select(this.runtime);
-    const { tf } = this.runtime;
-    let values: Map<string, Tensor4D> | undefined;
+  run(images: Uint8Array, batch: number): Promise<Level[][]> {
     try {
-      values = this.network.run(this.normalized(images, batch));
-      const byOutput = this.plan.outputs.map((output) => this.finish(output, values!.get(output.value)!, batch));
-      return Array.from({ length: batch }, (_, image) => byOutput.map((levels) => levels[image]!));
+      select(this.runtime);
+      return Promise.resolve(this.compute(images, batch));
     } catch (error) {
-      throw asCairnError(error, 'engine-failed');
-    } finally {
-      if (values) tf.dispose([...values.values()]);
+      return Promise.reject(asCairnError(error, 'engine-failed'));
     }
   }
 
@@ -91,12 +89,22 @@ class TensorFlowSession implements Session {
     return Promise.resolve();
   }
 
+  private compute(images: Uint8Array, batch: number): Level[][] {
+    const values = this.network.run(this.normalized(images, batch));
+    try {
+      const byOutput = this.plan.outputs.map((output) => this.finish(output, values.get(output.value)!, batch));
+      return Array.from({ length: batch }, (_, image) => byOutput.map((levels) => levels[image]!));
+    } finally {
+      this.runtime.tf.dispose([...values.values()]);
+    }
+  }
+
   private normalized(images: Uint8Array, batch: number): Tensor4D {
     const { tf } = this.runtime;
     const { size } = this.options;
     const { channelOrder, mean, std }: Normalization = this.plan.graph.input.normalization;
     return tf.tidy(() => {
-      const pixels = tf.tensor4d(Float32Array.from(images), [batch, size, size, 3]);
+      const pixels = loadPixels(this.runtime, images, [batch, size, size, 3]);
       const ordered = channelOrder === 'bgr' ? tf.reverse(pixels, 3) : pixels;
       const centred = tf.sub(ordered, tf.tensor1d([...mean]));
       return (std.every((value) => value === 1) ? centred : tf.div(centred, tf.tensor1d([...std]))) as Tensor4D;

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import type { Worker } from 'node:worker_threads';
 import { EngineThread } from '../../../../src/backbone/engine/engine-thread.js';
 import type { CompileRequest } from '../../../../src/backbone/engine/thread-protocol.js';
@@ -138,5 +139,12 @@ describe('EngineThread', () => {
       message: expect.stringContaining('has ended'),
     });
     await expect(lost.dispose()).resolves.toBeUndefined();
+  });
+
+  test('what an engine sets in the environment is set for the process, where native libraries read it', async () => {
+    await startThread().compile(REQUEST);
+    // Jest shows its tests a copy; children inherit what is really set.
+    const seen = execFileSync(process.execPath, ['--print', 'process.env.NVIDIA_TF32_OVERRIDE'], { encoding: 'utf8' });
+    expect(seen.trim()).toBe(process.env['NVIDIA_TF32_OVERRIDE'] ?? '0');
   });
 });
