@@ -8,6 +8,8 @@
 const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   chain: () => import('./chain-main.js'),
   engines: () => import('./engines-main.js'),
+  // A part of the suite before it, in a process of its own.
+  'engine-memory': () => import('./engine-memory.js'),
 };
 
 const first = process.argv[2] ?? 'chain';
