@@ -47,17 +47,19 @@ function packageRoot(name: string): string | undefined {
 }
 
 /**
- * The native library on the GPU or on the CPU: it takes a GPU where it sees one.
+ * The native library on the GPU or on the CPU: it takes a GPU where it sees one. Whoever loads it first
+ * decides how many threads an operation has, for the whole process; 0 leaves that to the library.
  *
  * @throws CairnError `device-unavailable`, telling why not.
  */
-export function nativeOn(device: 'gpu' | 'cpu'): Runtime {
+export function nativeOn(device: 'gpu' | 'cpu', threads = 0): Runtime {
   const name = NATIVE.find(hasAddon);
   if (!name) throw new CairnError('device-unavailable', `The native TensorFlow is not there: ${missingNative()}.`);
   restoreUtil();
   keepMantissas();
   // By default it takes the whole card, whoever else is at work on it.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  if (threads > 0) process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads);
   let tf: Tf;
   try {
     tf = loadForGood(name) as Tf;

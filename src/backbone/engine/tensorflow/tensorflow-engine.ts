@@ -15,9 +15,9 @@ import { readOutput } from './read-output.js';
 import { loadWasm, missingNative, nativeOn, runtimeVersions, type Runtime } from './runtime.js';
 
 /** How the runtime of each device is loaded. */
-const RUNTIMES: Readonly<Record<string, () => Runtime | Promise<Runtime>>> = {
-  gpu: () => nativeOn('gpu'),
-  cpu: () => nativeOn('cpu'),
+const RUNTIMES: Readonly<Record<string, (threads: number) => Runtime | Promise<Runtime>>> = {
+  gpu: (threads) => nativeOn('gpu', threads),
+  cpu: (threads) => nativeOn('cpu', threads),
   wasm: loadWasm,
 };
 
@@ -40,11 +40,11 @@ export class TensorFlowEngine implements Engine {
   }
 
   async compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session> {
-    const { device, outputs, size, precision = 'float32' } = options;
+    const { device, outputs, size, threads, precision = 'float32' } = options;
     if (precision !== 'float32') {
       throw new CairnError('option-invalid', `The tensorflow engine computes in float32, not in ${precision}.`);
     }
-    const runtime = await RUNTIMES[findDevice(this, device).name]!();
+    const runtime = await RUNTIMES[findDevice(this, device).name]!(threads);
     const plan = new Plan(graph, outputs, size);
     try {
       select(runtime);

@@ -78,6 +78,24 @@ describe('the runtimes', () => {
     );
   });
 
+  whereNative(
+    `give an operation as many threads as they are told to (${native.name})`,
+    async () => {
+      const startedBy = async (threads: number) => {
+        const script = `
+          import { readdirSync } from 'node:fs';
+          const count = () => readdirSync('/proc/self/task').length;
+          const before = count();
+          nativeOn('${native.device!}', ${threads});
+          console.log(count() - before);`;
+        const { stdout } = await runScript(script, { imports: { nativeOn: 'backbone/engine/tensorflow/runtime.js' } });
+        return Number(stdout);
+      };
+      expect((await startedBy(9)) - (await startedBy(2))).toBe(7);
+    },
+    60_000,
+  );
+
   test('say of the native library whether it is there, and how to get it', () => {
     const missing = missingNative();
     if (missing === undefined) expect(native.name).not.toContain('no addon');
