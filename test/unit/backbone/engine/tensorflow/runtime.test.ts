@@ -84,6 +84,8 @@ describe('the runtimes', () => {
       const startedBy = async (threads: number) => {
         const script = `
           import { readdirSync } from 'node:fs';
+          // An engine of another test may have set it for the process.
+          delete process.env.TF_NUM_INTRAOP_THREADS;
           const count = () => readdirSync('/proc/self/task').length;
           const before = count();
           nativeOn('${native.device!}', ${threads});
