@@ -7,7 +7,8 @@ import { FeatureLibrary } from './features/feature-library.js';
 import { FeaturesController } from './features/features.controller.js';
 import { RegionsController } from './features/regions.controller.js';
 import { HealthController } from './health/health.controller.js';
-import { JobSubmitter, type SubmitLimits } from './jobs/job-submitter.js';
+import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
+import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { ModelRegistry } from './models/model-registry.js';
 import { ModelsController } from './models/models.controller.js';
@@ -19,14 +20,14 @@ export interface ApiParts {
   readonly queue: JobQueue;
   readonly events: JobEvents;
   readonly registry: ModelRegistry;
-  readonly limits: SubmitLimits;
+  readonly limits: IntakeLimits;
 }
 
 @Module({})
 export class ApiModule {
   static register({ store, zstd, queue, events, registry, limits }: ApiParts): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
-    const submitter = new JobSubmitter(queue, store, library, registry, limits);
+    const submitter = new JobSubmitter(queue, library, registry);
     return {
       module: ApiModule,
       controllers: [JobsController, FeaturesController, RegionsController, ModelsController, HealthController],
@@ -35,6 +36,7 @@ export class ApiModule {
         { provide: JobEvents, useValue: events },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
+        { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
         { provide: JobSubmitter, useValue: submitter },
       ],
     };

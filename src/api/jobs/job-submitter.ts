@@ -1,67 +1,42 @@
-import type { FastifyRequest } from 'fastify';
-import type { Readable } from 'node:stream';
-import { CairnError } from '../../errors.js';
-import { inspectImage } from '../../backbone/preprocess/decode.js';
 import { featureId } from '../../features/feature-id.js';
-import type { Store } from '../../features/store/store.js';
-import { IMAGES_PREFIX, type ImageSource, type JobPayload } from '../../jobs/queue/job-payload.js';
+import type { ImageSource, JobPayload } from '../../jobs/queue/job-payload.js';
 import { JobQueue } from '../../jobs/queue/job-queue.js';
 import type { FeatureLibrary } from '../features/feature-library.js';
 import type { ModelRegistry } from '../models/model-registry.js';
+import type { JobOptions } from './job-options.js';
 import { cachedJob, jobView, type JobView } from './job-view.js';
-import { readSubmission } from './read-submission.js';
 
-export interface SubmitLimits {
-  readonly maxUploadBytes: number;
-  readonly maxPixels: number;
-  readonly allowPrivateUrls: boolean;
+/** A question as the queue carries it. */
+export interface Question {
+  readonly payload: JobPayload;
+  /** Of the answer; not known of an image that is still to be fetched. */
+  readonly featuresId?: string;
 }
 
-/** Turns requests into jobs, or into the answer where the store has it already. */
+/** Turns questions into jobs, or into the answer where the store has it already. */
 export class JobSubmitter {
   constructor(
     private readonly queue: JobQueue,
-    private readonly store: Store,
     private readonly library: FeatureLibrary,
     private readonly registry: ModelRegistry,
-    private readonly limits: SubmitLimits,
   ) {}
 
-  /** @throws CairnError with a 4xx code for what the submitter can mend, `queue-…` for what passes. */
-  async submit(request: FastifyRequest): Promise<JobView> {
-    const { options: asked, source } = await readSubmission(
-      request,
-      (bytes) => this.upload(bytes),
-      (url) => ({ kind: 'url', url, allowPrivate: this.limits.allowPrivateUrls, maxBytes: this.limits.maxUploadBytes }),
-    );
-    const options = await this.registry.resolve(asked);
-    const { model, stage5, levels, dtype, precision, size, priority } = options;
-    const { weights, digest } = await this.registry.weights(model.name, stage5, levels);
-    const question = { model: model.name, stage5, levels: [...levels], dtype, precision, size };
-    const payload: JobPayload = { source, ...question, weights, weightsDigest: digest };
-    if (source.kind === 'upload') {
-      const id = featureId(source.sha256, digest, options);
-      if (await this.library.has(id)) return cachedJob(await this.library.describe(id));
+  /** @throws CairnError of the weights room for what is asked, `queue-…` for what passes. */
+  async submit(asked: JobOptions, source: ImageSource): Promise<JobView> {
+    const { payload, featuresId } = await this.question(asked, source);
+    if (featuresId !== undefined && (await this.library.has(featuresId))) {
+      return cachedJob(await this.library.describe(featuresId));
     }
-    return jobView(await this.queue.submit(payload, priority));
+    return jobView(await this.queue.submit(payload, asked.priority));
   }
 
-  /** Keeps the bytes under their digest, unless their header already tells that they are of no use. */
-  private async upload(bytes: Readable): Promise<ImageSource> {
-    const { maxUploadBytes, maxPixels } = this.limits;
-    // A request that is destroyed for its size could not be answered any more.
-    const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
-    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxUploadBytes);
-    const object = await this.store.open(key);
-    if (!object) throw new CairnError('image-unsupported', 'The same bytes were refused a moment ago.');
-    try {
-      await inspectImage(await object.read(0, object.size), maxPixels);
-    } catch (error) {
-      await this.store.delete(key);
-      throw error;
-    } finally {
-      await object.close();
-    }
-    return { kind: 'upload', key, sha256 };
+  /** What a job would carry. @throws CairnError of the weights room. */
+  async question(asked: JobOptions, source: ImageSource): Promise<Question> {
+    const options = await this.registry.resolve(asked);
+    const { model, stage5, levels, dtype, precision, size } = options;
+    const { weights, digest } = await this.registry.weights(model.name, stage5, levels);
+    const request = { model: model.name, stage5, levels: [...levels], dtype, precision, size };
+    const payload: JobPayload = { source, ...request, weights, weightsDigest: digest };
+    return { payload, ...(source.kind === 'upload' && { featuresId: featureId(source.sha256, digest, options) }) };
   }
 }

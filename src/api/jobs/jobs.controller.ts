@@ -17,13 +17,16 @@ import { isFinal } from '../../jobs/queue/job-status.js';
 import { CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../features/feature-library.js';
 import { eventStream, formatEvent, heartbeatUntil } from './event-stream.js';
+import { ImageIntake } from './image-intake.js';
 import { JobSubmitter } from './job-submitter.js';
 import { cachedFeatures, cachedJob, jobView, type JobView } from './job-view.js';
+import { readSubmission } from './read-submission.js';
 
 @ApiTags('jobs')
 @Controller('v1/jobs')
 export class JobsController {
   constructor(
+    @Inject(ImageIntake) private readonly intake: ImageIntake,
     @Inject(JobSubmitter) private readonly submitter: JobSubmitter,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(JobEvents) private readonly events: JobEvents,
@@ -45,7 +48,8 @@ export class JobsController {
   @ApiOkResponse({ description: 'The store had the answer already: a completed job' })
   @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const job = await this.submitter.submit(request);
+    const { options, source } = await readSubmission(request, this.intake);
+    const job = await this.submitter.submit(options, source);
     await reply
       .status(job.state === 'completed' ? 200 : 202)
       .header('location', job.links['self']!)

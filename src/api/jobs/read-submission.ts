@@ -4,12 +4,11 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { asCairnError, CairnError } from '../../errors.js';
 import type { ImageSource } from '../../jobs/queue/job-payload.js';
+import type { ImageIntake } from './image-intake.js';
 import { parseJobOptions, type JobOptions } from './job-options.js';
 
-/** Takes an image's bytes into the store. */
-export type Upload = (bytes: Readable) => Promise<ImageSource>;
-/** Accepts an address to fetch the image from. */
-export type Link = (url: string) => ImageSource;
+/** What is asked beside the image, not checked yet. */
+export type GivenOptions = Readonly<Record<string, unknown>>;
 
 export interface Submission {
   readonly options: JobOptions;
@@ -20,17 +19,20 @@ const jsonSchema = z.looseObject({ source: z.strictObject({ url: z.url({ protoco
 
 /**
  * Reads a request that brings an image: as its raw body, as the file of a form, or as JSON with the
- * image's URL. Options come from the query and, where there are any, from form fields or JSON; they
+ * image's URL. Options come from the query (`given`) and, where there are any, from form fields or JSON; they
  * are checked before the image is taken, except for form fields that follow the file.
  *
- * @throws CairnError `image-missing`, `request-malformed`, `option-…`, and what `upload` throws.
+ * @throws CairnError `image-missing`, `request-malformed`, `option-…`, and what the intake throws.
  */
-export async function readSubmission(request: FastifyRequest, upload: Upload, link: Link): Promise<Submission> {
-  const query = request.query as Record<string, unknown>;
-  if (request.isMultipart()) return readForm(request, query, upload);
+export async function readSubmission(
+  request: FastifyRequest,
+  intake: ImageIntake,
+  given: GivenOptions = request.query as GivenOptions,
+): Promise<Submission> {
+  if (request.isMultipart()) return readForm(request, given, intake);
   if (request.body instanceof Readable) {
-    const options = parseJobOptions(query);
-    return { options, source: await uploadAll(request.body, upload) };
+    const options = parseJobOptions(given);
+    return { options, source: await uploadAll(request.body, intake) };
   }
   if (request.body === undefined || request.body === null)
     throw new CairnError('image-empty', 'The request has no body.');
@@ -42,10 +44,10 @@ export async function readSubmission(request: FastifyRequest, upload: Upload, li
     );
   }
   const { source, ...fields } = body.data;
-  return { options: parseJobOptions({ ...query, ...fields }), source: link(source.url) };
+  return { options: parseJobOptions({ ...given, ...fields }), source: intake.link(source.url) };
 }
 
-async function readForm(request: FastifyRequest, query: Record<string, unknown>, upload: Upload): Promise<Submission> {
+async function readForm(request: FastifyRequest, given: GivenOptions, intake: ImageIntake): Promise<Submission> {
   const fields: Record<string, unknown> = {};
   let source: ImageSource | undefined;
   for await (const part of partsOf(request)) {
@@ -54,22 +56,22 @@ async function readForm(request: FastifyRequest, query: Record<string, unknown>,
     } else if (source) {
       throw new CairnError('request-malformed', 'A job takes one image; the form holds several files.');
     } else {
-      parseJobOptions({ ...query, ...fields });
-      source = await uploadAll(part.file, upload);
+      parseJobOptions({ ...given, ...fields });
+      source = await uploadAll(part.file, intake);
     }
   }
   if (!source) throw new CairnError('image-missing', 'The form holds no file.');
-  return { options: parseJobOptions({ ...query, ...fields }), source };
+  return { options: parseJobOptions({ ...given, ...fields }), source };
 }
 
 /**
  * What is left of a refused image is read past: the form goes on behind it, and so does the connection.
  *
- * @throws CairnError `request-malformed` when the client broke off, else what `upload` throws.
+ * @throws CairnError `request-malformed` when the client broke off, else what the intake throws.
  */
-async function uploadAll(bytes: Readable, upload: Upload): Promise<ImageSource> {
+async function uploadAll(bytes: Readable, intake: ImageIntake): Promise<ImageSource> {
   try {
-    return await upload(bytes);
+    return await intake.upload(bytes);
   } catch (error) {
     if (bytes.errored === null) throw error;
     throw new CairnError('request-malformed', 'The upload broke off before its end.', { cause: error });

@@ -30,6 +30,8 @@ export const payloadSchema = z.object({
   weightsDigest: sha256,
   /** What to call those weights: `seeded`, `seeded:N` or a file's name. */
   weights: z.string(),
+  /** The batch it belongs to: which of its lines (from 1) this is, and what the submitter calls it. */
+  batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
 });
 export type JobPayload = z.infer<typeof payloadSchema>;
 

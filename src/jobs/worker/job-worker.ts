@@ -13,6 +13,7 @@ import {
 import { closeWithin, patientConnection } from '../queue/redis-connections.js';
 import { PERCENT_AT, type JobStage } from '../queue/stages.js';
 import type { ExtractProcessor } from './extract-processor.js';
+import type { Outcome, OutcomeRecorder } from './outcome.js';
 
 export interface WorkerLog {
   log(message: string): void;
@@ -50,6 +51,7 @@ export class JobWorker {
     private readonly processor: ExtractProcessor,
     private readonly options: JobWorkerOptions,
     private readonly log: WorkerLog,
+    private readonly recorders: readonly OutcomeRecorder[] = [],
   ) {
     const { name, redisUrl, prefix, concurrency, lockDurationMs } = options;
     this.redis = patientConnection(redisUrl, this.closed.signal);
@@ -124,16 +126,33 @@ export class JobWorker {
   }
 
   private async process(job: Job<JobPayload, JobResult>, signal: AbortSignal): Promise<JobResult> {
+    const jobId = job.id!;
     try {
-      if (await isCancelled(this.redis, this.options.prefix, job.id!)) throw cancelled();
-      const work = this.processor.process(payloadSchema.parse(job.data), signal, (stage) => report(job, stage));
-      return await Promise.race([work, rejectOnAbort(signal)]);
+      const payload = payloadSchema.parse(job.data);
+      if (await isCancelled(this.redis, this.options.prefix, jobId)) throw cancelled();
+      const work = this.processor.process(payload, signal, (stage) => report(job, stage));
+      const result = await Promise.race([work, rejectOnAbort(signal)]);
+      await this.record({ jobId, payload, state: 'completed', result });
+      return result;
     } catch (thrown) {
       const error = signal.aborted ? cancelled() : asCairnError(thrown);
       const reason = toFailedReason(error);
+      if (error.transient && !isLastAttempt(job)) throw new Error(reason, { cause: error });
+      const { code, message } = error;
+      const state = code === 'cancelled' ? 'cancelled' : 'failed';
+      await this.record({ jobId, payload: job.data, state, error: { code, message } });
       throw error.transient ? new Error(reason, { cause: error }) : new UnrecoverableError(reason);
     }
   }
+
+  private async record(outcome: Outcome): Promise<void> {
+    for (const recorder of this.recorders) await recorder.record(outcome);
+  }
+}
+
+/** `attemptsMade` counts those that have ended. */
+function isLastAttempt({ attemptsMade, opts }: Job): boolean {
+  return attemptsMade + 1 >= (opts.attempts ?? 1);
 }
 
 function cancelled(): CairnError {
