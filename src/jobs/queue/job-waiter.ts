@@ -21,6 +21,7 @@ export class JobWaiter {
    *   As `JobQueue.status` otherwise.
    */
   async end(jobId: string, signal: AbortSignal): Promise<JobStatus> {
+    const gone = () => signal.aborted;
     const stop = new AbortController();
     const following = AbortSignal.any([signal, stop.signal]);
     // Listening begins before the first look, so that no change falls between the two.
@@ -30,10 +31,10 @@ export class JobWaiter {
       for (;;) {
         const job = await this.queue.status(jobId);
         if (isFinal(job.state)) return job;
-        if (signal.aborted) break;
+        if (gone()) break;
         const look = delay(LOOK_EVERY_MS, 'look' as const, { signal: following }).catch(() => 'look' as const);
         const first = await Promise.race([change, look]);
-        if (signal.aborted) break;
+        if (gone()) break;
         if (first === 'look') continue;
         if (first.done) throw new CairnError('queue-unavailable', 'The server is stopping; ask again.');
         change = changes.next();
