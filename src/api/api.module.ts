@@ -3,6 +3,8 @@ import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../features/zstd.js';
 import { JobEvents } from '../jobs/queue/job-events.js';
 import { JobQueue } from '../jobs/queue/job-queue.js';
+import { JobWaiter } from '../jobs/queue/job-waiter.js';
+import { ExtractController } from './extract/extract.controller.js';
 import { FeatureLibrary } from './features/feature-library.js';
 import { FeaturesController } from './features/features.controller.js';
 import { RegionsController } from './features/regions.controller.js';
@@ -30,10 +32,18 @@ export class ApiModule {
     const submitter = new JobSubmitter(queue, library, registry);
     return {
       module: ApiModule,
-      controllers: [JobsController, FeaturesController, RegionsController, ModelsController, HealthController],
+      controllers: [
+        JobsController,
+        ExtractController,
+        FeaturesController,
+        RegionsController,
+        ModelsController,
+        HealthController,
+      ],
       providers: [
         { provide: JobQueue, useValue: queue },
         { provide: JobEvents, useValue: events },
+        { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
         { provide: ImageIntake, useValue: new ImageIntake(store, limits) },

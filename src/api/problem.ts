@@ -89,6 +89,9 @@ export class ProblemFilter implements ExceptionFilter {
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
     void reply
       .status(status)
+      // What is said of the answer that was meant does not hold for this one.
+      .removeHeader('content-location')
+      .header('cache-control', 'no-store')
       .header('content-type', 'application/problem+json; charset=utf-8')
       .send(JSON.stringify(problem));
   }
