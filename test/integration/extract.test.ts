@@ -46,7 +46,7 @@ async function refused(response: Response): Promise<[number, string]> {
 /** An answer that is not read. */
 function begin(query: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'image/jpeg', 'content-length': image.length };
+    const headers = { 'content-type': 'image/jpeg', 'content-length': String(image.length) };
     const asked = request(`${service.url}/v1/extract?${query}`, { method: 'POST', headers, agent: false }, resolve);
     asked.once('error', reject).end(image);
   });
