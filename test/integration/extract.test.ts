@@ -134,7 +134,7 @@ describe('clients that go away', () => {
       const leave = new AbortController();
       const answer = ask(`${QUESTION}&dtype=float32`, { signal: leave.signal }, api.url).catch(() => 'left');
       await until(async () => (await connection.zcard(`${prefix}:extract:prioritized`)) === 1);
-      const [id] = await connection.zrange(`${prefix}:extract:prioritized`, 0, -1);
+      const [id] = await connection.zrange(`${prefix}:extract:prioritized`, '0', '-1');
       leave.abort();
       expect(await answer).toBe('left');
       const state = async () =>
