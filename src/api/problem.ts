@@ -5,6 +5,10 @@ import { asCairnError, CairnError, type ErrorCode } from '../errors.js';
 /** Which HTTP status each error is answered with. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'archive-corrupt': 500,
+  'batch-empty': 400,
+  'batch-finished': 409,
+  'batch-not-found': 404,
+  'batch-too-large': 413,
   cancelled: 409,
   'device-unavailable': 503,
   'dtype-unknown': 400,
