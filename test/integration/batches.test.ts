@@ -39,6 +39,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  images.closeAllConnections();
   images.close();
   expect(await service.end()).toBe(0);
   await redis.stop();

@@ -123,7 +123,7 @@ async function addBytes(
         if (!member.write(chunk)) await once(member, 'drain', { signal: closed.signal });
         if (closed.signal.aborted) return;
       }
-      member.end();
+      member.end(undefined);
     };
     send().catch((error: unknown) => {
       if (!closed.signal.aborted) member.destroy(error as Error);

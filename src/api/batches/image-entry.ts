@@ -19,6 +19,8 @@ export interface ImageFile {
  */
 export async function imageEntry(file: ImageFile, bytes: Readable, intake: ImageIntake): Promise<Entry> {
   const { line, options } = file;
+  // What is read past may break off later, when nobody listens to it any more.
+  bytes.on('error', () => undefined);
   const name = clipName(file.name);
   if (name !== file.name) {
     bytes.resume();

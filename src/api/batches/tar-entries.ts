@@ -13,7 +13,7 @@ import { imageEntry, isHidden } from './image-entry.js';
 export async function* tarEntries(chunks: AsyncIterable<Uint8Array>, intake: ImageIntake): AsyncGenerator<Entry> {
   const source = Readable.from(chunks);
   const members = extract();
-  source.once('error', (error) => members.destroy(error));
+  source.on('error', (error) => members.destroy(error));
   source.pipe(members);
   let line = 0;
   try {
@@ -24,11 +24,10 @@ export async function* tarEntries(chunks: AsyncIterable<Uint8Array>, intake: Ima
         continue;
       }
       line++;
-      const bytes = Readable.from(member);
       if (type === 'file' || type === 'contiguous-file') {
-        yield await imageEntry({ line, name, options: {} }, bytes, intake);
+        yield await imageEntry({ line, name, options: {} }, Readable.from(member), intake);
       } else {
-        bytes.resume();
+        member.resume();
         const message = `Member ${line} is a ${type}, not a file.`;
         yield { line, name, error: new CairnError('image-unsupported', message) };
       }

@@ -33,6 +33,8 @@ export class ImagesController {
   @ApiCreatedResponse({ description: 'sha256, bytes and href of the image' })
   @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
   async keep(@Req() request: FastifyRequest): Promise<{ sha256: string; bytes: number; href: string }> {
+    if (request.body === undefined || request.body === null)
+      throw new CairnError('image-empty', 'The request has no body.');
     if (!(request.body instanceof Readable)) {
       throw new CairnError('request-malformed', 'The body must be an image; forms and JSON go to /v1/jobs.');
     }

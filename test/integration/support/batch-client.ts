@@ -102,8 +102,8 @@ export class BatchClient extends Client {
   }
 }
 
-export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+export async function collect(chunks: AsyncIterable<unknown>): Promise<Buffer> {
   const all: Uint8Array[] = [];
-  for await (const chunk of chunks) all.push(chunk);
+  for await (const chunk of chunks) all.push(chunk as Uint8Array);
   return Buffer.concat(all);
 }
