@@ -10,6 +10,7 @@ import { resultView, type ResultView } from './batch-view.js';
 import { featureTar } from './feature-tar.js';
 import { resultLines } from './result-lines.js';
 import { parseFeatureStreamOptions, parseResultOptions, type ResultOptions } from './result-options.js';
+import { sendGrowing } from './send-growing.js';
 
 const NDJSON = 'application/x-ndjson';
 const DEFAULT_LIMIT = 1000;
@@ -18,8 +19,6 @@ const PAGE = 1000;
 const FEATURES_PAGE = 100;
 /** A page that looks for rare states gives up after this many results, and says where to go on. */
 const MAX_LOOKED_AT = 20_000;
-/** The answer goes on for as long as the batch. */
-const STREAMED = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
 
 @ApiTags('batches')
 @ApiNotFoundResponse({ description: 'There is no such batch' })
@@ -55,7 +54,7 @@ export class ResultsController {
     const pages = this.batches.follow(id, after, { follow, page: PAGE, signal: stop.signal });
     const body = Readable.from(resultLines(pages, state, limit), { encoding: 'utf8', highWaterMark: 1 });
     body.once('close', () => stop.abort());
-    await reply.headers({ 'content-type': NDJSON, ...STREAMED }).send(body);
+    await sendGrowing(reply, NDJSON, body);
   }
 
   @Get(':id/features')
@@ -75,7 +74,7 @@ export class ResultsController {
     const stop = new AbortController();
     const pages = this.batches.follow(id, after, { follow: true, page: FEATURES_PAGE, signal: stop.signal });
     const body = featureTar(pages, this.library, choice, stop);
-    await reply.headers({ 'content-type': 'application/x-tar', ...STREAMED }).send(body);
+    await sendGrowing(reply, 'application/x-tar', body);
   }
 
   private async page(
