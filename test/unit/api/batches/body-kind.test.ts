@@ -3,17 +3,13 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { gunzip, kindOf, peek, refuseBomb } from '../../../../src/api/batches/body-kind.js';
 import { isHidden } from '../../../../src/api/batches/image-entry.js';
-import { fixture } from '../../../support/fixtures.js';
+import { chunksOf, collect } from '../../../support/chunks.js';
+import { imageBytes } from '../../../support/fixtures.js';
 import { zipBytes } from '../../../support/zip-bytes.js';
 
-async function* cut(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-}
-
-async function join(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const all: Uint8Array[] = [];
-  for await (const chunk of chunks) all.push(chunk);
-  return Buffer.concat(all);
+function cut(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  const count = Math.ceil(bytes.length / size);
+  return chunksOf(...Array.from({ length: count }, (_, i) => bytes.subarray(i * size, (i + 1) * size)));
 }
 
 describe('a body is known by its first bytes', () => {
@@ -22,31 +18,31 @@ describe('a body is known by its first bytes', () => {
     tar.entry({ name: 'a.png' }, Buffer.alloc(3000, 7));
     tar.finalize();
     const bodies = {
-      tar: await join(tar as AsyncIterable<Uint8Array>),
+      tar: await collect(tar as AsyncIterable<Uint8Array>),
       zip: zipBytes([{ name: 'a', data: Buffer.from('a') }]),
       gzip: gzipSync('x'),
       ndjson: Buffer.from('{"source": {}}\n'.repeat(100)),
-      other: await fixture('astronaut.jpg'),
+      other: imageBytes('astronaut.jpg'),
     };
     for (const [kind, body] of Object.entries(bodies)) {
       const { head, all } = await peek(cut(body, size));
       expect(kindOf(head)).toBe(kind);
-      expect((await join(all)).equals(body)).toBe(true);
+      expect((await collect(all)).equals(body)).toBe(true);
     }
   });
 
   test('nothing is an empty manifest', async () => {
     const { head, all } = await peek(cut(Buffer.alloc(0), 1));
-    expect([kindOf(head), (await join(all)).length]).toEqual(['ndjson', 0]);
+    expect([kindOf(head), (await collect(all)).length]).toEqual(['ndjson', 0]);
   });
 });
 
 describe('gunzip', () => {
   test('gives what was packed, and refuses what is damaged', async () => {
     const packed = gzipSync('hello '.repeat(1000));
-    expect((await join(gunzip(cut(packed, 7)))).toString()).toBe('hello '.repeat(1000));
+    expect((await collect(gunzip(cut(packed, 7)))).toString()).toBe('hello '.repeat(1000));
     const half = packed.subarray(0, packed.length / 2);
-    await expect(join(gunzip(cut(half, 7)))).rejects.toMatchObject({ code: 'request-malformed' });
+    await expect(collect(gunzip(cut(half, 7)))).rejects.toMatchObject({ code: 'request-malformed' });
   });
 
   test('refuses what bursts, early', async () => {
@@ -58,7 +54,7 @@ describe('gunzip', () => {
         yield chunk;
       }
     };
-    await expect(join(gunzip(counted()))).rejects.toMatchObject({ code: 'batch-too-large' });
+    await expect(collect(gunzip(counted()))).rejects.toMatchObject({ code: 'batch-too-large' });
     expect(given).toBeLessThan(bomb.length / 2);
   });
 

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { splitLines } from '../../../../src/api/batches/split-lines.js';
+import { chunksOf } from '../../../support/chunks.js';
 
 async function lines(chunks: readonly string[], maxBytes = 100): Promise<[number, string | undefined][]> {
   const found: [number, string | undefined][] = [];
-  const bytes = (async function* () {
-    for (const chunk of chunks) yield Buffer.from(chunk);
-  })();
-  for await (const { number, bytes: line } of splitLines(bytes, maxBytes)) found.push([number, line?.toString()]);
+  for await (const { number, bytes } of splitLines(chunksOf(...chunks), maxBytes)) {
+    found.push([number, bytes?.toString()]);
+  }
   return found;
 }
 
