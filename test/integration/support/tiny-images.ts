@@ -4,7 +4,11 @@ import type { Client } from './client.js';
 const MODEL = 'mask-rcnn-resnet18';
 
 /** Submits `count` images that nobody has submitted before, to be computed at the smallest size; the ids of the jobs. */
-export async function submitDistinct(client: Client, count: number, query = `model=${MODEL}&size=64`): Promise<string[]> {
+export async function submitDistinct(
+  client: Client,
+  count: number,
+  query = `model=${MODEL}&size=64`,
+): Promise<string[]> {
   const ids: string[] = [];
   for (let i = 0; i < count; i++) ids.push((await client.submit(await tinyImage(), query)).id);
   return ids;

@@ -55,12 +55,17 @@ async function statusOf(
     pending: Number(info['pending']),
     lag: typeof info['lag'] === 'number' ? info['lag'] : null,
     position: String(info['last-delivered-id']),
-    consumers: (consumers as unknown[][]).map(record).map((consumer) => ({
-      name: String(consumer['name']),
-      pending: Number(consumer['pending']),
-      connected: meta[`owner:${String(consumer['name'])}`] !== undefined,
-    })),
+    consumers: consumersOf((consumers as unknown[][]).map(record), meta),
   };
+}
+
+/** Redis knows of those that were ever given something, the group's hash of those that are connected. */
+function consumersOf(known: readonly Record<string, unknown>[], meta: Record<string, string>): ConsumerStatus[] {
+  const pending = new Map(known.map((consumer) => [String(consumer['name']), Number(consumer['pending'])]));
+  const connected = new Set(Object.keys(meta).flatMap((field) => /^owner:(.+)$/.exec(field)?.[1] ?? []));
+  return [...new Set([...pending.keys(), ...connected])]
+    .sort()
+    .map((name) => ({ name, pending: pending.get(name) ?? 0, connected: connected.has(name) }));
 }
 
 /** Names and values in turn, as Redis replies them. */
