@@ -244,14 +244,44 @@ test('two hundred clients that leave, subscribers and consumers, leave nothing b
   expect((await groups()).find(({ name }) => name === 'crowd')).toMatchObject({ consumers: [], pending: 0 });
 });
 
-test('a client that does not read keeps nobody waiting, and goes on where it was when it reads again', async () => {
-  const [slow, quick] = [await open(), await open()];
+test('a client that does not read keeps nobody waiting and is read nothing for, and goes on where it was', async () => {
+  const count = 30_000;
+  await announceMany(count);
+  const slow = await EventClient.open(`${service.url}/v1/stream?after=0`);
+  opened.push(slow);
   slow.pause();
-  const jobs = await submitDistinct(client, 5);
-  await quick.heard(5);
-  await sleep(200);
-  expect(slow.sets).toEqual([]);
+  const quick = await open();
+  const jobs = await submitDistinct(client, 3);
+  await quick.heard(3);
+  expect(jobsOf(quick).toSorted()).toEqual(jobs.toSorted());
+  // What the sockets hold has been read from Redis for it, and no more: far from all.
+  let before = -1;
+  await until(async () => {
+    await sleep(300);
+    const read = await pagesRead();
+    const settled = read === before;
+    before = read;
+    return settled;
+  });
+  await inspector.config('RESETSTAT');
   slow.resume();
-  await slow.heard(5);
-  expect(jobsOf(slow).toSorted()).toEqual(jobs.toSorted());
+  await until(() => slow.sets.length >= count, 60_000);
+  expect(await pagesRead()).toBeGreaterThan(count / 100 / 2);
+  await until(() => slow.sets.some(({ job }) => job.id === jobs[2]));
+  expect(new Set(slow.sets.map(({ id }) => id)).size).toBe(Number(await inspector.xlen('cairn:announcements')));
 });
+
+/** Copies an announcement that is held, as many times as if so many jobs had finished. */
+async function announceMany(count: number): Promise<void> {
+  const [[, fields]] = (await inspector.xrevrange('cairn:announcements', '+', '-', 'COUNT', 1)) as [[string, string[]]];
+  for (let made = 0; made < count; made += 1000) {
+    const pipeline = inspector.pipeline();
+    for (let i = 0; i < 1000; i++) pipeline.xadd('cairn:announcements', '*', ...fields);
+    await pipeline.exec();
+  }
+}
+
+/** How many pages of announcements Redis has been asked for. */
+async function pagesRead(): Promise<number> {
+  return Number(/cmdstat_xrange:calls=(\d+)/.exec(await inspector.info('commandstats'))?.[1] ?? 0);
+}
