@@ -12,6 +12,8 @@ import { HealthController } from './health/health.controller.js';
 import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
 import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { Metrics } from './metrics/metrics.js';
+import { MetricsController } from './metrics/metrics.controller.js';
 import { ModelRegistry } from './models/model-registry.js';
 import { ModelsController } from './models/models.controller.js';
 
@@ -39,11 +41,13 @@ export class ApiModule {
         RegionsController,
         ModelsController,
         HealthController,
+        MetricsController,
       ],
       providers: [
         { provide: JobQueue, useValue: queue },
         { provide: JobEvents, useValue: events },
         { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
+        { provide: Metrics, useValue: new Metrics(queue) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
         { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
