@@ -6,6 +6,7 @@
  */
 export const ERRORS = {
   'archive-corrupt': { transient: false },
+  busy: { transient: true },
   cancelled: { transient: false },
   'device-unavailable': { transient: false },
   'dtype-unknown': { transient: false },

@@ -13,6 +13,8 @@ import { HealthController } from './health/health.controller.js';
 import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
 import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { Metrics } from './metrics/metrics.js';
+import { MetricsController } from './metrics/metrics.controller.js';
 import { ModelRegistry } from './models/model-registry.js';
 import { ModelsController } from './models/models.controller.js';
 import { GroupsController } from './stream/groups.controller.js';
@@ -45,12 +47,14 @@ export class ApiModule {
         StreamController,
         GroupsController,
         HealthController,
+        MetricsController,
       ],
       providers: [
         { provide: JobQueue, useValue: queue },
         { provide: JobEvents, useValue: events },
         { provide: Announcements, useValue: announcements },
         { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
+        { provide: Metrics, useValue: new Metrics(queue) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
         { provide: ImageIntake, useValue: new ImageIntake(store, limits) },

@@ -5,6 +5,7 @@ import { asCairnError, CairnError, type ErrorCode } from '../errors.js';
 /** Which HTTP status each error is answered with. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'archive-corrupt': 500,
+  busy: 503,
   cancelled: 409,
   'device-unavailable': 503,
   'dtype-unknown': 400,
