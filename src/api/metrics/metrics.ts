@@ -50,6 +50,8 @@ export class Metrics {
     server.addHook('onRequest', (request, reply, done) => {
       const stop = this.durations.startTimer({ method: request.method });
       reply.raw.once('close', () => {
+        // Streams of events last as long as somebody listens.
+        if (String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
         // Paths carry ids; their patterns do not. What leads nowhere has none.
         stop({ route: request.routeOptions.url ?? 'unknown', status: reply.raw.statusCode });
       });
