@@ -3,10 +3,13 @@ import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../features/zstd.js';
 import { JobEvents } from '../jobs/queue/job-events.js';
 import { JobQueue } from '../jobs/queue/job-queue.js';
+import { JobWaiter } from '../jobs/queue/job-waiter.js';
 import { FeatureLibrary } from './features/feature-library.js';
 import { FeaturesController } from './features/features.controller.js';
 import { RegionsController } from './features/regions.controller.js';
 import { HealthController } from './health/health.controller.js';
+import { InferenceController } from './inference/inference.controller.js';
+import { ProtocolController, SERVER_VERSION } from './inference/protocol.controller.js';
 import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
 import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -25,19 +28,29 @@ export interface ApiParts {
 
 @Module({})
 export class ApiModule {
-  static register({ store, zstd, queue, events, registry, limits }: ApiParts): DynamicModule {
+  static register({ store, zstd, queue, events, registry, limits }: ApiParts, version: string): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
     const submitter = new JobSubmitter(queue, library, registry);
     return {
       module: ApiModule,
-      controllers: [JobsController, FeaturesController, RegionsController, ModelsController, HealthController],
+      controllers: [
+        JobsController,
+        FeaturesController,
+        RegionsController,
+        ModelsController,
+        HealthController,
+        ProtocolController,
+        InferenceController,
+      ],
       providers: [
         { provide: JobQueue, useValue: queue },
         { provide: JobEvents, useValue: events },
+        { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
         { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
         { provide: JobSubmitter, useValue: submitter },
+        { provide: SERVER_VERSION, useValue: version },
       ],
     };
   }

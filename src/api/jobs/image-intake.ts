@@ -24,11 +24,11 @@ export class ImageIntake {
    *
    * @throws CairnError `upload-too-large`, or `image-…` of `inspectImage`.
    */
-  async upload(bytes: Readable): Promise<Upload> {
-    const { maxUploadBytes, maxPixels } = this.limits;
+  async upload(bytes: Readable, maxBytes = this.limits.maxUploadBytes): Promise<Upload> {
+    const { maxPixels } = this.limits;
     // A request that is destroyed for its size could not be answered any more.
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
-    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxUploadBytes);
+    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxBytes);
     const object = await this.store.open(key);
     if (!object) throw new CairnError('image-unsupported', 'The same bytes were refused a moment ago.');
     try {
