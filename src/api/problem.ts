@@ -84,7 +84,8 @@ export class ProblemFilter implements ExceptionFilter {
     void reply.status(status);
     if (speaksProtocol(request.url)) {
       const answer: ProtocolError = { error: detail, code };
-      void reply.header('content-type', 'application/json').send(JSON.stringify(answer));
+      // Fastify adds a charset to text, which clients that compare the type do not expect.
+      void reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer)));
       return;
     }
     const title = code.replaceAll('-', ' ');

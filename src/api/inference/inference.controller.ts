@@ -68,7 +68,12 @@ export class InferenceController {
     const asked = await withBody(request, (body) =>
       readInferenceRequest(modelOf(name, version), headerLength, body, this.intake),
     );
-    const ids = await runJobs(asked.images, asked.options, { submitter: this.submitter, waiter: this.waiter }, gone.signal);
+    const ids = await runJobs(
+      asked.images,
+      asked.options,
+      { submitter: this.submitter, waiter: this.waiter },
+      gone.signal,
+    );
     const archives: ArchiveReader[] = [];
     try {
       for (const id of ids) archives.push(await this.library.archive(id));

@@ -13,7 +13,7 @@ const inputSchema = z.object({
   datatype: z.string(),
   /** MLServer's `content_type` tells how a client of its own encoded the data; the datatype says as much. */
   parameters: z.strictObject({ binary_data_size: size.optional(), content_type: z.string().optional() }).default({}),
-  data: z.unknown(),
+  data: z.unknown().optional(),
 });
 
 const outputSchema = z.object({
@@ -51,9 +51,12 @@ export function parseRequestJson(text: string): RequestJson {
   const parsed = requestSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  const where = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : String(part))).join('.');
+  const where = issue.path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .slice(1);
   if (issue.code === 'unrecognized_keys') {
-    throw new CairnError('option-unknown', `There is no parameter "${issue.keys[0]}" in ${where} here.`);
+    throw new CairnError('option-unknown', `There is no parameter "${issue.keys[0]}" in ${where}.`);
   }
   throw new CairnError('request-malformed', `${where || 'The request'}: ${issue.message}.`);
 }

@@ -20,7 +20,8 @@ export class ImageIntake {
   ) {}
 
   /**
-   * Keeps the bytes under their digest, unless their header already tells that they are of no use.
+   * Keeps the bytes under their digest, unless their header already tells that they are of no use. `maxBytes` is for
+   * files that were made here, of pixels that were counted before.
    *
    * @throws CairnError `upload-too-large`, or `image-…` of `inspectImage`.
    */

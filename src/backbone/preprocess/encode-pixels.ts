@@ -1,8 +1,7 @@
 import sharp from 'sharp';
-import { asCairnError } from '../../errors.js';
 import type { Pixels } from './decode.js';
 
-/** Decoders of PNG refuse longer sides than some hundred thousand; JPEG's limit is known to everybody. */
+/** Longest side of pixels that are encoded: that of a JPEG, which every reader of images can have. */
 export const MAX_PIXELS_SIDE = 65_535;
 
 /** zlib's fastest: the file is read once, and soon. */
@@ -10,16 +9,10 @@ const COMPRESSION_LEVEL = 1;
 
 /**
  * Decoded pixels as a PNG file, without loss: `decode` gives the same pixels back. The same pixels are always the
- * same bytes, as far as libvips is the same.
- *
- * @throws CairnError `image-too-large` when libvips will not have a side as long as this.
+ * same bytes, as far as libvips is the same. Sides are at most `MAX_PIXELS_SIDE`.
  */
-export async function encodePixels({ data, height, width }: Pixels): Promise<Buffer> {
-  try {
-    return await sharp(data, { raw: { height, width, channels: 3 }, limitInputPixels: false })
-      .png({ compressionLevel: COMPRESSION_LEVEL })
-      .toBuffer();
-  } catch (error) {
-    throw asCairnError(error, 'image-too-large');
-  }
+export function encodePixels({ data, height, width }: Pixels): Promise<Buffer> {
+  return sharp(data, { raw: { height, width, channels: 3 }, limitInputPixels: false })
+    .png({ compressionLevel: COMPRESSION_LEVEL })
+    .toBuffer();
 }
