@@ -20,9 +20,11 @@ export async function withBody<T>(request: FastifyRequest, read: (body: ByteRead
     if (!decoder) return await readAndLeave(new ByteReader(body.iterator({ destroyOnReturn: false })), read);
     // Not a pipeline: that would destroy the request with the decoder, and what is destroyed cannot be answered.
     body.once('error', (error: Error) => decoder!.destroy(error)).pipe(decoder);
+    // Whoever reads is told of errors; where nobody reads yet, they must not end the process.
+    decoder.on('error', () => undefined);
     return await readAndLeave(new ByteReader(decoder), read);
   } finally {
-    if (decoder) body.unpipe(decoder);
+    if (decoder) body.unpipe(decoder.destroy());
     body.resume();
   }
 }

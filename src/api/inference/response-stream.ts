@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { Dtype } from '../../backbone/tensor.js';
 import type { ArchiveReader } from '../../features/archive-reader.js';
 import { bandsOf } from '../../features/bands.js';
 import type { LevelDescription } from '../../features/feature-set.js';
@@ -10,7 +9,7 @@ import type { RequestedOutput } from './inference-request.js';
 /** Bands in work at once: the one that is being sent and two ahead of it. */
 const BANDS_IN_WORK = 3;
 
-export const DATATYPES = { float32: 'FP32', float16: 'FP16' } as const satisfies Record<Dtype, string>;
+const DATATYPES = { float32: 'FP32', float16: 'FP16' } as const satisfies Record<LevelDescription['dtype'], string>;
 
 export interface Answer {
   readonly modelName: string;

@@ -67,7 +67,7 @@ describe('pixels', () => {
       accepted(withInput({ ...image, parameters: { binary_data_size: 12 } }), Buffer.from(twelve)),
     ]);
     for (const { images, pixels } of requests) {
-      expect(images).toEqual(requests[0]!.images);
+      expect(images).toEqual(requests[0].images);
       expect(pixels[0]).toMatchObject({ height: 2, width: 2, data: Buffer.from(twelve) });
     }
   });
@@ -95,7 +95,7 @@ describe('files', () => {
       accepted(withInput({ ...files, parameters: { content_type: 'base64' }, data: [png.toString('base64')] })),
       accepted('', png, '0'),
     ]);
-    for (const { images } of requests) expect(images).toEqual(requests[0]!.images);
+    for (const { images } of requests) expect(images).toEqual(requests[0].images);
     expect(requests.map(({ binary }) => binary)).toEqual([false, false, false, true]);
   });
 });
