@@ -62,7 +62,8 @@ function pixels(height: number, width: number, seed = 1): Buffer {
 /** JSON, with the binary data behind it where there is any. */
 function bodyOf(json: object, ...binary: Uint8Array[]): { body: Buffer; headers: Record<string, string> } {
   const text = Buffer.from(JSON.stringify(json));
-  const headers = binary.length === 0 ? {} : { 'inference-header-content-length': String(text.length) };
+  const headers: Record<string, string> =
+    binary.length === 0 ? {} : { 'inference-header-content-length': String(text.length) };
   return { body: Buffer.concat([text, ...binary]), headers };
 }
 
@@ -106,6 +107,18 @@ async function refused(response: Response): Promise<[number, string]> {
   return [response.status, code];
 }
 
+/** The queue as BullMQ itself shows it. */
+async function withQueue<T>(look: (queue: Queue) => Promise<T>): Promise<T> {
+  const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+  const queue = new Queue(EXTRACT_QUEUE, { connection, prefix: PREFIX });
+  try {
+    return await look(queue);
+  } finally {
+    await queue.close();
+    connection.disconnect();
+  }
+}
+
 async function status(path: string): Promise<[number, unknown]> {
   const response = await fetch(api.url + path);
   return [response.status, await response.json()];
@@ -133,19 +146,14 @@ describe('without a worker', () => {
       ...{ body: new Uint8Array(asked.body), headers: asked.headers, signal: gone.signal },
     });
     answer.catch(() => undefined);
-    const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
-    const queue = new Queue(EXTRACT_QUEUE, { connection, prefix: PREFIX });
-    try {
+    await withQueue(async (queue) => {
       await until(async () => (await queue.getPrioritizedCount()) === 2);
       const ids = (await queue.getPrioritized()).map(({ id }) => id!);
       expect((await client.job(ids[0]!)).state).toBe('queued');
       gone.abort();
       await expect(answer).rejects.toThrow(/abort/);
       for (const id of ids) await client.waitFor(id, ['cancelled'], 10_000);
-    } finally {
-      await queue.close();
-      connection.disconnect();
-    }
+    });
   });
 });
 
@@ -281,6 +289,23 @@ describe('with a worker', () => {
     const inputs = [{ name: 'image_bytes', datatype: 'BYTES', shape: [1], data: [file.toString('base64')] }];
     const answer = await post(`${MODEL}/infer`, bodyOf({ inputs, parameters: { size: 64 } }));
     expect(await refused(answer)).toEqual([422, 'image-corrupt']);
+  });
+
+  test('when one image fails, nobody waits for the others: their jobs are cancelled', async () => {
+    const names = ['truncated.jpg', 'astronaut.jpg', 'landscape.jpg', 'portrait.png', 'palette.png', 'alpha.png'];
+    const more = ['square-128.png', 'square-1024.png', 'tiny.png', 'cmyk.jpg', 'sixteen-bit.png'];
+    const files = await Promise.all([...names, ...more].map(fixture));
+    const data = files.map((file) => file.toString('base64'));
+    const inputs = [{ name: 'image_bytes', datatype: 'BYTES', shape: [files.length], data }];
+    const outputs = [{ name: 'C5', parameters: { binary_data: true } }];
+    const known = new Set((await withQueue((queue) => queue.getJobs())).map(({ id }) => id));
+    const asked = bodyOf({ inputs, outputs, parameters: { size: 1024 } });
+    expect(await refused(await post(`${MODEL}/infer`, asked))).toEqual([422, 'image-corrupt']);
+    const jobs = (await withQueue((queue) => queue.getJobs())).filter(({ id }) => !known.has(id));
+    const states = await Promise.all(jobs.map(async ({ id }) => (await client.finish(id!)).state));
+    expect(states.length).toBe(files.length);
+    expect(states.filter((state) => state === 'failed').length).toBe(1);
+    expect(states.filter((state) => state === 'cancelled').length).toBeGreaterThan(0);
   });
 
   const tiny = imageInput([1, 1, 3], { data: [1, 2, 3] });
