@@ -1,9 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../features/zstd.js';
+import { Announcements } from '../jobs/queue/announcements/announcements.js';
 import { JobEvents } from '../jobs/queue/job-events.js';
 import { JobQueue } from '../jobs/queue/job-queue.js';
 import { JobWaiter } from '../jobs/queue/job-waiter.js';
+import { ExtractController } from './extract/extract.controller.js';
 import { FeatureLibrary } from './features/feature-library.js';
 import { FeaturesController } from './features/features.controller.js';
 import { RegionsController } from './features/regions.controller.js';
@@ -13,8 +15,12 @@ import { ProtocolController, SERVER_VERSION } from './inference/protocol.control
 import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
 import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { Metrics } from './metrics/metrics.js';
+import { MetricsController } from './metrics/metrics.controller.js';
 import { ModelRegistry } from './models/model-registry.js';
 import { ModelsController } from './models/models.controller.js';
+import { GroupsController } from './stream/groups.controller.js';
+import { StreamController } from './stream/stream.controller.js';
 
 /** What the API works with; whoever makes these also closes them. */
 export interface ApiParts {
@@ -22,30 +28,40 @@ export interface ApiParts {
   readonly zstd: Zstd;
   readonly queue: JobQueue;
   readonly events: JobEvents;
+  readonly announcements: Announcements;
   readonly registry: ModelRegistry;
   readonly limits: IntakeLimits;
 }
 
 @Module({})
 export class ApiModule {
-  static register({ store, zstd, queue, events, registry, limits }: ApiParts, version: string): DynamicModule {
+  static register(
+    { store, zstd, queue, events, announcements, registry, limits }: ApiParts,
+    version: string,
+  ): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
     const submitter = new JobSubmitter(queue, library, registry);
     return {
       module: ApiModule,
       controllers: [
         JobsController,
+        ExtractController,
         FeaturesController,
         RegionsController,
         ModelsController,
+        StreamController,
+        GroupsController,
         HealthController,
+        MetricsController,
         ProtocolController,
         InferenceController,
       ],
       providers: [
         { provide: JobQueue, useValue: queue },
         { provide: JobEvents, useValue: events },
+        { provide: Announcements, useValue: announcements },
         { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
+        { provide: Metrics, useValue: new Metrics(queue) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
         { provide: ImageIntake, useValue: new ImageIntake(store, limits) },

@@ -6,6 +6,7 @@ import { speaksProtocol, type ProtocolError } from './inference/protocol-error.j
 /** Which HTTP status each error is answered with. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'archive-corrupt': 500,
+  busy: 503,
   cancelled: 409,
   'device-unavailable': 503,
   'dtype-unknown': 400,
@@ -13,6 +14,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'engine-unavailable': 503,
   'features-not-finite': 422,
   'features-not-found': 404,
+  'group-conflict': 409,
+  'group-not-found': 404,
   'image-corrupt': 422,
   'image-empty': 400,
   'image-missing': 400,
@@ -81,7 +84,8 @@ export class ProblemFilter implements ExceptionFilter {
     const { code } = error;
     const detail = code === 'internal' ? 'An unforeseen error; the server log has the details.' : error.message;
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
-    void reply.status(status);
+    // What is said of the answer that was meant does not hold for this one.
+    void reply.status(status).removeHeader('content-location').header('cache-control', 'no-store');
     if (speaksProtocol(request.url)) {
       const answer: ProtocolError = { error: detail, code };
       // Fastify adds a charset to text, which clients that compare the type do not expect.

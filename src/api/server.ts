@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { ApiModule, type ApiParts } from './api.module.js';
+import { Metrics } from './metrics/metrics.js';
 import { speaksProtocol } from './inference/protocol-error.js';
 import { ProblemFilter } from './problem.js';
 
@@ -26,6 +27,7 @@ export async function createServer(
     bodyParser: false,
   });
   const fastify = adapter.getInstance();
+  app.get(Metrics).watch(fastify);
   // An image is whatever is not JSON or a form, also under the type that curl gives to --data-binary.
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
