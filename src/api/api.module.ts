@@ -10,6 +10,8 @@ import { FeatureLibrary } from './features/feature-library.js';
 import { FeaturesController } from './features/features.controller.js';
 import { RegionsController } from './features/regions.controller.js';
 import { HealthController } from './health/health.controller.js';
+import { InferenceController } from './inference/inference.controller.js';
+import { ProtocolController, SERVER_VERSION } from './inference/protocol.controller.js';
 import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
 import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -33,7 +35,10 @@ export interface ApiParts {
 
 @Module({})
 export class ApiModule {
-  static register({ store, zstd, queue, events, announcements, registry, limits }: ApiParts): DynamicModule {
+  static register(
+    { store, zstd, queue, events, announcements, registry, limits }: ApiParts,
+    version: string,
+  ): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
     const submitter = new JobSubmitter(queue, library, registry);
     return {
@@ -48,6 +53,8 @@ export class ApiModule {
         GroupsController,
         HealthController,
         MetricsController,
+        ProtocolController,
+        InferenceController,
       ],
       providers: [
         { provide: JobQueue, useValue: queue },
@@ -59,6 +66,7 @@ export class ApiModule {
         { provide: FeatureLibrary, useValue: library },
         { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
         { provide: JobSubmitter, useValue: submitter },
+        { provide: SERVER_VERSION, useValue: version },
       ],
     };
   }
