@@ -19,13 +19,17 @@ def run_cairn(*arguments):
     return done.stdout
 
 
-def extract(image, folder, *, model, weights, levels, side, stage5=True, dtype="float32", file_format):
-    """Extracts one image into `folder` and returns the path of the file, as the JSON line on stdout gives it."""
+def extract(image, folder, *, model, weights, side, levels=None, stage5=True, dtype="float32", file_format):
+    """Extracts one image into `folder` and returns the path of the file, as the JSON line on stdout gives it.
+
+    `levels` None asks for none, and so for those that Cairn takes by default.
+    """
     arguments = ["extract", image, "--model", model, "--weights", weights]
-    arguments += ["--levels", ",".join(levels), "--dtype", dtype, "--size", side, "--format", file_format]
+    arguments += ["--dtype", dtype, "--size", side, "--format", file_format]
+    arguments += [] if levels is None else ["--levels", ",".join(levels)]
     arguments += [] if stage5 else ["--stage5", "false"]
     line = json.loads(run_cairn(*arguments, "--out", folder, "--json"))
-    if [level["name"] for level in line["levels"]] != list(levels):
+    if levels is not None and [level["name"] for level in line["levels"]] != list(levels):
         raise RuntimeError(f"asked for {levels}, the JSON line names {line['levels']}")
     return ROOT / line["path"]
 

@@ -3,6 +3,7 @@
 Cairn reads no checkpoints and no pickles; `checkpoint_to_npz` and `torch_npz` convert as docs/weights.md says.
 """
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,13 +35,28 @@ def keras1_weights(network, path):
 
 
 def torch_safetensors(network, path):
+    save_torch(network.state(), path)
+
+
+def save_torch(state, path):
     from safetensors.torch import save_file
 
-    save_file({name: tensor.contiguous() for name, tensor in network.state().items()}, path, {"format": "pt"})
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path, {"format": "pt"})
 
 
 def torch_npz(network, path):
     np.savez(path, **{name: tensor.numpy() for name, tensor in network.state().items()})
+
+
+def older_torchvision(network, path):
+    """Before torchvision wrapped a pyramid's convolutions: `inner_blocks.0.weight`, not `inner_blocks.0.0.weight`."""
+    state = network.state().items()
+    save_torch({re.sub(r"(_blocks\.\d)\.0\.", r"\1.", name): tensor for name, tensor in state}, path)
+
+
+def torch_parallel(network, path):
+    """The names that a model has in `torch.nn.DataParallel`, which calls it `module`."""
+    save_torch({f"module.{name}": tensor for name, tensor in network.state().items()}, path)
 
 
 def tensorflow_safetensors(network, path):
@@ -79,6 +95,8 @@ FORMATS = {
     "Keras 2 .h5": Format(".h5", keras2_weights),
     "Keras 1 .h5": Format(".h5", keras1_weights),
     "PyTorch safetensors": Format(".safetensors", torch_safetensors),
+    "safetensors of older torchvision": Format(".safetensors", older_torchvision),
+    "safetensors of a DataParallel": Format(".safetensors", torch_parallel),
     "PyTorch-named npz": Format(".npz", torch_npz),
     "TensorFlow-named safetensors": Format(".safetensors", tensorflow_safetensors),
     "TensorFlow-named npz": Format(".npz", tensorflow_npz),

@@ -85,7 +85,7 @@ def residual_blocks(architecture, stage5=True):
 def backbone(architecture, stage5=True, side=1024):
     """A Keras model [batch, side, side, 3] -> {"C1": [batch, side/4, side/4, 64], ..., "C5"}.
 
-    The input is mean-subtracted RGB. "C5" is absent when `stage5` is false.
+    The input is mean-subtracted RGB. "C5" is absent when `stage5` is false; `side` None takes any side.
     """
     import keras
     from keras import layers
@@ -124,5 +124,10 @@ def run(model, pixels):
     """Runs one image: uint8 RGB [side, side, 3] -> {level: float32 [height, width, channels]}."""
     import numpy as np
 
-    centred = pixels.astype(np.float32) - np.array(MEAN_RGB, np.float32)
-    return {name: np.asarray(level)[0] for name, level in model(centred[None], training=False).items()}
+    return {name: np.asarray(level)[0] for name, level in model(preprocess(pixels[None]), training=False).items()}
+
+
+def preprocess(pixels):
+    import numpy as np
+
+    return pixels.astype(np.float32) - np.array(MEAN_RGB, np.float32)

@@ -3,11 +3,13 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from check_backbone import LEVELS
+from check_pyramid import PYRAMID_LEVELS
 from families import FAMILIES
 from paths import DOCUMENT
+from pyramids import PYRAMIDS
 
 BEGIN, END = "<!-- conformance:begin -->", "<!-- conformance:end -->"
-COLUMNS = (*LEVELS, "top")
+OVER_SIDES = ("family", "architecture", "compared with", "weight files", "sides")
 PACKAGES = ("keras", "tensorflow-cpu", "torch", "scikit-image", "tensorstore")
 
 
@@ -21,6 +23,9 @@ def write_report(results):
         "The other families: the largest error ratio of each level over all sides, and the largest difference of a\n"
         "probability at sides 224 and 256. The first of the files named was compared; the others gave the same bits.",
         family_table([row for row in results.rows if row["table"] == "family"]),
+        "Feature pyramids: likewise, from files that hold a pyramid as well. Where a family's stem makes maps that are not\n"
+        "twice as large as the next, the finer levels do not exist, and asking for them is an error.",
+        pyramid_table([row for row in results.rows if row["table"] == "pyramid"]),
         "Preprocessing, every pixel of the canvas:",
         preprocess_table([row for row in results.rows if row["table"] == "preprocess"]),
     ]
@@ -37,15 +42,23 @@ def backbone_table(rows):
 
 
 def family_table(rows):
-    """One line for each architecture, over all its sides."""
+    return table([*OVER_SIDES, *LEVELS, "probabilities"], over_sides(rows, FAMILIES, (*LEVELS, "top")))
+
+
+def pyramid_table(rows):
+    return table([*OVER_SIDES, *PYRAMID_LEVELS], over_sides(rows, PYRAMIDS, PYRAMID_LEVELS))
+
+
+def over_sides(rows, entries, columns):
+    """One line for each architecture of `entries`, over all its sides."""
     lines = []
-    for family, entry in FAMILIES.items():
+    for family, entry in entries.items():
         for architecture, files in entry.files.items():
             sides = [row for row in rows if (row["family"], row["architecture"]) == (family, architecture)]
-            worst = {name: max(row[name] for row in sides if name in row) for name in set().union(*sides) & {*COLUMNS}}
+            worst = {name: max(row[name] for row in sides if name in row) for name in set().union(*sides) & {*columns}}
             names = family, architecture, entry.reference, ", ".join(files)
-            lines.append([*names, ", ".join(str(row["side"]) for row in sides), *errors(worst, COLUMNS)])
-    return table(["family", "architecture", "compared with", "weight files", "sides", *LEVELS, "probabilities"], lines)
+            lines.append([*names, ", ".join(str(row["side"]) for row in sides), *errors(worst, columns)])
+    return lines
 
 
 def errors(row, names):

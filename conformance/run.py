@@ -71,9 +71,11 @@ def compare(arguments):
     from check_describe import check_describe
     from check_family import check_family
     from check_preprocess import check_preprocess
+    from check_pyramid import check_pyramid
     from check_regions import check_regions
     from check_weight_files import check_weight_files
     from families import FAMILIES
+    from pyramids import PYRAMIDS
     from results import Results
     from scratch import Scratch
 
@@ -101,6 +103,9 @@ def compare(arguments):
         for name, family in FAMILIES.items():
             for architecture in list(family.files)[:1] if arguments.quick else family.files:
                 check_family(results, scratch, name, architecture, arguments.quick)
+        for name, pyramid in PYRAMIDS.items():
+            for architecture in list(pyramid.files)[:1] if arguments.quick else pyramid.files:
+                check_pyramid(results, scratch, name, architecture, arguments.quick)
     return results
 
 

@@ -17,11 +17,13 @@ import type { Store } from './features/store/store.js';
 import { loadZstd } from './features/zstd.js';
 import { BATCHES_PREFIX } from './jobs/queue/batch-line.js';
 import { BatchQueue } from './jobs/queue/batch-queue.js';
+import { Announcements } from './jobs/queue/announcements/announcements.js';
 import { JobEvents } from './jobs/queue/job-events.js';
 import { JobQueue } from './jobs/queue/job-queue.js';
 import { IMAGES_PREFIX } from './jobs/queue/job-payload.js';
 import { formatWorkerName } from './jobs/queue/worker-name.js';
 import { BatchWorker } from './jobs/worker/batch-worker.js';
+import { Announcer } from './jobs/worker/announcer.js';
 import { ExtractProcessor } from './jobs/worker/extract-processor.js';
 import { JobWorker } from './jobs/worker/job-worker.js';
 import { Supervisor, workerPerDevice } from './supervisor.js';
@@ -109,16 +111,17 @@ async function startApi(config: Config, store: Store, logger: ConsoleLogger): Pr
   await registry.prepare();
   const queue = new JobQueue({ redisUrl, ...queueOptions });
   const events = new JobEvents(redisUrl, queueOptions.prefix);
+  const announcements = new Announcements(redisUrl, queueOptions.prefix);
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
   const batches = new BatchQueue(redisUrl, queueOptions.prefix);
-  const parts = { store, zstd: await loadZstd(), queue, batches, events, registry, limits };
+  const parts = { store, zstd: await loadZstd(), queue, batches, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger);
   await app.listen(http.port, http.host);
   logger.log(`listening on ${await app.getUrl()}`);
   return async () => {
     // Followers first: the server waits for answers that are under way, and theirs would not end.
     batches.stopFollowing();
-    await events.close();
+    await Promise.all([events.close(), announcements.close()]);
     await app.close();
     await Promise.all([queue.close(), batches.close()]);
   };
@@ -153,8 +156,10 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
   const name = formatWorkerName({ ...target, host: hostname(), pid: process.pid });
   const { prefix, limit: queueLimit } = queue;
   const { lockDurationMs } = options;
+  const announcer = new Announcer({ redisUrl, prefix, length: config.streamLength });
   const batches = new BatchWorker(store, { redisUrl, prefix, queueLimit, lockDurationMs }, logger);
-  const worker = new JobWorker(processor, { name, redisUrl, prefix, ...options }, logger, [batches.recorder]);
+  const recorders = [batches.recorder, announcer];
+  const worker = new JobWorker(processor, { name, redisUrl, prefix, ...options }, logger, recorders);
   const sweep = () => {
     const swept = [
       store.sweep(IMAGES_PREFIX, options.uploadTtlMs),
@@ -175,7 +180,7 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
   return async () => {
     clearInterval(sweeper);
     await Promise.all([batches.stop(), worker.close()]);
-    await batches.close();
+    await Promise.all([batches.close(), announcer.close()]);
     await backbone.close();
   };
 }

@@ -9,18 +9,26 @@ classifier is called `linear`. The input is BGR minus the MSRA mean; nothing is 
 import numpy as np
 
 from networks.torch_network import TorchNetwork
+from networks.torch_pyramid import detectron2_detector
 
 BLOCKS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
 ARCHITECTURES = tuple(BLOCKS)
 MEAN_BGR = np.array([103.530, 116.280, 123.675], np.float32)
 EPSILON = 1e-5
-BESIDE = {"backbone.fpn_lateral2.weight": (256, 256, 1, 1), "proposal_generator.rpn_head.conv.weight": (256, 256, 3, 3)}
+RPN = "proposal_generator.rpn_head.conv.weight"
+BESIDE = {"backbone.fpn_lateral2.weight": (256, 256, 1, 1), RPN: (256, 256, 3, 3)}
 
 
 def build(architecture, classes=1000):
     module = resnet(BLOCKS[architecture], classes)
     options = dict(classifier=module.linear, rename=published_name, frozen_norms=True, beside=BESIDE)
     return TorchNetwork(module, preprocess, "conv3.norm", **options)
+
+
+def build_pyramid(architecture):
+    """The network with Detectron2's feature pyramid, in the modules of a detector."""
+    module = detectron2_detector(resnet(BLOCKS[architecture]), (256, 512, 1024, 2048))
+    return TorchNetwork(module, preprocess, "conv3.norm", frozen_norms=True, beside={RPN: BESIDE[RPN]})
 
 
 def published_name(name):
@@ -31,7 +39,7 @@ def preprocess(pixels):
     return pixels[..., ::-1].astype(np.float32) - MEAN_BGR
 
 
-def resnet(counts, classes):
+def resnet(counts, classes=None):
     import torch
     from torch import nn
 
@@ -76,12 +84,14 @@ def resnet(counts, classes):
                     blocks.append(Bottleneck(inputs, width, 2 if i == 0 and stage > 2 else 1))
                     inputs = 4 * width
                 setattr(self, f"res{stage}", nn.Sequential(*blocks))
-            self.linear = nn.Linear(inputs, classes)
+            self.linear = None if classes is None else nn.Linear(inputs, classes)
 
         def forward(self, x):
             maps = {"C1": self.stem(x)}
             for stage in (2, 3, 4, 5):
                 maps[f"C{stage}"] = getattr(self, f"res{stage}")(maps[f"C{stage - 1}"])
+            if self.linear is None:
+                return maps
             pooled = nn.functional.adaptive_avg_pool2d(maps["C5"], 1).flatten(1)
             return maps | {"probabilities": torch.softmax(self.linear(pooled), 1)}
 

@@ -18,16 +18,16 @@ class KerasNetwork:
 
         self.published = keras.Model(image, probabilities, name=name)
         """The model as people save it: its only output is the classifier's."""
-        self._levels = keras.Model(image, levels)
+        self.levels = keras.Model(image, levels)
         self._all = keras.Model(image, {**levels, "probabilities": probabilities})
-        self._preprocess = preprocess
+        self.preprocess = preprocess
         self._branch_end = branch_end
 
     def randomise(self, pixels, seed):
         from keras import layers
 
         random = RandomWeights(seed)
-        batch = self._preprocess(pixels[None])
+        batch = self.preprocess(pixels[None])
         norms = []
         for layer in self.published.layers:
             ends_branch = layer.name.endswith(self._branch_end)
@@ -50,8 +50,8 @@ class KerasNetwork:
         classifier.set_weights([factor * values for values in classifier.get_weights()])
 
     def run(self, pixels, top=True):
-        model = self._all if top else self._levels
-        return as_output(model(self._preprocess(pixels[None]), training=False))
+        model = self._all if top else self.levels
+        return as_output(model(self.preprocess(pixels[None]), training=False))
 
     def weights(self):
         """A WeightSet (see ../weights.py), the layers in Keras's order."""

@@ -40,8 +40,10 @@ class TorchNetwork:
                 if isinstance(module, nn.Conv2d):
                     outputs, inputs, *size = module.weight.shape
                     scale = root_mean_square(batch.numpy()) if inputs == 3 else 1.0
-                    kernel, _ = random.convolution((*size, inputs, outputs), normed=True, input_scale=scale)
+                    normed = module.bias is None
+                    kernel, bias = random.convolution((*size, inputs, outputs), normed, input_scale=scale)
                     assign([kernel.transpose(3, 2, 0, 1)], module.weight)
+                    assign([] if normed else [bias], *([] if normed else [module.bias]))
                 elif isinstance(module, nn.BatchNorm2d):
                     affine = random.affine(module.weight.shape, name.endswith(self._branch_end))
                     assign(affine, module.weight, module.bias)
@@ -78,6 +80,10 @@ class TorchNetwork:
         trainable = count(self._module.parameters()) - count(top)
         fixed = count(buffer for buffer in self._module.buffers() if buffer.is_floating_point())
         return {"total": trainable + fixed, "trainable": trainable, "nonTrainable": fixed}
+
+
+    def pyramid_parameters(self):
+        return count(tensor for name, tensor in self._module.named_parameters() if "fpn" in name)
 
 
 def count(tensors):

@@ -12,6 +12,7 @@ begin with `backbone.body.`, norms are frozen, and their epsilon is 0, which tor
 import numpy as np
 
 from networks.torch_network import TorchNetwork
+from networks.torch_pyramid import torchvision_detector
 
 BLOCKS = {
     "resnet18": (2, 2, 2, 2),
@@ -24,7 +25,8 @@ ARCHITECTURES = tuple(BLOCKS)
 BASIC = ("resnet18", "resnet34")
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-BESIDE = {"backbone.fpn.inner_blocks.0.0.weight": (256, 256, 1, 1), "rpn.head.conv.0.0.weight": (256, 256, 3, 3)}
+RPN = "rpn.head.conv.0.0.weight"
+BESIDE = {"backbone.fpn.inner_blocks.0.0.weight": (256, 256, 1, 1), RPN: (256, 256, 3, 3)}
 
 
 def build(architecture, classes=1000):
@@ -36,6 +38,14 @@ def build_detection(architecture):
     module = resnet(architecture, 0.0)
     end = branch_end(architecture)
     return TorchNetwork(module, preprocess, end, rename=body_name, frozen_norms=True, beside=BESIDE)
+
+
+def build_pyramid(architecture, epsilon=1e-5, frozen_norms=False):
+    """The network with torchvision's feature pyramid, in the modules of a detector."""
+    widths = [(64 if architecture in BASIC else 256) * 2**i for i in range(4)]
+    module = torchvision_detector(resnet(architecture, epsilon), widths)
+    options = dict(frozen_norms=frozen_norms, beside={RPN: BESIDE[RPN]})
+    return TorchNetwork(module, preprocess, branch_end(architecture), **options)
 
 
 def branch_end(architecture):

@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../features/zstd.js';
 import { BatchQueue } from '../jobs/queue/batch-queue.js';
+import { Announcements } from '../jobs/queue/announcements/announcements.js';
 import { JobEvents } from '../jobs/queue/job-events.js';
 import { JobQueue } from '../jobs/queue/job-queue.js';
 import { JobWaiter } from '../jobs/queue/job-waiter.js';
@@ -14,11 +15,17 @@ import { FeaturesController } from './features/features.controller.js';
 import { RegionsController } from './features/regions.controller.js';
 import { HealthController } from './health/health.controller.js';
 import { ImagesController } from './images/images.controller.js';
+import { InferenceController } from './inference/inference.controller.js';
+import { ProtocolController, SERVER_VERSION } from './inference/protocol.controller.js';
 import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
 import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { Metrics } from './metrics/metrics.js';
+import { MetricsController } from './metrics/metrics.controller.js';
 import { ModelRegistry } from './models/model-registry.js';
 import { ModelsController } from './models/models.controller.js';
+import { GroupsController } from './stream/groups.controller.js';
+import { StreamController } from './stream/stream.controller.js';
 
 /** What the API works with; whoever makes these also closes them. */
 export interface ApiParts {
@@ -27,13 +34,17 @@ export interface ApiParts {
   readonly queue: JobQueue;
   readonly batches: BatchQueue;
   readonly events: JobEvents;
+  readonly announcements: Announcements;
   readonly registry: ModelRegistry;
   readonly limits: IntakeLimits;
 }
 
 @Module({})
 export class ApiModule {
-  static register({ store, zstd, queue, batches, events, registry, limits }: ApiParts): DynamicModule {
+  static register(
+    { store, zstd, queue, batches, events, announcements, registry, limits }: ApiParts,
+    version: string,
+  ): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
     const submitter = new JobSubmitter(queue, library, registry);
     const intake = new ImageIntake(store, limits);
@@ -48,18 +59,26 @@ export class ApiModule {
         FeaturesController,
         RegionsController,
         ModelsController,
+        StreamController,
+        GroupsController,
         HealthController,
+        MetricsController,
+        ProtocolController,
+        InferenceController,
       ],
       providers: [
         { provide: JobQueue, useValue: queue },
         { provide: BatchQueue, useValue: batches },
         { provide: JobEvents, useValue: events },
+        { provide: Announcements, useValue: announcements },
         { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
+        { provide: Metrics, useValue: new Metrics(queue) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
         { provide: ImageIntake, useValue: intake },
         { provide: BatchIntake, useValue: new BatchIntake(store, intake, submitter) },
         { provide: JobSubmitter, useValue: submitter },
+        { provide: SERVER_VERSION, useValue: version },
       ],
     };
   }

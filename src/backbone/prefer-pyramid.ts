@@ -2,9 +2,13 @@ import { CairnError } from '../errors.js';
 import type { FeatureRequest } from './feature-request.js';
 import { fpnGraph } from './graph/fpn-graph.js';
 import { LEVEL_NAMES } from './graph/graph.js';
+import { inferShapes } from './graph/shapes.js';
 import { modelGraph, type Model } from './models.js';
 import { matchWeights } from './weights/match-weights.js';
 import { isSeeded, openWeights } from './weights/weights.js';
+
+/** How the graph says that there is none. */
+const NO_PYRAMID: readonly string[] = ['levels-unsuitable', 'option-invalid'];
 
 /**
  * What a request means by the levels that it does not name: what a detector reads, P2–P6 where the
@@ -12,22 +16,25 @@ import { isSeeded, openWeights } from './weights/weights.js';
  */
 export async function preferPyramid(request: FeatureRequest, weights: string): Promise<FeatureRequest> {
   if (!request.levelsByDefault || !request.stage5) return request;
-  if (!(await holdsPyramid(request.model, weights))) return request;
+  if (!(await holdsPyramid(request.model, request.size, weights))) return request;
   return { ...request, levels: LEVEL_NAMES.filter((level) => level.startsWith('P')) };
 }
 
 /**
- * Whether a file has every parameter of the pyramid; nothing but names and shapes is read.
+ * Whether a file has every parameter of the pyramid, and the model every level of it on a canvas of this side;
+ * nothing but names and shapes is read.
  *
  * @throws CairnError `weights-unreadable`.
  */
-export async function holdsPyramid(model: Model, weights: string): Promise<boolean> {
+export async function holdsPyramid(model: Model, size: number, weights: string): Promise<boolean> {
   if (isSeeded(weights)) return false;
   let graph;
   try {
     graph = fpnGraph(modelGraph(model, true));
+    inferShapes(graph, size, size);
   } catch (error) {
-    if (error instanceof CairnError && error.code === 'levels-unsuitable') return false;
+    // The strides do not double, or the maps do not at this size.
+    if (error instanceof CairnError && NO_PYRAMID.includes(error.code)) return false;
     throw error;
   }
   const reader = await openWeights(weights, graph);

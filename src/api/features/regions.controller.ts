@@ -10,6 +10,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
+import { BandBudget } from '../../features/roi-align/band-budget.js';
 import { BOX_FORMATS, COORDINATES, placeBoxes, ROI_METHODS } from '../../features/roi-align/boxes.js';
 import { poolableLevels } from '../../features/roi-align/levels.js';
 import { streamRegions } from '../../features/roi-align/stream-regions.js';
@@ -23,6 +24,8 @@ const BOX = { type: 'array', items: { type: 'number' }, minItems: 4, maxItems: 4
 @ApiNotFoundResponse({ description: 'There is no such feature set' })
 @Controller('v1/features')
 export class RegionsController {
+  private readonly budget = new BandBudget();
+
   constructor(@Inject(FeatureLibrary) private readonly library: FeatureLibrary) {}
 
   @Post(':id/roi-align')
@@ -54,8 +57,12 @@ export class RegionsController {
       const pooled = poolableLevels(archive.description.levels, levels && archive.select(levels));
       const placed = placeBoxes(boxes, { ...options, size: archive.description.size });
       const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
-      const { length, stream } = streamRegions(archive, placed, pooled, options, gone.signal);
+      const share = this.budget.enter();
+      reply.raw.once('close', () => {
+        gone.abort();
+        share.leave();
+      });
+      const { length, stream } = streamRegions(archive, placed, pooled, options, share, gone.signal);
       void reply.status(200).headers({ 'content-type': 'application/octet-stream', 'content-length': length });
       await reply.send(stream);
     } catch (error) {

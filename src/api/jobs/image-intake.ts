@@ -20,15 +20,16 @@ export class ImageIntake {
   ) {}
 
   /**
-   * Keeps the bytes under their digest, unless their header already tells that they are of no use.
+   * Keeps the bytes under their digest, unless their header already tells that they are of no use. `maxBytes` is for
+   * files that were made here, of pixels that were counted before.
    *
    * @throws CairnError `upload-too-large`, or `image-…` of `inspectImage`.
    */
-  async upload(bytes: Readable): Promise<Upload> {
-    const { maxUploadBytes, maxPixels } = this.limits;
+  async upload(bytes: Readable, maxBytes = this.limits.maxUploadBytes): Promise<Upload> {
+    const { maxPixels } = this.limits;
     // A request that is destroyed for its size could not be answered any more.
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
-    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxUploadBytes);
+    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxBytes);
     const object = await this.store.open(key);
     if (!object) throw new CairnError('image-unsupported', 'The same bytes were refused a moment ago.');
     try {

@@ -45,34 +45,44 @@ const SLIM_WORDS: Words = {
   moving_variance: 'moving_variance',
 };
 
+/** Where in a file a backbone stands: in a model around it, and in that at a place of its own. */
+interface Place {
+  /** What stands before every name of the file. */
+  readonly around?: string;
+  readonly prefix: string;
+}
+
 /**
- * `prefix + layer + separator + word`. The classifier of a backbone may stand outside of the backbone, and a
- * pyramid stands beside it; newer versions of torchvision wrap the pyramid's convolutions once more (`.0`).
+ * `around + prefix + layer + separator + word`. The classifier of a backbone may stand outside of the backbone, and
+ * a pyramid stands beside it; newer versions of torchvision wrap the pyramid's convolutions once more (`.0`).
  */
-function plain(layout: Layout, separator: string, words: Words, prefix: string): Naming {
+function plain(layout: Layout, separator: string, words: Words, { around = '', prefix }: Place): Naming {
+  const beside = around + prefix.replace(/[^./]+[./]$/, '');
   return {
     layout,
     names: ({ name, block }, parameter) => {
       const bare = name + separator + words[parameter];
-      if (block === 'fpn') {
-        const beside = prefix.replace(/[^./]+[./]$/, '') + name + separator;
-        return [`${beside}0${separator}${words[parameter]}`, beside + words[parameter]];
-      }
-      return block === 'top' && prefix ? [prefix + bare, bare] : [prefix + bare];
+      if (block === 'fpn') return [`${beside}${name}${separator}0${separator}${words[parameter]}`, beside + bare];
+      return block === 'top' && prefix ? [around + prefix + bare, around + bare] : [around + prefix + bare];
     },
     keys: (path) => [path],
     layerOf: (path) => path.slice(0, Math.max(0, path.lastIndexOf(separator))) || path,
   };
 }
 
-/** `state_dict()` of PyTorch modules; `prefixes` are those under which published models keep their backbone. */
+/**
+ * `state_dict()` of PyTorch modules; `prefixes` are those under which published models keep their backbone.
+ * `DataParallel` and its relatives are a model around the whole, which they call `module`.
+ */
 function torch(...prefixes: string[]): Naming[] {
-  return prefixes.map((prefix) => plain('oihw', '.', TORCH_WORDS, prefix));
+  return ['', 'module.'].flatMap((around) =>
+    prefixes.map((prefix) => plain('oihw', '.', TORCH_WORDS, { around, prefix })),
+  );
 }
 
 /** Variables of a TensorFlow checkpoint that was written by TF-Slim; `scopes` are those of models around it. */
 function slim(...scopes: string[]): Naming[] {
-  return scopes.map((scope) => plain('hwio', '/', SLIM_WORDS, scope));
+  return scopes.map((prefix) => plain('hwio', '/', SLIM_WORDS, { prefix }));
 }
 
 /** Keras 3's own files where they do not name their layers; the graph must be a model of `keras.applications`. */
@@ -94,8 +104,8 @@ const CONVENTIONS: Readonly<Partial<Record<FamilyName, Choice>>> = {
   keras: APPLICATIONS,
   'keras-v2': APPLICATIONS,
   'slim-v2': () => [...slim('', 'model/', 'module/'), KERAS],
-  torchvision: () => [...torch('', 'module.', 'backbone.', 'backbone.body.', 'body.'), KERAS],
-  'torchvision-detection': () => [...torch('backbone.body.', 'body.', '', 'module.', 'backbone.'), KERAS],
+  torchvision: () => [...torch('', 'backbone.', 'backbone.body.', 'body.'), KERAS],
+  'torchvision-detection': () => [...torch('backbone.body.', 'body.', '', 'backbone.'), KERAS],
   detectron2: () => [...torch('backbone.bottom_up.', 'bottom_up.', ''), KERAS],
 };
 

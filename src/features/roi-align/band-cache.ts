@@ -2,15 +2,16 @@ import { toFloat32 } from '../../backbone/floats.js';
 import type { ArchiveReader } from '../archive-reader.js';
 import type { LevelDescription } from '../feature-set.js';
 import { startAhead } from '../start-ahead.js';
-
-/** Bands kept as float32, about 2 MiB each: a P2 of 1024 pixels and its coarser levels whole. */
-const MOST_BANDS = 64;
+import type { BandShare } from './band-budget.js';
 
 /** Bands of one archive, decompressed and widened; those least recently asked for leave first. */
 export class BandCache {
   private readonly bands = new Map<string, Promise<Float32Array>>();
 
-  constructor(private readonly archive: ArchiveReader) {}
+  constructor(
+    private readonly archive: ArchiveReader,
+    private readonly share: BandShare,
+  ) {}
 
   /** Asked for before it is needed, a band is read meanwhile; a failure is kept for the one who awaits it. */
   get(level: LevelDescription, number: number): Promise<Float32Array> {
@@ -18,8 +19,11 @@ export class BandCache {
     const band = this.bands.get(key) ?? startAhead(() => this.read(level, number));
     this.bands.delete(key);
     this.bands.set(key, band);
-    const [oldest] = this.bands.keys();
-    if (this.bands.size > MOST_BANDS) this.bands.delete(oldest!);
+    const { limit } = this.share;
+    for (const oldest of this.bands.keys()) {
+      if (this.bands.size <= limit) break;
+      this.bands.delete(oldest);
+    }
     return band;
   }
 

@@ -3,6 +3,7 @@ import type { ArchiveReader } from '../archive-reader.js';
 import { bandsOf } from '../bands.js';
 import type { LevelDescription } from '../feature-set.js';
 import { planAxis, type Bin } from './axis.js';
+import type { BandShare } from './band-budget.js';
 import { BandCache } from './band-cache.js';
 import type { Box, RoiMethod } from './boxes.js';
 
@@ -30,10 +31,11 @@ export class RegionReader {
   constructor(
     archive: ArchiveReader,
     private readonly options: RoiOptions,
+    share: BandShare,
     /** Ends the work in the middle of a region; what is made then is of no use. */
     private readonly signal?: AbortSignal,
   ) {
-    this.cache = new BandCache(archive);
+    this.cache = new BandCache(archive, share);
   }
 
   /** The region of a box on a level, `[bins of y, bins of x, channels]` float32 in C order. */

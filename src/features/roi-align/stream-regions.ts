@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ArchiveReader } from '../archive-reader.js';
 import type { LevelDescription } from '../feature-set.js';
 import { howMade, tensorBytes, writeHead, type TensorHead } from '../safetensors.js';
+import type { BandShare } from './band-budget.js';
 import type { Box } from './boxes.js';
 import { levelNumber, levelOfBox } from './levels.js';
 import { RegionReader, type RoiOptions } from './region-reader.js';
@@ -9,8 +10,8 @@ import { RegionReader, type RoiOptions } from './region-reader.js';
 /**
  * Regions of boxes as a safetensors stream of `length` bytes: `regions`, float32 `[boxes, bins of y, bins
  * of x, channels]`, then `levels`, uint8 `[boxes]`, the number of the level that each was read from. Each
- * region is made when the reader wants it. Ending or destroying the stream closes the archive; `signal`
- * ends the work on a region that is not finished.
+ * region is made when the reader wants it. Ending or destroying the stream closes the archive and leaves the share;
+ * `signal` ends the work on a region that is not finished.
  *
  * @param levels of one width; see `poolableLevels`.
  */
@@ -19,6 +20,7 @@ export function streamRegions(
   boxes: readonly Box[],
   levels: readonly LevelDescription[],
   options: RoiOptions,
+  share: BandShare,
   signal?: AbortSignal,
 ): { length: number; stream: Readable } {
   const { method, outputSize, samplingRatio } = options;
@@ -31,7 +33,7 @@ export function streamRegions(
   const strides = Object.fromEntries(levels.map((level) => [level.name, level.stride]));
   const how = { method, ...(method !== 'matterport' && { samplingRatio }), strides };
   const head = writeHead({ ...howMade(description), ...how }, tensors);
-  const reader = new RegionReader(archive, options, signal);
+  const reader = new RegionReader(archive, options, share, signal);
   const chunks = async function* () {
     yield head;
     for (const [index, box] of boxes.entries()) {
@@ -42,5 +44,6 @@ export function streamRegions(
     if (boxes.length > 0) yield Uint8Array.from(assigned, levelNumber);
   };
   const length = tensors.reduce((total, tensor) => total + tensorBytes(tensor), head.length);
-  return { length, stream: archive.streamOf(chunks()) };
+  const stream = archive.streamOf(chunks()).once('close', () => share.leave());
+  return { length, stream };
 }

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { asCairnError, CairnError } from '../../errors.js';
@@ -64,9 +64,9 @@ export class FileStore implements Store {
       }
     };
     let sha256 = '';
-    const { size } = await this.write(this.path(prefix), counted(), () =>
-      this.path(`${prefix}/${(sha256 = hash.digest('hex'))}`),
-    );
+    const target = () => this.path(`${prefix}/${(sha256 = hash.digest('hex'))}`);
+    // Bytes that are there need not be flushed to the disk again; they only become young.
+    const { size } = await this.write(this.path(prefix), counted(), target, renew);
     return { key: `${prefix}/${sha256}`, sha256, size };
   }
 
@@ -80,24 +80,39 @@ export class FileStore implements Store {
     );
   }
 
-  /** Writes to a temporary file in `folder`, then renames it to what `target` gives once all bytes are there. */
-  private async write(folder: string, chunks: Chunks, target: () => string): Promise<{ size: number }> {
+  /**
+   * Writes to a temporary file in `folder`, then renames it to what `target` gives once all bytes are there, unless
+   * `found` takes what is there already.
+   */
+  private async write(
+    folder: string,
+    chunks: Chunks,
+    target: () => string,
+    found: (path: string) => Promise<boolean> = () => Promise.resolve(false),
+  ): Promise<{ size: number }> {
     const partial = join(folder, `${PARTIAL}.${hostname()}.${process.pid}.${randomUUID()}`);
     let size = 0;
     try {
       await mkdir(folder, { recursive: true });
       const file = await open(partial, 'wx');
+      let path: string;
+      let there: boolean;
       try {
         for await (const chunk of chunks) {
           // Unlike `write`, this goes on after a short write.
           await file.appendFile(chunk);
           size += chunk.byteLength;
         }
-        await file.sync();
+        path = target();
+        there = await found(path);
+        if (!there) await file.sync();
       } finally {
         await file.close();
       }
-      const path = target();
+      if (there) {
+        await rm(partial, { force: true });
+        return { size };
+      }
       await rename(partial, path);
       await syncFolder(folder);
       return { size };
@@ -113,6 +128,15 @@ export class FileStore implements Store {
     if (!path.startsWith(this.root + sep)) throw new CairnError('store-failed', `The key ${key} leaves the store.`);
     return path;
   }
+}
+
+/** Makes a file as young as if it had just been written; false when there is none. */
+async function renew(path: string): Promise<boolean> {
+  const now = new Date();
+  return utimes(path, now, now).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function readExactly(file: FileHandle, key: string, start: number, length: number): Promise<Buffer> {

@@ -7,7 +7,7 @@ import { BatchLedger, type BatchResult } from './batch-ledger.js';
 import { endedLines, type Batch, type NewBatch } from './batch.js';
 import { requestCancellation } from './cancellation.js';
 import { EXTRACT_QUEUE } from './job-payload.js';
-import { reachRedis } from './reach.js';
+import { reachRedis } from './reach-redis.js';
 import { closeWithin, FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
 
 /** A batch as its submitter sees it. Times are ISO 8601. */

@@ -4,9 +4,9 @@ import type { Redis } from 'ioredis';
 import { CairnError } from '../../errors.js';
 import { isCancelled, requestCancellation } from './cancellation.js';
 import { EXTRACT_JOB, EXTRACT_QUEUE, type JobPayload, type JobResult } from './job-payload.js';
-import { isFinal, readStatus, type JobStatus } from './job-status.js';
+import { isFinal, readStatus, type JobState, type JobStatus } from './job-status.js';
 import { PRIORITIES, type Priority } from './priorities.js';
-import { queueUnavailable, reachRedis } from './reach.js';
+import { reachRedis, redisUnavailable } from './reach-redis.js';
 import { closeWithin, FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
 import { parseWorkerName, type WorkerIdentity } from './worker-name.js';
 
@@ -19,8 +19,8 @@ export interface JobQueueOptions {
 
 /** Between the queue and the worker in the names that BullMQ gives to connections. */
 const WORKER_MARK = ':w:';
-/** Who works is told beside other things, which do not wait for it as long as for a job. */
-const WORKERS_WITHIN_MS = 1000;
+/** Who works, and on how much, is told beside other things, which do not wait for it as long as for a job. */
+const TOLD_WITHIN_MS = 1000;
 
 const DAY_SECONDS = 24 * 3600;
 
@@ -92,12 +92,25 @@ export class JobQueue {
    * @throws CairnError `queue-unavailable` when Redis is away or does not tell.
    */
   async workers(): Promise<WorkerIdentity[]> {
-    const clients = await this.reach(() => this.queue.getWorkers(), WORKERS_WITHIN_MS);
+    const clients = await this.reach(() => this.queue.getWorkers(), TOLD_WITHIN_MS);
     return clients.flatMap(({ rawname }) => {
       // Redis services that keep their list of clients to themselves are given one entry without this name.
-      if (rawname === undefined) throw queueUnavailable();
+      if (rawname === undefined) throw redisUnavailable();
       return parseWorkerName(rawname.slice(rawname.lastIndexOf(WORKER_MARK) + WORKER_MARK.length)) ?? [];
     });
+  }
+
+  /**
+   * Jobs that the queue holds, by state; those that were cancelled before they ran count as failed once a worker has
+   * met them.
+   *
+   * @throws CairnError `queue-unavailable`.
+   */
+  async counts(): Promise<Partial<Record<JobState, number>>> {
+    const types = ['waiting', 'prioritized', 'delayed', 'active', 'completed', 'failed'] as const;
+    const counts = await this.reach(() => this.queue.getJobCounts(...types), TOLD_WITHIN_MS);
+    const { waiting = 0, prioritized = 0, delayed = 0, active = 0, completed = 0, failed = 0 } = counts;
+    return { queued: waiting + prioritized + delayed, active, completed, failed };
   }
 
   /** @throws CairnError `queue-unavailable` unless Redis answers. */
@@ -110,7 +123,7 @@ export class JobQueue {
     this.redis.disconnect();
   }
 
-  private reach<T>(commands: () => Promise<T>, withinMs?: number): Promise<T> {
+  private reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
     return reachRedis(this.redis, commands, withinMs);
   }
 }

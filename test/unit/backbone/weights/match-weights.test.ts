@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { fpnGraph } from '../../../../src/backbone/graph/fpn-graph.js';
+import type { ParameterName } from '../../../../src/backbone/graph/graph.js';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
 import { matchWeights, showShape } from '../../../../src/backbone/weights/match-weights.js';
 import { seededWeights } from '../../../../src/backbone/weights/seeded.js';
@@ -77,12 +79,15 @@ describe('matchWeights over PyTorch’s names', () => {
   const state = Object.entries(fixtureIn(TORCH)).map(([path, { shape }]) => entry(path, ...shape));
   const inside = (prefix: string) => state.map(({ path, shape }) => entry(prefix + path, ...shape));
 
-  test.each(['', 'module.', 'backbone.', 'backbone.body.'])('finds them behind "%s"', (prefix) => {
-    const counter = entry(`${prefix}bn1.num_batches_tracked`);
-    const match = matchWeights(torchGraph, [...inside(prefix), counter, entry('roi_heads.fc.weight', 5)]);
-    expect(match).toMatchObject({ layout: 'oihw', missing: [], misshaped: [], surplus: [] });
-    expect(match.unusedLayers).toEqual(['roi_heads.fc']);
-  });
+  test.each(['', 'module.', 'backbone.', 'backbone.body.', 'module.backbone.', 'module.backbone.body.'])(
+    'finds them behind "%s"',
+    (prefix) => {
+      const counter = entry(`${prefix}bn1.num_batches_tracked`);
+      const match = matchWeights(torchGraph, [...inside(prefix), counter, entry('roi_heads.fc.weight', 5)]);
+      expect(match).toMatchObject({ layout: 'oihw', missing: [], misshaped: [], surplus: [] });
+      expect(match.unusedLayers).toEqual(['roi_heads.fc']);
+    },
+  );
 
   test('takes all from one prefix: that which has the most', () => {
     const [first, ...rest] = inside('backbone.');
@@ -123,4 +128,51 @@ describe('matchWeights over PyTorch’s names', () => {
 test('showShape writes a shape as Python does', () => {
   expect(showShape([7, 7, 3, 64])).toBe('[7, 7, 3, 64]');
   expect(showShape([])).toBe('[]');
+});
+
+describe('matchWeights of a pyramid in PyTorch’s names', () => {
+  const words: Record<ParameterName, string> = {
+    kernel: 'weight',
+    bias: 'bias',
+    gamma: 'weight',
+    beta: 'bias',
+    moving_mean: 'running_mean',
+    moving_variance: 'running_var',
+  };
+
+  /** The names of a detector's file, the backbone's layers behind `body`, the pyramid's behind `beside`. */
+  function missingFrom(family: string, body: string, beside: string, wrapped: '' | '.0' = ''): number {
+    const graph = fpnGraph(resnetGraph('resnet50', true, { family }));
+    const entries = graph.nodes.flatMap(({ name, block, parameters }) =>
+      Object.entries(parameters).map(([parameter, shape]) => {
+        const file = shape.length === 4 ? [shape[3]!, shape[2]!, shape[0]!, shape[1]!] : shape;
+        const layer = block === 'fpn' ? `${beside}${name}${wrapped}` : `${body}${name}`;
+        return entry(`${layer}.${words[parameter as ParameterName]}`, ...file);
+      }),
+    );
+    const { missing, misshaped } = matchWeights(graph, entries);
+    return missing.length + misshaped.length;
+  }
+
+  test.each(['torchvision', 'torchvision-detection'])('%s: beside the body, also of a parallel model', (family) => {
+    for (const around of ['', 'module.']) {
+      for (const wrapped of ['', '.0'] as const) {
+        expect(missingFrom(family, `${around}backbone.body.`, `${around}backbone.`, wrapped)).toBe(0);
+        expect(missingFrom(family, `${around}body.`, around, wrapped)).toBe(0);
+        expect(missingFrom(family, `${around}backbone.`, around, wrapped)).toBe(0);
+        expect(missingFrom(family, around, around, wrapped)).toBe(0);
+      }
+    }
+  });
+
+  test('Detectron2’s: beside the bottom-up network, also of a parallel model', () => {
+    for (const around of ['', 'module.']) {
+      expect(missingFrom('detectron2', `${around}backbone.bottom_up.`, `${around}backbone.`)).toBe(0);
+      expect(missingFrom('detectron2', `${around}bottom_up.`, around)).toBe(0);
+    }
+  });
+
+  test('a pyramid in another model than the backbone’s is not taken', () => {
+    expect(missingFrom('torchvision', 'module.backbone.body.', 'backbone.')).toBe(16);
+  });
 });

@@ -141,6 +141,9 @@ describe('names of PyTorch and TensorFlow', () => {
       'backbone.bottom_up.res2.0.conv1.norm.bias',
       'bottom_up.res2.0.conv1.norm.bias',
       'res2.0.conv1.norm.bias',
+      'module.backbone.bottom_up.res2.0.conv1.norm.bias',
+      'module.bottom_up.res2.0.conv1.norm.bias',
+      'module.res2.0.conv1.norm.bias',
       'res2.0.conv1.norm/beta',
     ]);
   });

@@ -5,6 +5,7 @@ import { writeArchive } from '../../../../src/features/archive-writer.js';
 import { archiveKey, describeLevel, type FeatureSet } from '../../../../src/features/feature-set.js';
 import { placeBoxes, ROI_METHODS, type Box, type RoiMethod } from '../../../../src/features/roi-align/boxes.js';
 import { poolableLevels } from '../../../../src/features/roi-align/levels.js';
+import { BandBudget } from '../../../../src/features/roi-align/band-budget.js';
 import { RegionReader, type RoiOptions } from '../../../../src/features/roi-align/region-reader.js';
 import { streamRegions } from '../../../../src/features/roi-align/stream-regions.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';
@@ -16,6 +17,9 @@ import { numberLevel, pyramid, setOf } from '../../../support/pyramids.js';
 import { parseSafetensors } from '../../../support/safetensors-bytes.js';
 import { useTempDirs } from '../../../support/temp-dir.js';
 import { largestDifference, levelOf, numbersOf, randomNumbers } from '../../../support/tensors.js';
+
+/** The share of a reader beside which there is no other. */
+const alone = () => new BandBudget().enter();
 
 const tempDir = useTempDirs();
 expectNoOpenFiles();
@@ -45,7 +49,7 @@ function place(boxes: readonly (readonly number[])[], method: RoiMethod, size: n
 async function regionsOf(set: FeatureSet, boxes: readonly Box[], options: RoiOptions, names?: readonly string[]) {
   const { archive } = await stored(set);
   const levels = poolableLevels(archive.description.levels, names && archive.select(names));
-  const { length, stream } = streamRegions(archive, boxes, levels, options);
+  const { length, stream } = streamRegions(archive, boxes, levels, options, alone());
   const file = await collect(stream as AsyncIterable<Uint8Array>);
   expect(file).toHaveLength(length);
   const { tensors, metadata } = parseSafetensors(file);
@@ -155,7 +159,7 @@ describe.each(ROI_METHODS)('regions as %s pools them', (method) => {
 
   test('a box outside of the image gives zeros and reads nothing', async () => {
     const { archive, bytesRead } = await stored(pyramid(64, 4));
-    const reader = new RegionReader(archive, optionsOf(method));
+    const reader = new RegionReader(archive, optionsOf(method), alone());
     for (const box of place(
       [
         [-90, 0, -50, 40],
@@ -177,7 +181,7 @@ describe.each(ROI_METHODS)('regions as %s pools them', (method) => {
     const set = setOf([numberLevel('P2', [256, 256, 256], 4, 'float16')], 1024);
     const { archive, bytesRead } = await stored(set);
     const [box] = place([[500, 200, 602, 800]], method, 1024);
-    await new RegionReader(archive, optionsOf(method, [14, 14])).region(box!, archive.description.levels[0]!);
+    await new RegionReader(archive, optionsOf(method, [14, 14]), alone()).region(box!, archive.description.levels[0]!);
     const share = bytesRead() / archive.storedBytes(archive.description.levels[0]!);
     expect(share).toBeGreaterThan(0.05);
     expect(share).toBeLessThanOrEqual(0.2);
@@ -254,7 +258,7 @@ describe('streamRegions', () => {
     for (const chunks of [0, 1, 3]) {
       const { archive } = await stored(set);
       const boxes = place(trickyBoxes(128), 'detectron2', 128);
-      const { stream } = streamRegions(archive, boxes, archive.select(['P2']), optionsOf('detectron2'));
+      const { stream } = streamRegions(archive, boxes, archive.select(['P2']), optionsOf('detectron2'), alone());
       const iterator = stream[Symbol.asyncIterator]();
       for (let i = 0; i < chunks; i++) await iterator.next();
       stream.destroy();
@@ -281,7 +285,7 @@ describe('RegionReader', () => {
 
   test('asks for each band once, a little ahead, and keeps the last 64 of them', async () => {
     const { asked, archive } = tallArchive();
-    const reader = new RegionReader(archive, optionsOf('torchvision', [100, 1]));
+    const reader = new RegionReader(archive, optionsOf('torchvision', [100, 1]), alone());
     const region = await reader.region(whole, { ...level, shape: [...level.shape] });
     expect([region[0], region.at(-1)]).toEqual([1, 198.75]);
     expect(asked).toEqual(Array.from({ length: 200 }, (_, i) => i));
@@ -294,7 +298,7 @@ describe('RegionReader', () => {
   test('stops in the middle of a region when nobody wants it any more', async () => {
     const { asked, archive } = tallArchive();
     const stop = new AbortController();
-    const reader = new RegionReader(archive, optionsOf('torchvision', [100, 1]), stop.signal);
+    const reader = new RegionReader(archive, optionsOf('torchvision', [100, 1]), alone(), stop.signal);
     const region = reader.region(whole, { ...level, shape: [...level.shape] });
     stop.abort();
     await region;

@@ -3,9 +3,9 @@ import { CairnError } from '../../errors.js';
 import { FAIL_FAST_MS } from './redis-connections.js';
 
 /**
- * Runs commands against a Redis that may be away, frozen or failing, on a connection that fails fast.
+ * Runs commands on a fail-fast connection whose Redis may be away, frozen or failing.
  *
- * @throws CairnError `queue-unavailable` when there is no answer in time, or what the commands throw of their own.
+ * @throws CairnError `queue-unavailable` when there is no answer within `withinMs`, or what the commands throw of theirs.
  */
 export async function reachRedis<T>(redis: Redis, commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
   if (redis.status !== 'ready') await settle(redis);
@@ -17,25 +17,25 @@ export async function reachRedis<T>(redis: Redis, commands: () => Promise<T>, wi
     return await Promise.race([commands(), timeout]);
   } catch (error) {
     if (error instanceof CairnError) throw error;
-    throw queueUnavailable(error);
+    throw redisUnavailable(error);
   } finally {
     clearTimeout(timer);
   }
 }
 
-export function queueUnavailable(cause?: unknown): CairnError {
+export function redisUnavailable(cause?: unknown): CairnError {
   return new CairnError('queue-unavailable', 'The job queue (Redis) cannot be reached; try again shortly.', { cause });
 }
 
 /** A connection that is only just being made gets a moment; one that has failed gets none. */
 async function settle(redis: Redis): Promise<void> {
-  if (redis.status !== 'connecting' && redis.status !== 'connect') throw queueUnavailable();
+  if (redis.status !== 'connecting' && redis.status !== 'connect') throw redisUnavailable();
   await new Promise<void>((resolve, reject) => {
     const done = () => {
       clearTimeout(timer);
       redis.off('ready', done).off('close', done);
       if (redis.status === 'ready') resolve();
-      else reject(queueUnavailable());
+      else reject(redisUnavailable());
     };
     const timer = setTimeout(done, FAIL_FAST_MS / 3);
     redis.once('ready', done).once('close', done);
