@@ -70,13 +70,18 @@ function connectionError(error: unknown, server: string, signal: AbortSignal): C
   return new CairnError('server-unreachable', `${server} does not answer (${reasonOf(error)}).`, { cause: error });
 }
 
-/** `fetch` says "fetch failed" and keeps what happened in the cause, which may be one error per address. */
+/** `fetch` says "fetch failed" and keeps what happened in the cause, which may hold one error per address. */
 function reasonOf(error: unknown): string {
-  let inner = error;
-  while (inner instanceof Error && inner.cause !== undefined) inner = inner.cause;
-  if (inner instanceof AggregateError) inner = inner.errors[0] as unknown;
-  const { code, message } = inner as { code?: unknown; message?: unknown };
-  return String(typeof code === 'string' ? code : (message ?? inner));
+  const { code, message, errors } = rootCause(error) as { code?: unknown; message?: unknown; errors?: unknown[] };
+  if (Array.isArray(errors) && errors.length > 0) return reasonOf(errors[0]);
+  return String(typeof code === 'string' ? code : message);
+}
+
+/** What an error was caused by in the end. */
+export function rootCause(error: unknown): object {
+  let inner = Object(error) as { cause?: unknown };
+  while (typeof inner.cause === 'object' && inner.cause !== null) inner = inner.cause;
+  return inner;
 }
 
 async function problemOf(response: Response): Promise<CairnError> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CairnError } from '../../errors.js';
+import { rootCause } from './ask.js';
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
@@ -64,8 +65,6 @@ export class Patience {
 }
 
 /** `fetch` ends an answer on which nothing came for five minutes; large images on a small machine take that long. */
-function isSilence({ cause }: CairnError): boolean {
-  let inner: unknown = cause;
-  while (inner instanceof Error && inner.cause !== undefined) inner = inner.cause;
-  return (inner as { code?: unknown } | undefined)?.code === 'UND_ERR_BODY_TIMEOUT';
+function isSilence(error: CairnError): boolean {
+  return (rootCause(error) as { code?: unknown }).code === 'UND_ERR_BODY_TIMEOUT';
 }
