@@ -9,6 +9,7 @@ export const batchSchema = z.object({
   state: z.enum(['running', 'completed', 'cancelled']),
   total: count,
   counts: z.object({ queued: count, active: count, completed: count, failed: count, cancelled: count }),
+  /** Lines that were refused at once; `failed` counts them too, and the results tell of them. */
   rejected: z.object({ count, first: z.array(error.extend({ line: count })) }),
   /** Feature sets a second, and seconds to the end; absent or null where nobody can tell. */
   rate: z.number().nullish(),
@@ -29,8 +30,8 @@ export const resultSchema = z.object({
 });
 export type Result = z.infer<typeof resultSchema>;
 
-/** What precedes a feature set in the stream of a batch's features. */
-export const featureEntrySchema = z.object({ line: z.int().positive() });
+/** What precedes a feature set in the stream of a batch's features, or says why it does not follow. */
+export const featureEntrySchema = z.object({ line: z.int().positive(), error: error.optional() });
 
 export function isFinished(batch: Batch): boolean {
   return batch.state !== 'running';

@@ -59,7 +59,7 @@ export class FeatureFiles {
       try {
         this.stream ??= new FeatureStream(await this.client.features(this.id, before));
         const set = await this.stream.next();
-        if (set?.line === line) {
+        if (set?.line === line && set.bytes) {
           await this.store.put(name, set.bytes);
           this.patience.good();
           return;

@@ -11,11 +11,14 @@ type Entry = AsyncIterable<Uint8Array> & { readonly header: Header };
 export interface StreamedSet {
   /** Of the body that was submitted, from 1. */
   readonly line: number;
-  /** The bytes of a safetensors file; to be read to their end before the next set is asked for. */
-  readonly bytes: AsyncIterable<Uint8Array>;
+  /**
+   * The bytes of a safetensors file; to be read to their end before the next set is asked for. Undefined where
+   * the server has the set no more.
+   */
+  readonly bytes: AsyncIterable<Uint8Array> | undefined;
 }
 
-/** The feature sets in a tar stream of a batch: a JSON entry that names the line, then the safetensors entry of it. */
+/** The feature sets in a tar stream of a batch: a JSON entry that names the line, then its safetensors entry. */
 export class FeatureStream {
   private readonly entries: AsyncIterator<Entry>;
 
@@ -38,7 +41,8 @@ export class FeatureStream {
       parts.push(part);
     }
     const text = Buffer.concat(parts).toString('utf8');
-    const { line } = check(featureEntrySchema, parseJson(text, 'a feature set'), 'a feature set');
+    const { line, error } = check(featureEntrySchema, parseJson(text, 'a feature set'), 'a feature set');
+    if (error) return { line, bytes: undefined };
     const set = await this.entry('.safetensors');
     if (!set) throw new CairnError('server-unreachable', 'The stream of features ended within a feature set.');
     return { line, bytes: bytesOf(set) };

@@ -31,7 +31,8 @@ async function follow(id: string, flags: Flags): Promise<void> {
     const onAway = ({ message }: Error) => progress.say(`${message} Trying again.`);
     const patience = new Patience({ limitMs: PATIENCE_MS, signal, onAway });
     const client = new BatchClient(server, signal);
-    report.rejected(await client.batch(id), (line) => line);
+    // A server that is not there at the beginning is more likely misspelt than away.
+    await client.batch(id);
     const ended = await followBatch(client, id, {
       patience,
       onBatch: (batch) => report.batch(batch),

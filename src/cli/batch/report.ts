@@ -13,16 +13,18 @@ interface Failure {
   readonly message: string;
 }
 
-/** How a batch ended; `failed` counts lines that could not be submitted too. */
+/** How a batch ended. */
 export interface Summary {
   /** Undefined where no line was good enough to be submitted. */
   readonly id: string | undefined;
   readonly state: Batch['state'] | undefined;
   readonly total: number;
   readonly completed: number;
+  /** Counts lines that could not be submitted, or whose features could not be fetched, too. */
   readonly failed: number;
-  readonly cancelled: number;
+  /** How many of the failed the server refused at once. */
   readonly rejected: number;
+  readonly cancelled: number;
   readonly elapsedSeconds: number;
   /** Feature sets a second that were completed while this command looked on; null where it did not wait. */
   readonly rate: number | null;
@@ -32,8 +34,10 @@ export interface Summary {
 export class Report {
   private readonly begun = performance.now();
   private readonly failures: Failure[] = [];
-  /** Failed here, not on the server. */
-  private failedHere = 0;
+  /** Lines that were not submitted. */
+  private notSubmitted = 0;
+  /** Lines that the server has completed and whose features could not be fetched. */
+  private notFetched = 0;
   private first: { readonly completed: number; readonly at: number } | undefined;
 
   constructor(
@@ -42,25 +46,24 @@ export class Report {
   ) {}
 
   bad({ line, name, error: { code, message } }: BadLine): void {
-    this.failedHere++;
+    this.notSubmitted++;
     this.name({ line, name, code, message });
     this.print({ line, name, state: 'failed', error: { code, message } });
   }
 
-  /** @param lineOf the manifest's line of a submitted one. */
+  /** Lines that the server refused at once. Whoever follows the batch learns of them from its results. */
   rejected({ rejected }: Batch, lineOf: (submitted: number) => number): void {
     for (const { line: submitted, code, message } of rejected.first) {
       const line = lineOf(submitted);
       this.name({ line, code, message });
-      this.print({ line, state: 'rejected', error: { code, message } });
+      this.print({ line, state: 'failed', error: { code, message } });
     }
   }
 
   finished({ name, state, features, error, path }: FinishedLine, line: number): void {
     if (state === 'failed')
       this.name({ line, name, ...(error ?? { code: 'internal', message: 'No reason is known.' }) });
-    // The server has completed what could not be fetched from it.
-    if (state === 'failed' && features) this.failedHere++;
+    if (state === 'failed' && features) this.notFetched++;
     const told = state === 'completed' ? { features, path } : { error: error ?? undefined };
     this.print({ line, name: name ?? undefined, state, ...told });
   }
@@ -76,7 +79,7 @@ export class Report {
     const summary = this.summarise(batch);
     this.print({ summary });
     if (!this.json) this.tell(summary);
-    if (summary.failed + summary.cancelled + summary.rejected > 0) process.exitCode = 1;
+    if (summary.failed + summary.cancelled > 0) process.exitCode = 1;
   }
 
   private summarise(batch: Batch | undefined): Summary {
@@ -88,9 +91,9 @@ export class Report {
     return {
       id: batch?.id,
       state: batch?.state,
-      total: (batch?.total ?? 0) + this.failedHere,
-      completed,
-      failed: failed + this.failedHere,
+      total: (batch?.total ?? 0) + this.notSubmitted,
+      completed: completed - this.notFetched,
+      failed: failed + this.notSubmitted + this.notFetched,
       cancelled,
       rejected,
       elapsedSeconds: Math.round(now - this.begun) / 1000,
@@ -102,12 +105,15 @@ export class Report {
     for (const { line, name, code, message } of this.failures) {
       console.error(`cairn: line ${line}${name ? ` (${name})` : ''}: ${message} [${code}]`);
     }
-    const failures = failed + rejected;
-    if (failures > this.failures.length) {
+    if (failed > this.failures.length) {
       const where = id === undefined ? '' : `; all of the server's: cairn batch results ${id} --state failed`;
-      console.error(`cairn: and ${failures - this.failures.length} more failures${where}`);
+      console.error(`cairn: and ${failed - this.failures.length} more${where}`);
     }
-    const parts = [`${completed} completed`, `${failed} failed`, `${cancelled} cancelled`, `${rejected} rejected`];
+    const parts = [
+      `${completed} completed`,
+      `${failed} failed${rejected > 0 ? ` (${rejected} rejected)` : ''}`,
+      `${cancelled} cancelled`,
+    ];
     const pace = rate === null ? '' : `, ${rate.toFixed(2)} sets/s`;
     console.log(
       `${id ?? 'nothing submitted'}: ${state ? `${state}, ` : ''}${parts.join(', ')} in ${duration(elapsedSeconds)}${pace}`,

@@ -32,7 +32,7 @@ async function status(id: string, flags: Flags, signal: AbortSignal): Promise<vo
   console.log(`${state}: ${counts.completed} of ${total} completed`);
   const { queued, active, failed, cancelled } = counts;
   console.log(
-    `${queued} queued, ${active} active, ${failed} failed, ${cancelled} cancelled, ${rejected.count} rejected`,
+    `${queued} queued, ${active} active, ${failed} failed (${rejected.count} rejected), ${cancelled} cancelled`,
   );
   if (state === 'running') console.log(`${rate?.toFixed(2) ?? '–'} sets/s, ${duration(etaSeconds)} left`);
 }

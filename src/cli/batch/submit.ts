@@ -23,7 +23,7 @@ const PATIENCE_MS = { submitting: 60_000, following: 15 * 60_000 } as const;
 const OPTIONS = ['model', 'levels', 'dtype', 'precision', 'size', 'stage5', 'priority'] as const;
 
 interface Flags extends Omit<FeatureFlags, 'weights'>, ServerFlags {
-  readonly priority: string;
+  readonly priority?: string;
   readonly follow?: boolean;
   readonly out?: string;
   readonly new?: boolean;
@@ -41,9 +41,11 @@ export function submitCommand(): Command {
       'a folder of images, a manifest (a JSON object, path or URL a line), or - for a manifest on stdin',
     )
     .addOption(
-      new Option('--priority <priority>', 'before or after other jobs')
-        .choices(['high', 'normal', 'low'])
-        .default('normal'),
+      new Option('--priority <priority>', 'before or after other jobs (default: low)').choices([
+        'high',
+        'normal',
+        'low',
+      ]),
     )
     .option('--follow', 'wait for the end, with a progress bar; the status is 1 if anything failed')
     .option('--out <folder>', 'with --follow: write each feature set to <folder>/<name>.safetensors as it completes')
@@ -94,8 +96,8 @@ async function submit(target: string, flags: Flags): Promise<void> {
     submitted = batch.id;
     progress.say(`batch ${batch.id} ${found ? 'was there already' : 'submitted'}, ${batch.total} images`);
     const lineOf = (line: number) => lines.lineOf(line);
-    report.rejected(batch, lineOf);
     if (!flags.follow) {
+      report.rejected(batch, lineOf);
       report.end(batch);
       return;
     }

@@ -55,7 +55,9 @@ test('an interruption is told from a server that is away', async () => {
 
 test('HEAD tells whether something is there', async () => {
   const url = await serve((request, response) => {
-    response.writeHead(request.method !== 'HEAD' ? 405 : request.url === '/yes' ? 200 : request.url === '/no' ? 404 : 503);
+    response.writeHead(
+      request.method !== 'HEAD' ? 405 : request.url === '/yes' ? 200 : request.url === '/no' ? 404 : 503,
+    );
     response.end();
   });
   expect(await isThere(`${url}/yes`, { signal: never })).toBe(true);

@@ -19,7 +19,8 @@ async function* inPieces(bytes: Buffer, size = 1000, error?: Error): AsyncGenera
   if (error) throw error;
 }
 
-async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function bytesOf(chunks: AsyncIterable<Uint8Array> | undefined): Promise<Buffer | undefined> {
+  if (!chunks) return undefined;
   const parts: Uint8Array[] = [];
   for await (const part of chunks) parts.push(part);
   return Buffer.concat(parts);
@@ -39,7 +40,7 @@ test('sets come with their lines, in order', async () => {
   expect(first!.line).toBe(3);
   expect(await bytesOf(first!.bytes)).toEqual(SET);
   const second = await stream.next();
-  expect([second!.line, (await bytesOf(second!.bytes)).toString()]).toEqual([1, 'short']);
+  expect([second!.line, (await bytesOf(second!.bytes))?.toString()]).toEqual([1, 'short']);
   expect(await stream.next()).toBeUndefined();
   expect(await stream.next()).toBeUndefined();
   await stream.close();
@@ -63,6 +64,14 @@ test('a connection that breaks is told with its own error', async () => {
   const set = await stream.next();
   await expect(bytesOf(set!.bytes)).rejects.toMatchObject({ code: 'server-unreachable' });
   await expect(stream.next()).rejects.toMatchObject({ code: 'server-unreachable' });
+  await stream.close();
+});
+
+test('a set that the server has no more is told of, and the next one comes', async () => {
+  const gone = ['00000002.json', '{"line":2,"error":{"code":"features-not-found","message":"Gone."}}'] as const;
+  const stream = new FeatureStream(inPieces(Buffer.concat([(await tarOf(gone)).subarray(0, 1024), await twoSets()])));
+  expect(await stream.next()).toEqual({ line: 2, bytes: undefined });
+  expect(await bytesOf((await stream.next())?.bytes)).toEqual(SET);
   await stream.close();
 });
 

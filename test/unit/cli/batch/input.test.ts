@@ -21,7 +21,8 @@ async function linesOf(target: string, recursive = false) {
 
 test('a folder is its images, sorted; links count, other files and hidden ones do not', async () => {
   const folder = await makeFolder();
-  for (const name of ['b.JPG', 'a.png', 'c.tiff', 'notes.txt', '._a.png', 'd.avif']) await writeFile(join(folder, name), '');
+  for (const name of ['b.JPG', 'a.png', 'c.tiff', 'notes.txt', '._a.png', 'd.avif'])
+    await writeFile(join(folder, name), '');
   await mkdir(join(folder, 'below.jpg'));
   await writeFile(join(folder, 'below.jpg/e.webp'), '');
   await symlink('b.JPG', join(folder, 'link.jpeg'));
@@ -44,7 +45,10 @@ test('a folder is its images, sorted; links count, other files and hidden ones d
 test('paths of a manifest are relative to it; lines keep their numbers', async () => {
   const folder = await makeFolder();
   const manifest = join(folder, 'list.ndjson');
-  await writeFile(manifest, `{"source":{"path":"x/a.jpg"}}\n\nhttp://h/b.jpg\n{oops\n/abs/c.jpg\n${'y'.repeat(70_000)}\n`);
+  await writeFile(
+    manifest,
+    `{"source":{"path":"x/a.jpg"}}\n\nhttp://h/b.jpg\n{oops\n/abs/c.jpg\n${'y'.repeat(70_000)}\n`,
+  );
   const lines = await linesOf(manifest);
   expect(lines).toMatchObject([
     { line: 1, name: 'a', source: { path: join(folder, 'x/a.jpg') } },

@@ -39,5 +39,8 @@ test.each([
   ['http://:x/', /not a URL/],
 ])('%s is a bad line', (text, message) => {
   const line = parseManifestLine(text, 3);
-  expect(line).toMatchObject({ line: 3, error: { code: 'request-malformed', message: expect.stringMatching(message) } });
+  expect(line).toMatchObject({
+    line: 3,
+    error: { code: 'request-malformed', message: expect.stringMatching(message) },
+  });
 });
