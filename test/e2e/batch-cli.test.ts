@@ -30,7 +30,7 @@ let home: string;
 let images: string;
 let out: string;
 let data: string;
-let started: Service[] = [];
+const started: Service[] = [];
 
 beforeAll(async () => {
   redis = await startPrivateRedis();
