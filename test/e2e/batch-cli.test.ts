@@ -282,6 +282,8 @@ test('status, results, cancel and follow', async () => {
   expect(JSON.parse((await batch(['status', id, '--json'], { url })).stdout)).toMatchObject({ id, total: 2 });
   expect(await batch(['results', id], { url })).toMatchObject({ status: 0, stdout: '' });
   expect(await batch(['cancel', id], { url })).toMatchObject({ status: 0 });
+  // Lines that nobody has taken up are written off by a worker.
+  await start('worker', serverEnv('thin'));
   const follow = await batch(['follow', id, '--json'], { url });
   expect(follow.status).toBe(1);
   expect(parse(follow.stdout).summary).toMatchObject({ id, state: 'cancelled', cancelled: 2 });
