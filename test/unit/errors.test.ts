@@ -16,6 +16,8 @@ describe('CairnError', () => {
       'internal',
       'queue-full',
       'queue-unavailable',
+      'server-failed',
+      'server-unreachable',
       'store-failed',
       'url-unreachable',
       'weights-unreachable',

@@ -5,7 +5,8 @@ import type { Batch } from './batch-schema.js';
 const LINE_INTERVAL_MS = 10_000;
 
 const UPLOADING = '{bar} {value}/{total} images on the server, {uploaded} uploaded';
-const FOLLOWING = '{bar} {value}/{total} images, {rate}, {eta} left, {failed} failed';
+/** The time left is the server's; what the bar would call `eta` is its own guess. */
+const FOLLOWING = '{bar} {value}/{total} images, {rate}, {remaining} left, {failed} failed';
 
 /** A bar on a terminal, else a line on stderr now and then. */
 export class Progress {
@@ -33,11 +34,11 @@ export class Progress {
   show({ total, counts, rate, etaSeconds }: Batch): void {
     const { completed, failed, cancelled } = counts;
     const done = completed + failed + cancelled;
-    const words = { rate: `${rate?.toFixed(2) ?? '–'}/s`, eta: duration(etaSeconds), failed };
+    const words = { rate: `${rate?.toFixed(2) ?? '–'}/s`, remaining: duration(etaSeconds), failed };
     if (this.withBar && process.stderr.isTTY) {
       this.draw(FOLLOWING, done, total, words);
     } else {
-      this.write(() => `${done} of ${total} images, ${words.rate}, ${words.eta} left, ${failed} failed`);
+      this.write(() => `${done} of ${total} images, ${words.rate}, ${words.remaining} left, ${failed} failed`);
     }
   }
 

@@ -75,6 +75,8 @@ export class Report {
 
   /** The last words; sets the status of the process. */
   end(batch: Batch | undefined): void {
+    // The bar ends where the batch did, not where it was when it was last asked for.
+    if (batch && this.first) this.progress.show(batch);
     this.progress.end();
     const summary = this.summarise(batch);
     this.print({ summary });

@@ -94,6 +94,7 @@ async function submit(target: string, flags: Flags): Promise<void> {
     const submission = { manifest, sha256, query: queryOf(flags), isNew: flags.new ?? false };
     const { batch, found } = await submitBatch(client, atFirst, submission);
     submitted = batch.id;
+    progress.end();
     progress.say(`batch ${batch.id} ${found ? 'was there already' : 'submitted'}, ${batch.total} images`);
     const lineOf = (line: number) => lines.lineOf(line);
     if (!flags.follow) {
