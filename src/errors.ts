@@ -6,6 +6,10 @@
  */
 export const ERRORS = {
   'archive-corrupt': { transient: false },
+  'batch-empty': { transient: false },
+  'batch-finished': { transient: false },
+  'batch-not-found': { transient: false },
+  'batch-too-large': { transient: false },
   cancelled: { transient: false },
   'device-unavailable': { transient: false },
   'dtype-unknown': { transient: false },

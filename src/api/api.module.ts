@@ -1,12 +1,19 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../features/zstd.js';
+import { BatchQueue } from '../jobs/queue/batch-queue.js';
 import { JobEvents } from '../jobs/queue/job-events.js';
 import { JobQueue } from '../jobs/queue/job-queue.js';
+import { JobWaiter } from '../jobs/queue/job-waiter.js';
+import { ExtractController } from './extract/extract.controller.js';
+import { BatchIntake } from './batches/batch-intake.js';
+import { BatchesController } from './batches/batches.controller.js';
+import { ResultsController } from './batches/results.controller.js';
 import { FeatureLibrary } from './features/feature-library.js';
 import { FeaturesController } from './features/features.controller.js';
 import { RegionsController } from './features/regions.controller.js';
 import { HealthController } from './health/health.controller.js';
+import { ImagesController } from './images/images.controller.js';
 import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
 import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -18,6 +25,7 @@ export interface ApiParts {
   readonly store: Store;
   readonly zstd: Zstd;
   readonly queue: JobQueue;
+  readonly batches: BatchQueue;
   readonly events: JobEvents;
   readonly registry: ModelRegistry;
   readonly limits: IntakeLimits;
@@ -25,18 +33,32 @@ export interface ApiParts {
 
 @Module({})
 export class ApiModule {
-  static register({ store, zstd, queue, events, registry, limits }: ApiParts): DynamicModule {
+  static register({ store, zstd, queue, batches, events, registry, limits }: ApiParts): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
     const submitter = new JobSubmitter(queue, library, registry);
+    const intake = new ImageIntake(store, limits);
     return {
       module: ApiModule,
-      controllers: [JobsController, FeaturesController, RegionsController, ModelsController, HealthController],
+      controllers: [
+        JobsController,
+        ExtractController,
+        ImagesController,
+        BatchesController,
+        ResultsController,
+        FeaturesController,
+        RegionsController,
+        ModelsController,
+        HealthController,
+      ],
       providers: [
         { provide: JobQueue, useValue: queue },
+        { provide: BatchQueue, useValue: batches },
         { provide: JobEvents, useValue: events },
+        { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
-        { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
+        { provide: ImageIntake, useValue: intake },
+        { provide: BatchIntake, useValue: new BatchIntake(store, intake, submitter) },
         { provide: JobSubmitter, useValue: submitter },
       ],
     };

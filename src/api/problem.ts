@@ -5,6 +5,10 @@ import { asCairnError, CairnError, type ErrorCode } from '../errors.js';
 /** Which HTTP status each error is answered with. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'archive-corrupt': 500,
+  'batch-empty': 400,
+  'batch-finished': 409,
+  'batch-not-found': 404,
+  'batch-too-large': 413,
   cancelled: 409,
   'device-unavailable': 503,
   'dtype-unknown': 400,
@@ -91,6 +95,9 @@ export class ProblemFilter implements ExceptionFilter {
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
     void reply
       .status(status)
+      // What is said of the answer that was meant does not hold for this one.
+      .removeHeader('content-location')
+      .header('cache-control', 'no-store')
       .header('content-type', 'application/problem+json; charset=utf-8')
       .send(JSON.stringify(problem));
   }

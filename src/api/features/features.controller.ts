@@ -10,10 +10,10 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Description } from '../../features/feature-set.js';
-import { streamLevels } from '../../features/stream-levels.js';
 import { FeatureLibrary } from './feature-library.js';
 import { chooseFrom } from './level-options.js';
-import { IMMUTABLE, prefersZstd, sendHead, sendObject } from './send-range.js';
+import { sendLevels } from './send-levels.js';
+import { IMMUTABLE, sendObject } from './send-range.js';
 
 @ApiTags('features')
 @ApiParam({ name: 'id', description: 'id of the feature set, 64 hexadecimal digits' })
@@ -67,27 +67,8 @@ export class FeaturesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const archive = await this.library.archive(id);
-    try {
-      const { levels, window } = chooseFrom(archive, query);
-      const compressed = prefersZstd(request.headers['accept-encoding']);
-      const { length, stream } = await streamLevels(archive, levels, { window, compressed });
-      void reply.headers({
-        'content-type': 'application/octet-stream',
-        'cache-control': IMMUTABLE,
-        vary: 'accept-encoding',
-        ...(length !== undefined && { 'content-length': length }),
-        ...(compressed && { 'content-encoding': 'zstd' }),
-      });
-      if (request.method === 'HEAD') {
-        stream.destroy();
-        sendHead(reply);
-        return;
-      }
-      await reply.send(stream);
-    } catch (error) {
-      await archive.close();
-      throw error;
-    }
+    void reply.header('cache-control', IMMUTABLE);
+    await sendLevels(archive, (held) => chooseFrom(held, query), request, reply);
   }
 
   @Get(':id')

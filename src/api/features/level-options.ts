@@ -31,11 +31,11 @@ export function chooseFrom(archive: ArchiveReader, query: Readonly<Record<string
   };
 }
 
-/** `fine-first` is the archive's own order. */
-function parseOrder(order: string = ORDERS[0]): (typeof ORDERS)[number] {
+/** `fine-first` is the archive's own order. @throws CairnError `option-invalid`. */
+export function parseOrder(order: unknown = ORDERS[0]): (typeof ORDERS)[number] {
   const known = ORDERS.find((name) => name === order);
   if (known) return known;
-  throw new CairnError('option-invalid', `order must be ${ORDERS.join(' or ')}, not "${order}".`);
+  throw new CairnError('option-invalid', `order must be ${ORDERS.join(' or ')}, not "${String(order)}".`);
 }
 
 function parseWindow(text: string, size: number): Window {

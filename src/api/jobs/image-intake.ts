@@ -42,6 +42,20 @@ export class ImageIntake {
     return { kind: 'upload', key, sha256 };
   }
 
+  /** An image that the store has already. @throws CairnError `image-missing`. */
+  async find(sha256: string): Promise<Upload> {
+    const key = `${IMAGES_PREFIX}/${sha256}`;
+    if (await this.store.has(key)) return { kind: 'upload', key, sha256 };
+    throw new CairnError('image-missing', `The store has no image ${sha256}; send it to /v1/images first.`);
+  }
+
+  /** Bytes of an image in the store; undefined when it has none. */
+  async size(sha256: string): Promise<number | undefined> {
+    const object = await this.store.open(`${IMAGES_PREFIX}/${sha256}`);
+    await object?.close();
+    return object?.size;
+  }
+
   link(url: string): ImageSource {
     const { allowPrivateUrls, maxUploadBytes } = this.limits;
     return { kind: 'url', url, allowPrivate: allowPrivateUrls, maxBytes: maxUploadBytes };

@@ -5,6 +5,8 @@ import { CairnError } from '../../errors.js';
 import { isCancelled, requestCancellation } from './cancellation.js';
 import { EXTRACT_JOB, EXTRACT_QUEUE, type JobPayload, type JobResult } from './job-payload.js';
 import { isFinal, readStatus, type JobStatus } from './job-status.js';
+import { PRIORITIES, type Priority } from './priorities.js';
+import { queueUnavailable, reachRedis } from './reach.js';
 import { closeWithin, FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
 import { parseWorkerName, type WorkerIdentity } from './worker-name.js';
 
@@ -14,10 +16,6 @@ export interface JobQueueOptions {
   /** Most jobs that may wait; BullMQ has no such limit of its own. */
   readonly limit: number;
 }
-
-/** 1 is taken first; jobs without a priority are taken before all that have one, so every job gets one. */
-export const PRIORITIES = { high: 1, normal: 10, low: 100 } as const;
-export type Priority = keyof typeof PRIORITIES;
 
 /** Between the queue and the worker in the names that BullMQ gives to connections. */
 const WORKER_MARK = ':w:';
@@ -97,7 +95,7 @@ export class JobQueue {
     const clients = await this.reach(() => this.queue.getWorkers(), WORKERS_WITHIN_MS);
     return clients.flatMap(({ rawname }) => {
       // Redis services that keep their list of clients to themselves are given one entry without this name.
-      if (rawname === undefined) throw unavailable();
+      if (rawname === undefined) throw queueUnavailable();
       return parseWorkerName(rawname.slice(rawname.lastIndexOf(WORKER_MARK) + WORKER_MARK.length)) ?? [];
     });
   }
@@ -112,39 +110,7 @@ export class JobQueue {
     this.redis.disconnect();
   }
 
-  /** Runs commands against a Redis that may be away, frozen or failing. */
-  private async reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
-    if (this.redis.status !== 'ready') await this.settle();
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer in time')), withinMs);
-    });
-    try {
-      return await Promise.race([commands(), timeout]);
-    } catch (error) {
-      if (error instanceof CairnError) throw error;
-      throw unavailable(error);
-    } finally {
-      clearTimeout(timer);
-    }
+  private reach<T>(commands: () => Promise<T>, withinMs?: number): Promise<T> {
+    return reachRedis(this.redis, commands, withinMs);
   }
-
-  /** A connection that is only just being made gets a moment; one that has failed gets none. */
-  private async settle(): Promise<void> {
-    if (this.redis.status !== 'connecting' && this.redis.status !== 'connect') throw unavailable();
-    await new Promise<void>((resolve, reject) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.redis.off('ready', done).off('close', done);
-        if (this.redis.status === 'ready') resolve();
-        else reject(unavailable());
-      };
-      const timer = setTimeout(done, FAIL_FAST_MS / 3);
-      this.redis.once('ready', done).once('close', done);
-    });
-  }
-}
-
-function unavailable(cause?: unknown): CairnError {
-  return new CairnError('queue-unavailable', 'The job queue (Redis) cannot be reached; try again shortly.', { cause });
 }

@@ -1,0 +1,75 @@
+import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CairnError } from '../../errors.js';
+import { JobWaiter } from '../../jobs/queue/job-waiter.js';
+import { FeatureLibrary } from '../features/feature-library.js';
+import { chooseFrom, parseOrder } from '../features/level-options.js';
+import { sendLevels } from '../features/send-levels.js';
+import { ImageIntake } from '../jobs/image-intake.js';
+import { JobSubmitter } from '../jobs/job-submitter.js';
+import { readSubmission } from '../jobs/read-submission.js';
+
+/** Somebody waits for the answer. */
+const PRIORITY = 'high';
+
+@ApiTags('extract')
+@Controller('v1/extract')
+export class ExtractController {
+  constructor(
+    @Inject(ImageIntake) private readonly intake: ImageIntake,
+    @Inject(JobSubmitter) private readonly submitter: JobSubmitter,
+    @Inject(JobWaiter) private readonly waiter: JobWaiter,
+    @Inject(FeatureLibrary) private readonly library: FeatureLibrary,
+  ) {}
+
+  @Post()
+  @ApiOperation({ summary: 'Submit an image as to /v1/jobs, and get its levels in the answer: a safetensors stream' })
+  @ApiConsumes('image/*', 'multipart/form-data', 'application/json')
+  @ApiBody({ schema: { type: 'string', format: 'binary' } })
+  @ApiQuery({ name: 'model', required: false, example: 'mask-rcnn-resnet50' })
+  @ApiQuery({ name: 'levels', required: false, example: 'P2,P3,P4,P5,P6' })
+  @ApiQuery({ name: 'dtype', required: false, enum: ['float16', 'float32'] })
+  @ApiQuery({ name: 'precision', required: false, enum: ['float32', 'float16'] })
+  @ApiQuery({ name: 'size', required: false, example: 1024, description: 'side of the canvas, a multiple of 32' })
+  @ApiQuery({ name: 'stage5', required: false, enum: ['true', 'false'] })
+  @ApiQuery({ name: 'priority', required: false, enum: ['high', 'normal', 'low'], description: 'high by default' })
+  @ApiQuery({ name: 'order', required: false, enum: ['fine-first', 'coarse-first'] })
+  @ApiHeader({ name: 'Accept-Encoding', required: false, example: 'zstd' })
+  @ApiOkResponse({
+    description: 'The levels; Content-Location names the feature set for later',
+    content: { 'application/octet-stream': {} },
+  })
+  @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
+  async extract(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const { order, ...given } = request.query as Record<string, unknown>;
+    parseOrder(order);
+    const { options, source } = await readSubmission(request, this.intake, { priority: PRIORITY, ...given });
+    const job = await this.submitter.submit(options, source);
+    const id = job.features?.id ?? (await this.made(job.id, gone.signal));
+    void reply.status(200).header('content-location', `/v1/features/${id}.safetensors`);
+    const archive = await this.library.archive(id);
+    // Nobody would close what is sent to a connection that has ended already.
+    if (gone.signal.aborted) return archive.close();
+    await sendLevels(archive, (held) => chooseFrom(held, { order }), request, reply);
+  }
+
+  /** The features that a job makes. @throws CairnError as the job failed. */
+  private async made(jobId: string, gone: AbortSignal): Promise<string> {
+    const { state, result, error } = await this.waiter.end(jobId, gone);
+    if (result) return result.featuresId;
+    if (error) throw new CairnError(error.code, error.message);
+    throw new CairnError('cancelled', `Job ${jobId} was ${state}.`);
+  }
+}
