@@ -41,6 +41,8 @@ export const ERRORS = {
   'range-not-satisfiable': { transient: false },
   'request-malformed': { transient: false },
   'route-not-found': { transient: false },
+  'server-failed': { transient: true },
+  'server-unreachable': { transient: true },
   'store-failed': { transient: true },
   'upload-too-large': { transient: false },
   'url-forbidden': { transient: false },

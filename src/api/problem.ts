@@ -41,6 +41,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'range-not-satisfiable': 416,
   'request-malformed': 400,
   'route-not-found': 404,
+  'server-failed': 502,
+  'server-unreachable': 502,
   'store-failed': 500,
   'upload-too-large': 413,
   'url-forbidden': 400,

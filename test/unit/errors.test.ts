@@ -17,6 +17,8 @@ describe('CairnError', () => {
       'internal',
       'queue-full',
       'queue-unavailable',
+      'server-failed',
+      'server-unreachable',
       'store-failed',
       'url-unreachable',
       'weights-unreachable',
