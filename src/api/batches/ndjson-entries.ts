@@ -3,7 +3,7 @@ import { CairnError } from '../../errors.js';
 import type { ImageIntake } from '../jobs/image-intake.js';
 import { findSource, sourceSchema, type GivenSource } from '../jobs/read-submission.js';
 import { clipName, MAX_NAME_BYTES, refusal, type Entry } from './entry.js';
-import { splitLines, type RawLine } from './split-lines.js';
+import { splitLines, type RawLine } from '../../split-lines.js';
 
 const MAX_LINE_BYTES = 64 << 10;
 

@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { CairnError } from '../../errors.js';
+import { splitLines } from '../../split-lines.js';
 import { ask, bodyOf, check, isThere, parseJson } from './ask.js';
 import { batchSchema, resultSchema, type Batch, type Result } from './batch-schema.js';
-import { readLines } from './read-lines.js';
 
 /** One result is a few hundred bytes and the name that it was given. */
 const MAX_RESULT_BYTES = 1 << 20;
@@ -77,7 +77,8 @@ export class BatchClient {
     if (after !== undefined) query.set('after', after);
     if (state !== undefined) query.set('state', state);
     const response = await this.ask(`${pathOf(id)}/results?${query.toString()}`, { headers: { accept: NDJSON } });
-    for await (const { text } of readLines(bodyOf(response, this.signal), MAX_RESULT_BYTES)) {
+    for await (const { bytes } of splitLines(bodyOf(response, this.signal), MAX_RESULT_BYTES)) {
+      const text = bytes?.toString('utf8');
       if (text === undefined) throw new CairnError('server-failed', 'A result is longer than any result.');
       // Empty lines keep a connection alive on which nothing happens.
       if (text.trim() !== '') yield check(resultSchema, parseJson(text, 'a result'), 'a result');

@@ -3,8 +3,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { asCairnError, CairnError } from '../../errors.js';
+import { splitLines } from '../../split-lines.js';
 import { parseManifestLine, type InputLine } from './manifest-line.js';
-import { readLines } from './read-lines.js';
 
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.avif']);
 const MAX_LINE_BYTES = 1 << 16;
@@ -48,8 +48,8 @@ export async function openInput(target: string, { recursive, workspace, signal }
 
 async function* manifestLines(path: string, base: string): AsyncGenerator<InputLine> {
   try {
-    for await (const { number, text } of readLines(createReadStream(path), MAX_LINE_BYTES)) {
-      const line = parseManifestLine(text, number);
+    for await (const { number, bytes } of splitLines(createReadStream(path), MAX_LINE_BYTES)) {
+      const line = parseManifestLine(bytes?.toString('utf8'), number);
       if (!line) continue;
       if (!('source' in line) || !('path' in line.source)) yield line;
       else yield { ...line, source: { path: resolve(base, line.source.path) } };

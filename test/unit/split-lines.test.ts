@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { splitLines } from '../../../../src/api/batches/split-lines.js';
-import { chunksOf } from '../../../support/chunks.js';
+import { splitLines } from '../../src/split-lines.js';
+import { chunksOf } from '../support/chunks.js';
 
 async function lines(chunks: readonly string[], maxBytes = 100): Promise<[number, string | undefined][]> {
   const found: [number, string | undefined][] = [];
