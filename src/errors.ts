@@ -14,6 +14,8 @@ export const ERRORS = {
   'engine-unavailable': { transient: false },
   'features-not-finite': { transient: false },
   'features-not-found': { transient: false },
+  'group-conflict': { transient: false },
+  'group-not-found': { transient: false },
   'image-corrupt': { transient: false },
   'image-empty': { transient: false },
   'image-missing': { transient: false },

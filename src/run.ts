@@ -15,10 +15,12 @@ import { FEATURES_PREFIX } from './features/feature-set.js';
 import { FileStore } from './features/store/file-store.js';
 import type { Store } from './features/store/store.js';
 import { loadZstd } from './features/zstd.js';
+import { Announcements } from './jobs/queue/announcements/announcements.js';
 import { JobEvents } from './jobs/queue/job-events.js';
 import { JobQueue } from './jobs/queue/job-queue.js';
 import { IMAGES_PREFIX } from './jobs/queue/job-payload.js';
 import { formatWorkerName } from './jobs/queue/worker-name.js';
+import { Announcer } from './jobs/worker/announcer.js';
 import { ExtractProcessor } from './jobs/worker/extract-processor.js';
 import { JobWorker } from './jobs/worker/job-worker.js';
 import { Supervisor, workerPerDevice } from './supervisor.js';
@@ -104,14 +106,15 @@ async function startApi(config: Config, store: Store, logger: ConsoleLogger): Pr
   await registry.prepare();
   const queue = new JobQueue({ redisUrl, ...queueOptions });
   const events = new JobEvents(redisUrl, queueOptions.prefix);
+  const announcements = new Announcements(redisUrl, queueOptions.prefix);
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
-  const parts = { store, zstd: await loadZstd(), queue, events, registry, limits };
+  const parts = { store, zstd: await loadZstd(), queue, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger);
   await app.listen(http.port, http.host);
   logger.log(`listening on ${await app.getUrl()}`);
   return async () => {
     // Followers first: the server waits for answers that are under way, and theirs would not end.
-    await events.close();
+    await Promise.all([events.close(), announcements.close()]);
     await app.close();
     await queue.close();
   };
@@ -144,7 +147,8 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
   const target = await backbone.target();
   for (const reason of target.passedOver) logger.log(`not taken: ${reason}`);
   const name = formatWorkerName({ ...target, host: hostname(), pid: process.pid });
-  const worker = new JobWorker(processor, { name, redisUrl, prefix: queue.prefix, ...options }, logger);
+  const announcer = new Announcer({ redisUrl, prefix: queue.prefix, length: config.streamLength });
+  const worker = new JobWorker(processor, { name, redisUrl, prefix: queue.prefix, ...options }, logger, [announcer]);
   const sweep = () => {
     const swept = [store.sweep(IMAGES_PREFIX, options.uploadTtlMs), store.sweep(FEATURES_PREFIX, Infinity)];
     Promise.all(swept).catch((error: unknown) => logger.warn(`sweep: ${asCairnError(error).message}`));
@@ -160,6 +164,7 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
   return async () => {
     clearInterval(sweeper);
     await worker.close();
+    await announcer.close();
     await backbone.close();
   };
 }

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../features/zstd.js';
+import { Announcements } from '../jobs/queue/announcements/announcements.js';
 import { JobEvents } from '../jobs/queue/job-events.js';
 import { JobQueue } from '../jobs/queue/job-queue.js';
 import { JobWaiter } from '../jobs/queue/job-waiter.js';
@@ -16,6 +17,8 @@ import { Metrics } from './metrics/metrics.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { ModelRegistry } from './models/model-registry.js';
 import { ModelsController } from './models/models.controller.js';
+import { GroupsController } from './stream/groups.controller.js';
+import { StreamController } from './stream/stream.controller.js';
 
 /** What the API works with; whoever makes these also closes them. */
 export interface ApiParts {
@@ -23,13 +26,14 @@ export interface ApiParts {
   readonly zstd: Zstd;
   readonly queue: JobQueue;
   readonly events: JobEvents;
+  readonly announcements: Announcements;
   readonly registry: ModelRegistry;
   readonly limits: IntakeLimits;
 }
 
 @Module({})
 export class ApiModule {
-  static register({ store, zstd, queue, events, registry, limits }: ApiParts): DynamicModule {
+  static register({ store, zstd, queue, events, announcements, registry, limits }: ApiParts): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
     const submitter = new JobSubmitter(queue, library, registry);
     return {
@@ -40,12 +44,15 @@ export class ApiModule {
         FeaturesController,
         RegionsController,
         ModelsController,
+        StreamController,
+        GroupsController,
         HealthController,
         MetricsController,
       ],
       providers: [
         { provide: JobQueue, useValue: queue },
         { provide: JobEvents, useValue: events },
+        { provide: Announcements, useValue: announcements },
         { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
         { provide: Metrics, useValue: new Metrics(queue) },
         { provide: ModelRegistry, useValue: registry },

@@ -13,6 +13,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'engine-unavailable': 503,
   'features-not-finite': 422,
   'features-not-found': 404,
+  'group-conflict': 409,
+  'group-not-found': 404,
   'image-corrupt': 422,
   'image-empty': 400,
   'image-missing': 400,

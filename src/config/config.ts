@@ -49,6 +49,7 @@ const schema = z.object({
   CAIRN_WORKER_NAME: z.string().optional(),
   CAIRN_QUEUE_PREFIX: z.string().default('cairn'),
   CAIRN_QUEUE_LIMIT: count(10_000),
+  CAIRN_STREAM_LENGTH: count(100_000),
   CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
   CAIRN_DRAIN_TIMEOUT_MS: count(60_000, 0),
   CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
@@ -88,6 +89,7 @@ export function loadConfig(env: Env) {
     /** Set in a worker process that another process keeps. */
     workerName: vars.CAIRN_WORKER_NAME,
     queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
+    streamLength: vars.CAIRN_STREAM_LENGTH,
     worker: {
       // While a batch runs, one image is decoded and one packed.
       concurrency: vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2,

@@ -16,7 +16,7 @@ import { JobQueue } from '../../jobs/queue/job-queue.js';
 import { isFinal } from '../../jobs/queue/job-status.js';
 import { CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../features/feature-library.js';
-import { eventStream, formatEvent, heartbeatUntil } from './event-stream.js';
+import { formatEvent, heartbeatUntil, sendEvents } from './event-stream.js';
 import { ImageIntake } from './image-intake.js';
 import { JobSubmitter } from './job-submitter.js';
 import { cachedFeatures, cachedJob, jobView, type JobView } from './job-view.js';
@@ -93,10 +93,7 @@ export class JobsController {
       stop.abort();
       throw error;
     });
-    const stream = eventStream(this.story(id, first, next, changes), stop);
-    await reply
-      .headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
-      .send(stream);
+    await sendEvents(reply, this.story(id, first, next, changes), stop);
   }
 
   private async *story(

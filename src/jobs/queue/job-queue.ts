@@ -5,6 +5,7 @@ import { CairnError } from '../../errors.js';
 import { isCancelled, requestCancellation } from './cancellation.js';
 import { EXTRACT_JOB, EXTRACT_QUEUE, type JobPayload, type JobResult } from './job-payload.js';
 import { isFinal, readStatus, type JobState, type JobStatus } from './job-status.js';
+import { reachRedis, redisUnavailable } from './reach-redis.js';
 import { closeWithin, FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
 import { parseWorkerName, type WorkerIdentity } from './worker-name.js';
 
@@ -97,7 +98,7 @@ export class JobQueue {
     const clients = await this.reach(() => this.queue.getWorkers(), TOLD_WITHIN_MS);
     return clients.flatMap(({ rawname }) => {
       // Redis services that keep their list of clients to themselves are given one entry without this name.
-      if (rawname === undefined) throw unavailable();
+      if (rawname === undefined) throw redisUnavailable();
       return parseWorkerName(rawname.slice(rawname.lastIndexOf(WORKER_MARK) + WORKER_MARK.length)) ?? [];
     });
   }
@@ -125,39 +126,7 @@ export class JobQueue {
     this.redis.disconnect();
   }
 
-  /** Runs commands against a Redis that may be away, frozen or failing. */
-  private async reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
-    if (this.redis.status !== 'ready') await this.settle();
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer in time')), withinMs);
-    });
-    try {
-      return await Promise.race([commands(), timeout]);
-    } catch (error) {
-      if (error instanceof CairnError) throw error;
-      throw unavailable(error);
-    } finally {
-      clearTimeout(timer);
-    }
+  private reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
+    return reachRedis(this.redis, commands, withinMs);
   }
-
-  /** A connection that is only just being made gets a moment; one that has failed gets none. */
-  private async settle(): Promise<void> {
-    if (this.redis.status !== 'connecting' && this.redis.status !== 'connect') throw unavailable();
-    await new Promise<void>((resolve, reject) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.redis.off('ready', done).off('close', done);
-        if (this.redis.status === 'ready') resolve();
-        else reject(unavailable());
-      };
-      const timer = setTimeout(done, FAIL_FAST_MS / 3);
-      this.redis.once('ready', done).once('close', done);
-    });
-  }
-}
-
-function unavailable(cause?: unknown): CairnError {
-  return new CairnError('queue-unavailable', 'The job queue (Redis) cannot be reached; try again shortly.', { cause });
 }

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 
 /** A request must not wait longer than this for Redis before it is told that there is none. */
 export const FAIL_FAST_MS = 1500;
@@ -23,9 +23,13 @@ export function failFastConnection(url: string): Redis {
  * For workers and listeners: commands wait until Redis is back, or until `closed` is aborted. BullMQ
  * duplicates such connections; the copies stop looking for Redis with the original.
  */
-export function patientConnection(url: string, closed: AbortSignal): Redis {
+export function patientConnection(
+  url: string,
+  closed: AbortSignal,
+  options: Pick<RedisOptions, 'socketTimeout'> = {},
+): Redis {
   const retryStrategy = (times: number) => (closed.aborted ? null : delay(times));
-  return quiet(new Redis(url, { retryStrategy, maxRetriesPerRequest: null }));
+  return quiet(new Redis(url, { ...options, retryStrategy, maxRetriesPerRequest: null }));
 }
 
 /** Waits for a connection to be closed, but not for one that is still looking for its Redis. */
