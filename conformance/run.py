@@ -69,6 +69,7 @@ def compare(arguments):
     """Every case that the arguments leave in, the quick ones first."""
     from check_backbone import check_backbone, check_seeded
     from check_describe import check_describe
+    from check_examples import check_examples
     from check_family import check_family
     from check_preprocess import check_preprocess
     from check_pyramid import check_pyramid
@@ -91,6 +92,7 @@ def compare(arguments):
         check_seeded(results, scratch, "resnet101", 0)
         check_weight_files(results, scratch)
         check_regions(results, scratch)
+        check_examples(results, scratch, arguments.quick)
         for architecture in PUBLISHED:
             for side in SIDES[:1] if arguments.quick else SIDES:
                 for stage5 in (True, False):

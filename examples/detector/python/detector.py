@@ -53,7 +53,6 @@ def main():
 
     def work(announcement):
         nonlocal seen
-        seen += 1
         features = announcement["features"]["id"]
         where = {name: announcement[name] for name in ("job", "batch") if name in announcement}
         try:
@@ -62,6 +61,7 @@ def main():
             run(features, **where)
         except Refused as error:
             tell(features=features, **where, error=str(error))
+        seen += 1
         return seen != arguments.once
 
     filters = {"model": arguments.model} if arguments.model else {}
