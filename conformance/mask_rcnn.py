@@ -1,7 +1,7 @@
-"""Matterport's whole Mask R-CNN up to its detections, in Keras and TensorFlow: what the example detectors are held against.
+"""Matterport's Mask R-CNN up to its detections, in Keras and TensorFlow: the reference of the example detectors.
 
-Written from the convention of `mrcnn/model.py`: `rpn_graph`, `ProposalLayer`, `PyramidROIAlign`, `fpn_classifier_graph`,
-`refine_detections_graph` and `unmold_detections`, with `tf.image.crop_and_resize` and `tf.image.non_max_suppression`.
+Written from the convention of `mrcnn/model.py`: `rpn_graph`, `ProposalLayer`, `PyramidROIAlign`,
+`fpn_classifier_graph`, `refine_detections_graph` and `unmold_detections`, with `tf.image.crop_and_resize` and `tf.image.non_max_suppression`.
 The only differences: proposals are not filled up with empty boxes, and boxes are not rounded to whole pixels.
 """
 
@@ -41,7 +41,7 @@ class Detections(NamedTuple):
 
 
 class MaskRcnn:
-    """A network whose random weights are settled on one canvas, so that what its heads give is spread as it should be."""
+    """A network of random weights, settled on one canvas so that what its heads give is spread as it should be."""
 
     def __init__(self, architecture, pixels):
         import keras
@@ -101,8 +101,9 @@ class MaskRcnn:
         self._draw(self._rpn, random, root_mean_square(levels["P3"]))
         outputs = [self._rpn(level[None], training=False) for level in levels.values()]
         for index, name in enumerate(("rpn_class_raw", "rpn_bbox_pred")):
-            given = np.concatenate([np.asarray(output[index]).reshape(-1, output[index].shape[-1]) for output in outputs])
-            spread_out(self._rpn.get_layer(name), given, random)
+            given = [np.asarray(output[index]) for output in outputs]
+            rows = np.concatenate([level.reshape(-1, level.shape[-1]) for level in given])
+            spread_out(self._rpn.get_layer(name), rows, random)
 
         regions = pool(levels, propose(levels, side, **self.score(levels)), side)
         self._draw(self._head, random, root_mean_square(regions))
@@ -110,7 +111,8 @@ class MaskRcnn:
         measure_statistics(norms, lambda: self._head(regions, training=True))
         for norm in norms:
             norm.set_weights(random.moved(*norm.get_weights()))
-        for name, given in zip(("mrcnn_class_logits", "mrcnn_bbox_fc"), self._head(regions, training=False), strict=True):
+        outputs = self._head(regions, training=False)
+        for name, given in zip(("mrcnn_class_logits", "mrcnn_bbox_fc"), outputs, strict=True):
             spread_out(self._head.get_layer(name), np.asarray(given), random)
 
     def _draw(self, model, random, input_scale):
@@ -129,7 +131,7 @@ class MaskRcnn:
 
 
 def spread_out(layer, given, random):
-    """Scales and shifts an output layer, so that over the rows of `given`, its outputs, each has the spread of SPREADS."""
+    """Scales and shifts an output layer, so that each column of `given`, its outputs, gets the spread of SPREADS."""
     kernel, bias = layer.get_weights()
     factor = SPREADS[layer.name] / given.std(axis=0)
     _, noise = random.dense((1, len(bias)))
@@ -148,7 +150,7 @@ def propose(levels, side, scores, deltas):
 
 
 def anchors(levels, side):
-    """Matterport's `generate_pyramid_anchors`, normalised: a scale a level, centres on the cells' upper left corners."""
+    """`generate_pyramid_anchors`, normalised: a scale a level, centres on the cells' upper left corners."""
     boxes = []
     for level, scale in zip(levels.values(), SCALES, strict=True):
         height, width = level.shape[:2]

@@ -11,7 +11,7 @@ RATIOS = (0.5, 1, 2)
 
 
 def level_anchors(level, shape, size):
-    """float32 [height * width * 3, 4]: normalised [y0, x0, y1, x1] of one level's anchors, as `rpn_class_raw` orders them.
+    """float32 [height * width * 3, 4]: normalised [y0, x0, y1, x1] of a level's anchors, as `rpn_class_raw` orders them.
 
     `shape` is the level's (height, width), `size` the side of the canvas. Centres lie on the cells' upper left corners.
     """
@@ -24,7 +24,7 @@ def level_anchors(level, shape, size):
 
 
 def normalise(boxes, shape):
-    """Pixels -> 0..1, Matterport's `norm_boxes`: the lower right corner lies outside of a box in pixels, and on it here."""
+    """Pixels -> 0..1, Matterport's `norm_boxes`: the lower right corner lies outside of a box in pixels, on it here."""
     height, width = shape
     return (np.asarray(boxes) - [0, 0, 1, 1]) / np.array([height - 1, width - 1] * 2)
 

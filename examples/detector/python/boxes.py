@@ -7,7 +7,7 @@ STANDARD_DEVIATION = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 
 
 def apply_deltas(boxes, deltas):
-    """Moves centres by parts of the sides and multiplies sides by exponentials; `deltas` are as a network gives them."""
+    """Moves centres by parts of the sides, and multiplies sides by exponentials; `deltas` are as a network gives them."""
     deltas = deltas * STANDARD_DEVIATION
     sides = boxes[:, 2:] - boxes[:, :2]
     centres = boxes[:, :2] + np.float32(0.5) * sides + deltas[:, :2] * sides
@@ -23,7 +23,7 @@ def clip(boxes, window):
 
 
 def suppress(boxes, scores, threshold, most):
-    """Indices of at most `most` boxes, best first, none of which overlaps a better one by more than `threshold` (IoU)."""
+    """Indices of at most `most` boxes, best first, none overlapping a better one by more than `threshold` (IoU)."""
     order = np.argsort(-scores, kind="stable")
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept = []

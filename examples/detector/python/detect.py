@@ -40,7 +40,8 @@ def detect(server, features, weights):
     window = json.loads(metadata["window"])
     boxes, classes, confidences = choose(proposals, probabilities, box_deltas, window, size)
     boxes = to_photo(boxes, window, size, json.loads(metadata["originalShape"]))
-    outputs = dict(scores=scores, deltas=deltas, proposals=proposals, probabilities=probabilities, box_deltas=box_deltas)
+    outputs = dict(scores=scores, deltas=deltas, proposals=proposals)
+    outputs |= dict(probabilities=probabilities, box_deltas=box_deltas)
     return Detections(boxes, classes, confidences, outputs)
 
 

@@ -13,8 +13,9 @@ OVERLAP = 0.7
 
 
 def run_rpn(level, weights):
-    """float32 [height, width, 256] -> (scores [anchors], deltas [anchors, 4]), the anchors in the order of anchors.py."""
-    shared, objectness, regression = (flat(weights[f"rpn_{name}"]) for name in ("conv_shared", "class_raw", "bbox_pred"))
+    """float32 [height, width, 256] -> (scores [anchors], deltas [anchors, 4]), anchors in the order of anchors.py."""
+    layers = ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred")
+    shared, objectness, regression = (flat(weights[layer]) for layer in layers)
     padded = np.pad(level, ((1, 1), (1, 1), (0, 0)))
     height, width, _ = level.shape
     logits, deltas = [], []

@@ -44,7 +44,7 @@ START_SECONDS = 60
 WORK_SECONDS = 900
 
 
-def check_examples(results, scratch, quick):
+def check_detectors(results, scratch, quick):
     case = "examples/detector"
     if not results.wants(case):
         return
@@ -60,6 +60,8 @@ def check_examples(results, scratch, quick):
         address = stack.enter_context(service("all", folder / "data", redis, **settings))
         for side in SIDES[:1] if quick else SIDES:
             found, names = run_detectors(address, weights, folder / str(side), side)
+            if side == SIDES[0]:
+                check_without_subscription(results, case, address, weights, found)
             for photo, features in names.items():
                 canvas = canvas_of(photo, side, folder)
                 for language in DETECTORS:
@@ -81,6 +83,16 @@ def run_detectors(address, weights, folder, side):
         names = {photo: submit(address, IMAGES / photo, side) for photo in PHOTOS}
         lines = {language: [json.loads(line) for line in finish(detector)] for language, detector in running.items()}
     return {language: {line["features"]: line for line in told} for language, told in lines.items()}, names
+
+
+def check_without_subscription(results, case, address, weights, found):
+    """A set asked for by name gives what it gave when it was announced."""
+    for language, told in found.items():
+        features, announced = next(iter(told.items()))
+        command = [*DETECTORS[language], "--server", address, "--weights", str(weights), "--features", features]
+        line = json.loads(subprocess.check_output(command, cwd=ROOT, text=True, timeout=WORK_SECONDS))
+        same = all(line[name] == announced[name] for name in ("features", "boxes", "classes", "scores"))
+        results.check(f"{case}/{language} gives the same without a subscription", same)
 
 
 @contextmanager
