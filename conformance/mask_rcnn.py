@@ -1,7 +1,8 @@
 """Matterport's Mask R-CNN up to its detections, in Keras and TensorFlow: the reference of the example detectors.
 
 Written from the convention of `mrcnn/model.py`: `rpn_graph`, `ProposalLayer`, `PyramidROIAlign`,
-`fpn_classifier_graph`, `refine_detections_graph` and `unmold_detections`, with `tf.image.crop_and_resize` and `tf.image.non_max_suppression`.
+`fpn_classifier_graph`, `refine_detections_graph` and `unmold_detections`, with `tf.image.crop_and_resize` and
+`tf.image.non_max_suppression`.
 The only differences: proposals are not filled up with empty boxes, and boxes are not rounded to whole pixels.
 """
 

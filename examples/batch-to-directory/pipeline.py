@@ -26,7 +26,7 @@ def parse_arguments():
     parser.add_argument("source", type=Path, help="a folder of images, or a manifest (NDJSON, see docs/batches.md)")
     parser.add_argument("out", type=Path, help="the folder to fill; holds the state as well")
     parser.add_argument("--server", metavar="URL", default="http://127.0.0.1:8080")
-    parser.add_argument("--options", metavar="QUERY", default="", help="what a job may be asked: model, levels, dtype, …")
+    parser.add_argument("--options", metavar="QUERY", default="", help="of a job: model, levels, dtype, …")
     parser.add_argument("--levels", help="receive only these, of those that are extracted")
     return parser.parse_args()
 

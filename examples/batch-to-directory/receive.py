@@ -33,7 +33,7 @@ class Receiver:
             try:
                 # Asked before the stream: whatever had completed by then is in it.
                 finished = "finishedAt" in self._server.call(self._path)
-                # A stream that was cut between two sets looks like one that ended. An empty one after the end is the end.
+                # A stream that was cut between two sets looks like one that ended; an empty one after the end is it.
                 if self._receive_stream() == 0 and finished:
                     return
             except (OSError, HTTPException, tarfile.TarError) as error:

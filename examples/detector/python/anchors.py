@@ -11,7 +11,7 @@ RATIOS = (0.5, 1, 2)
 
 
 def level_anchors(level, shape, size):
-    """float32 [height * width * 3, 4]: normalised [y0, x0, y1, x1] of a level's anchors, as `rpn_class_raw` orders them.
+    """float32 [height * width * 3, 4]: normalised [y0, x0, y1, x1] of a level's anchors, ordered as `rpn_class_raw`.
 
     `shape` is the level's (height, width), `size` the side of the canvas. Centres lie on the cells' upper left corners.
     """

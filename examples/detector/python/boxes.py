@@ -7,7 +7,7 @@ STANDARD_DEVIATION = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 
 
 def apply_deltas(boxes, deltas):
-    """Moves centres by parts of the sides, and multiplies sides by exponentials; `deltas` are as a network gives them."""
+    """Moves centres by parts of the sides and multiplies sides by exponentials of `deltas`, a network's output."""
     deltas = deltas * STANDARD_DEVIATION
     sides = boxes[:, 2:] - boxes[:, :2]
     centres = boxes[:, :2] + np.float32(0.5) * sides + deltas[:, :2] * sides
