@@ -85,5 +85,7 @@ def keep(folder, features, outputs):
 if __name__ == "__main__":
     try:
         main()
+    except Refused as error:
+        raise SystemExit(f"refused: {error}") from error
     except KeyboardInterrupt:
         pass

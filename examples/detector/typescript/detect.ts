@@ -56,10 +56,11 @@ export async function detect(server: Server, features: string, weights: Weights)
 async function pool(server: Server, features: string, boxes: readonly Box[]): Promise<StreamedTensor> {
   const question = { boxes, coordinates: 'normalized', method: 'matterport', outputSize: 7 };
   const { tensors } = await openSafetensors(await server.stream(`/v1/features/${features}/roi-align`, question));
-  for await (const tensor of tensors) {
-    if (tensor.name === 'regions') return tensor;
-  }
-  throw new Error('the answer has no regions');
+  let regions: StreamedTensor | undefined;
+  // To its end, so that the connection is free for the next request.
+  for await (const tensor of tensors) if (tensor.name === 'regions') regions = tensor;
+  if (regions === undefined) throw new Error('the answer has no regions');
+  return regions;
 }
 
 function join(arrays: readonly Float32Array[]): Float32Array {
