@@ -43,11 +43,9 @@ export class Service {
     return this.child.pid!;
   }
 
-  /** Resident memory now, and the most there ever was. */
-  async memoryMb(): Promise<{ now: number; peak: number }> {
-    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
-    const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)![1]) / 1024;
-    return { now: field('VmRSS'), peak: field('VmHWM') };
+  /** Resident memory now. */
+  memoryMb(): Promise<number> {
+    return memoryMb(this.pid, 'VmRSS');
   }
 
   /** Files, sockets and the rest that are open. */
@@ -67,4 +65,14 @@ export class Service {
     this.child.kill(signal);
     await ended;
   }
+}
+
+/** The most resident memory that a process ever had. */
+export function peakMemoryMb(pid: number): Promise<number> {
+  return memoryMb(pid, 'VmHWM');
+}
+
+async function memoryMb(pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)![1]) / 1024;
 }

@@ -3,7 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Service, startRedis } from './service.js';
+import { peakMemoryMb, Service, startRedis } from './service.js';
 
 const QUESTION = 'model=mask-rcnn-resnet18&size=1024&levels=P2,P3,P4,P5,P6&dtype=float32';
 /** A client that reads slowly does so in pieces of this. */
@@ -67,7 +67,7 @@ export class ServedPyramid {
 
   /** How far the API's memory rises above where it was while one client reads slowly. */
   async slowClient(bytesPerSecond: number, seconds: number) {
-    const before = (await this.api.memoryMb()).now;
+    const before = await this.api.memoryMb();
     const response = await this.ask();
     const step = (bytesPerSecond * SLOW_STEP_MS) / 1000;
     const deadline = performance.now() + seconds * 1000;
@@ -79,7 +79,7 @@ export class ServedPyramid {
         left -= chunk.length;
         bytes += chunk.length;
       }
-      most = Math.max(most, (await this.api.memoryMb()).now);
+      most = Math.max(most, await this.api.memoryMb());
       await delay(SLOW_STEP_MS);
     }
     response.destroy();
@@ -88,7 +88,7 @@ export class ServedPyramid {
 
   /** Clients that leave in the middle of their answers, twenty at a time, in waves: what is left must not grow with them. */
   async leavingClients(count: number, waves: number) {
-    const state = async () => ({ handles: await this.api.handles(), rssMb: (await this.api.memoryMb()).now });
+    const state = async () => ({ handles: await this.api.handles(), rssMb: await this.api.memoryMb() });
     const states = [await state()];
     for (let wave = 0; wave < waves; wave++) {
       for (let done = 0; done < count; done += 20) {
@@ -98,7 +98,7 @@ export class ServedPyramid {
       await delay(SETTLE_MS);
       states.push(await state());
     }
-    return { states, peakMb: (await this.api.memoryMb()).peak };
+    return { states, peakMb: await peakMemoryMb(this.api.pid) };
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,10 @@
  */
 export const ERRORS = {
   'archive-corrupt': { transient: false },
+  'batch-empty': { transient: false },
+  'batch-finished': { transient: false },
+  'batch-not-found': { transient: false },
+  'batch-too-large': { transient: false },
   busy: { transient: true },
   cancelled: { transient: false },
   'device-unavailable': { transient: false },
@@ -37,6 +41,8 @@ export const ERRORS = {
   'range-not-satisfiable': { transient: false },
   'request-malformed': { transient: false },
   'route-not-found': { transient: false },
+  'server-failed': { transient: true },
+  'server-unreachable': { transient: true },
   'store-failed': { transient: true },
   'upload-too-large': { transient: false },
   'url-forbidden': { transient: false },

@@ -15,11 +15,14 @@ import { FEATURES_PREFIX } from './features/feature-set.js';
 import { FileStore } from './features/store/file-store.js';
 import type { Store } from './features/store/store.js';
 import { loadZstd } from './features/zstd.js';
+import { BATCHES_PREFIX } from './jobs/queue/batch-line.js';
+import { BatchQueue } from './jobs/queue/batch-queue.js';
 import { Announcements } from './jobs/queue/announcements/announcements.js';
 import { JobEvents } from './jobs/queue/job-events.js';
 import { JobQueue } from './jobs/queue/job-queue.js';
 import { IMAGES_PREFIX } from './jobs/queue/job-payload.js';
 import { formatWorkerName } from './jobs/queue/worker-name.js';
+import { BatchWorker } from './jobs/worker/batch-worker.js';
 import { Announcer } from './jobs/worker/announcer.js';
 import { ExtractProcessor } from './jobs/worker/extract-processor.js';
 import { JobWorker } from './jobs/worker/job-worker.js';
@@ -31,6 +34,8 @@ const EXIT_GRACE_MS = 10_000;
 const OUTLAST_MS = 2000;
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const SWEEP_EVERY_MS = 10 * 60_000;
+/** Longer than any batch is expected to run. */
+const MANIFEST_TTL_MS = 30 * 24 * 3600_000;
 
 /** Something that was started: stopped once, however often it is asked to. */
 type Stop = () => Promise<void>;
@@ -108,15 +113,17 @@ async function startApi(config: Config, store: Store, logger: ConsoleLogger): Pr
   const events = new JobEvents(redisUrl, queueOptions.prefix);
   const announcements = new Announcements(redisUrl, queueOptions.prefix);
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
-  const parts = { store, zstd: await loadZstd(), queue, events, announcements, registry, limits };
+  const batches = new BatchQueue(redisUrl, queueOptions.prefix);
+  const parts = { store, zstd: await loadZstd(), queue, batches, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger);
   await app.listen(http.port, http.host);
   logger.log(`listening on ${await app.getUrl()}`);
   return async () => {
     // Followers first: the server waits for answers that are under way, and theirs would not end.
+    batches.stopFollowing();
     await Promise.all([events.close(), announcements.close()]);
     await app.close();
-    await queue.close();
+    await Promise.all([queue.close(), batches.close()]);
   };
 }
 
@@ -147,24 +154,33 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
   const target = await backbone.target();
   for (const reason of target.passedOver) logger.log(`not taken: ${reason}`);
   const name = formatWorkerName({ ...target, host: hostname(), pid: process.pid });
-  const announcer = new Announcer({ redisUrl, prefix: queue.prefix, length: config.streamLength });
-  const worker = new JobWorker(processor, { name, redisUrl, prefix: queue.prefix, ...options }, logger, [announcer]);
+  const { prefix, limit: queueLimit } = queue;
+  const { lockDurationMs } = options;
+  const announcer = new Announcer({ redisUrl, prefix, length: config.streamLength });
+  const batches = new BatchWorker(store, { redisUrl, prefix, queueLimit, lockDurationMs }, logger);
+  const recorders = [batches.recorder, announcer];
+  const worker = new JobWorker(processor, { name, redisUrl, prefix, ...options }, logger, recorders);
   const sweep = () => {
-    const swept = [store.sweep(IMAGES_PREFIX, options.uploadTtlMs), store.sweep(FEATURES_PREFIX, Infinity)];
+    const swept = [
+      store.sweep(IMAGES_PREFIX, options.uploadTtlMs),
+      store.sweep(FEATURES_PREFIX, Infinity),
+      store.sweep(BATCHES_PREFIX, MANIFEST_TTL_MS),
+    ];
     Promise.all(swept).catch((error: unknown) => logger.warn(`sweep: ${asCairnError(error).message}`));
   };
   sweep();
   const sweeper = setInterval(sweep, SWEEP_EVERY_MS);
   worker.start();
-  const batches = config.backbone.maxBatch === 1 ? '' : `, in batches of up to ${config.backbone.maxBatch}`;
+  batches.start();
+  const together = config.backbone.maxBatch === 1 ? '' : `, in batches of up to ${config.backbone.maxBatch}`;
   logger.log(
-    `working on jobs by ${target.engine} on ${target.device}, ${options.concurrency} at a time${batches}, ` +
+    `working on jobs by ${target.engine} on ${target.device}, ${options.concurrency} at a time${together}, ` +
       `zstd by ${zstd.name}`,
   );
   return async () => {
     clearInterval(sweeper);
-    await worker.close();
-    await announcer.close();
+    await Promise.all([batches.stop(), worker.close()]);
+    await Promise.all([batches.close(), announcer.close()]);
     await backbone.close();
   };
 }

@@ -1,15 +1,22 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../features/zstd.js';
+import { BatchQueue } from '../jobs/queue/batch-queue.js';
 import { Announcements } from '../jobs/queue/announcements/announcements.js';
 import { JobEvents } from '../jobs/queue/job-events.js';
 import { JobQueue } from '../jobs/queue/job-queue.js';
 import { JobWaiter } from '../jobs/queue/job-waiter.js';
 import { ExtractController } from './extract/extract.controller.js';
+import { BatchIntake } from './batches/batch-intake.js';
+import { BatchesController } from './batches/batches.controller.js';
+import { ResultsController } from './batches/results.controller.js';
 import { FeatureLibrary } from './features/feature-library.js';
 import { FeaturesController } from './features/features.controller.js';
 import { RegionsController } from './features/regions.controller.js';
 import { HealthController } from './health/health.controller.js';
+import { ImagesController } from './images/images.controller.js';
+import { InferenceController } from './inference/inference.controller.js';
+import { ProtocolController, SERVER_VERSION } from './inference/protocol.controller.js';
 import { ImageIntake, type IntakeLimits } from './jobs/image-intake.js';
 import { JobSubmitter } from './jobs/job-submitter.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -25,6 +32,7 @@ export interface ApiParts {
   readonly store: Store;
   readonly zstd: Zstd;
   readonly queue: JobQueue;
+  readonly batches: BatchQueue;
   readonly events: JobEvents;
   readonly announcements: Announcements;
   readonly registry: ModelRegistry;
@@ -33,14 +41,21 @@ export interface ApiParts {
 
 @Module({})
 export class ApiModule {
-  static register({ store, zstd, queue, events, announcements, registry, limits }: ApiParts): DynamicModule {
+  static register(
+    { store, zstd, queue, batches, events, announcements, registry, limits }: ApiParts,
+    version: string,
+  ): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
     const submitter = new JobSubmitter(queue, library, registry);
+    const intake = new ImageIntake(store, limits);
     return {
       module: ApiModule,
       controllers: [
         JobsController,
         ExtractController,
+        ImagesController,
+        BatchesController,
+        ResultsController,
         FeaturesController,
         RegionsController,
         ModelsController,
@@ -48,17 +63,22 @@ export class ApiModule {
         GroupsController,
         HealthController,
         MetricsController,
+        ProtocolController,
+        InferenceController,
       ],
       providers: [
         { provide: JobQueue, useValue: queue },
+        { provide: BatchQueue, useValue: batches },
         { provide: JobEvents, useValue: events },
         { provide: Announcements, useValue: announcements },
         { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
         { provide: Metrics, useValue: new Metrics(queue) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
-        { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
+        { provide: ImageIntake, useValue: intake },
+        { provide: BatchIntake, useValue: new BatchIntake(store, intake, submitter) },
         { provide: JobSubmitter, useValue: submitter },
+        { provide: SERVER_VERSION, useValue: version },
       ],
     };
   }

@@ -1,10 +1,15 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { asCairnError, CairnError, type ErrorCode } from '../errors.js';
+import { speaksProtocol, type ProtocolError } from './inference/protocol-error.js';
 
 /** Which HTTP status each error is answered with. */
 export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'archive-corrupt': 500,
+  'batch-empty': 400,
+  'batch-finished': 409,
+  'batch-not-found': 404,
+  'batch-too-large': 413,
   busy: 503,
   cancelled: 409,
   'device-unavailable': 503,
@@ -36,6 +41,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'range-not-satisfiable': 416,
   'request-malformed': 400,
   'route-not-found': 404,
+  'server-failed': 502,
+  'server-unreachable': 502,
   'store-failed': 500,
   'upload-too-large': 413,
   'url-forbidden': 400,
@@ -65,7 +72,7 @@ export interface Problem {
   readonly instance: string;
 }
 
-/** Answers every error as `application/problem+json`. */
+/** Answers every error as `application/problem+json`, or as the protocol has it that the client speaks. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly log = new Logger('http');
@@ -80,23 +87,20 @@ export class ProblemFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
-    const { code, message } = error;
-    const problem: Problem = {
-      type: `urn:cairn:error:${code}`,
-      title: code.replaceAll('-', ' '),
-      status,
-      detail: code === 'internal' ? 'An unforeseen error; the server log has the details.' : message,
-      code,
-      instance: request.url,
-    };
+    const { code } = error;
+    const detail = code === 'internal' ? 'An unforeseen error; the server log has the details.' : error.message;
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
-    void reply
-      .status(status)
-      // What is said of the answer that was meant does not hold for this one.
-      .removeHeader('content-location')
-      .header('cache-control', 'no-store')
-      .header('content-type', 'application/problem+json; charset=utf-8')
-      .send(JSON.stringify(problem));
+    // What is said of the answer that was meant does not hold for this one.
+    void reply.status(status).removeHeader('content-location').header('cache-control', 'no-store');
+    if (speaksProtocol(request.url)) {
+      const answer: ProtocolError = { error: detail, code };
+      // Fastify adds a charset to text, which clients that compare the type do not expect.
+      void reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer)));
+      return;
+    }
+    const title = code.replaceAll('-', ' ');
+    const problem: Problem = { type: `urn:cairn:error:${code}`, title, status, detail, code, instance: request.url };
+    void reply.header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(problem));
   }
 
   /** What can pass is one line; the rest is a defect or a broken disk, and wants its stack. */

@@ -6,10 +6,12 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { ApiModule, type ApiParts } from './api.module.js';
 import { Metrics } from './metrics/metrics.js';
+import { speaksProtocol } from './inference/protocol-error.js';
 import { ProblemFilter } from './problem.js';
 
 /** JSON bodies name a URL and a few options, or as many boxes as regions may be asked for at once. */
 const MAX_JSON_BYTES = 1 << 20;
+const OPAQUE = 'application/octet-stream';
 const MAX_FIELDS = 32;
 const MAX_FIELD_BYTES = 4096;
 
@@ -20,7 +22,7 @@ export async function createServer(
   logger: LoggerService,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({ bodyLimit: MAX_JSON_BYTES, forceCloseConnections: 'idle' });
-  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(parts), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(parts, version), adapter, {
     logger,
     bodyParser: false,
   });
@@ -29,6 +31,11 @@ export async function createServer(
   // An image is whatever is not JSON or a form, also under the type that curl gives to --data-binary.
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  // Inference requests are JSON with bytes behind it, under whatever type: their controllers read them.
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (speaksProtocol(request.url)) request.headers['content-type'] = OPAQUE;
+    done();
+  });
   await fastify.register(multipart, {
     limits: { files: 2, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES, fileSize: parts.limits.maxUploadBytes + 1 },
     throwFileSizeLimit: false,

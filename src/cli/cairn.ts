@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { asCairnError } from '../errors.js';
 import { softwareVersion } from '../config/version.js';
+import { batchCommand } from './batch/batch.js';
 import { benchCommand } from './bench.js';
 import { classifyCommand } from './classify.js';
 import { describeCommand } from './describe.js';
@@ -18,6 +19,7 @@ const program = new Command('cairn')
   .description('Feature pyramids of Mask R-CNN backbones: images in, compressed C1–C5 tensors out.')
   .version(softwareVersion())
   .addCommand(extractCommand())
+  .addCommand(batchCommand())
   .addCommand(classifyCommand())
   .addCommand(preprocessCommand())
   .addCommand(describeCommand())

@@ -4,14 +4,18 @@ import type { FeatureOptions } from '../backbone/feature-request.js';
 
 export type FeatureFlags = FeatureOptions & { readonly weights?: string };
 
-/** The flags that say which features are wanted, the same for every command that takes them. */
+/** The flags that say which features are wanted and on which weights, the same for every command that takes them. */
 export function addFeatureFlags(command: Command): Command {
+  return addRequestFlags(command).option(
+    '--weights <spec>',
+    'FILE (.h5, .safetensors, .npz) or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
+  );
+}
+
+/** The flags that say which features are wanted; a server has weights of its own. */
+export function addRequestFlags(command: Command): Command {
   return command
     .option('--model <name>', 'catalogue entry', DEFAULT_MODEL)
-    .option(
-      '--weights <spec>',
-      'FILE (.h5, .safetensors, .npz) or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
-    )
     .option(
       '--levels <names>',
       'comma-separated levels (default: P2–P6 where the weights hold a pyramid, else C2 and above)',

@@ -57,6 +57,7 @@ const schema = z.object({
   CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
   CAIRN_ALLOW_PRIVATE_URLS: z.enum(['true', 'false']).optional(),
   CAIRN_LOG_JSON: flag('false'),
+  CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
 });
 
 export type Config = ReturnType<typeof loadConfig>;
@@ -102,6 +103,8 @@ export function loadConfig(env: Env) {
     // fetch from its own network for them.
     allowPrivateUrls: vars.CAIRN_ALLOW_PRIVATE_URLS ? vars.CAIRN_ALLOW_PRIVATE_URLS === 'true' : isLoopback(vars.HOST),
     logJson: vars.CAIRN_LOG_JSON,
+    /** The server that commands of the command line speak to. */
+    serverUrl: vars.CAIRN_URL,
   };
 }
 

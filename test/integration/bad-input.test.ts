@@ -104,7 +104,7 @@ test('what does not exist is not found, in the same form', async () => {
   for (const path of [id, `${id}.safetensors`, `${id}.zarr.zip`, '..%2f..%2fsecret.zarr.zip', `${id}%00`]) {
     expect(await refused(await fetch(`${service.url}/v1/features/${path}`))).toEqual([404, 'features-not-found']);
   }
-  expect(await refused(await fetch(`${service.url}/v2/nothing`))).toEqual([404, 'route-not-found']);
+  expect(await refused(await fetch(`${service.url}/v3/nothing`))).toEqual([404, 'route-not-found']);
 });
 
 test('an image that only decoding finds out fails its job once, and the worker lives on', async () => {

@@ -133,7 +133,7 @@ test('what a consumer that died has not acknowledged goes to another, told as th
   // The dead one's name does not stay, and the group has nothing left to do.
   await until(async () => {
     const group = (await groups()).find(({ name }) => name === 'heirs')!;
-    return group['pending'] === 0 && JSON.stringify(group['consumers']).includes('doomed') === false;
+    return group['pending'] === 0 && !JSON.stringify(group['consumers']).includes('doomed');
   });
 });
 
@@ -197,7 +197,7 @@ test('a group has one filter, which passes over the rest, and is deleted with it
 
 test('a new group may begin with what is held', async () => {
   const held = await open('after=0');
-  const count = Number(await inspector.xlen('cairn:announcements'));
+  const count = await inspector.xlen('cairn:announcements');
   await held.heard(count);
   const group = await open('group=all&consumer=c&prefetch=100&from=0');
   await group.heard(Math.min(count, 100));
@@ -268,7 +268,7 @@ test('a client that does not read keeps nobody waiting and is read nothing for, 
   await until(() => slow.sets.length >= count, 60_000);
   expect(await pagesRead()).toBeGreaterThan(count / 100 / 2);
   await until(() => slow.sets.some(({ job }) => job.id === jobs[2]));
-  expect(new Set(slow.sets.map(({ id }) => id)).size).toBe(Number(await inspector.xlen('cairn:announcements')));
+  expect(new Set(slow.sets.map(({ id }) => id)).size).toBe(await inspector.xlen('cairn:announcements'));
 });
 
 /** Copies an announcement that is held, as many times as if so many jobs had finished. */

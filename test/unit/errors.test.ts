@@ -12,10 +12,13 @@ describe('CairnError', () => {
   test('what may pass by itself is transient; what the request is to blame for is not', () => {
     const transient = Object.keys(ERRORS).filter((code) => new CairnError(code as ErrorCode, '').transient);
     expect(transient.toSorted()).toEqual([
+      'busy',
       'engine-failed',
       'internal',
       'queue-full',
       'queue-unavailable',
+      'server-failed',
+      'server-unreachable',
       'store-failed',
       'url-unreachable',
       'weights-unreachable',

@@ -16,6 +16,7 @@ import { FeatureLibrary } from '../features/feature-library.js';
 import { chooseFrom, parseOrder } from '../features/level-options.js';
 import { sendLevels } from '../features/send-levels.js';
 import { ImageIntake } from '../jobs/image-intake.js';
+import { JobOptionQueries } from '../jobs/job-option-docs.js';
 import { JobSubmitter } from '../jobs/job-submitter.js';
 import { readSubmission } from '../jobs/read-submission.js';
 
@@ -36,13 +37,7 @@ export class ExtractController {
   @ApiOperation({ summary: 'Submit an image as to /v1/jobs, and get its levels in the answer: a safetensors stream' })
   @ApiConsumes('image/*', 'multipart/form-data', 'application/json')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @ApiQuery({ name: 'model', required: false, example: 'mask-rcnn-resnet50' })
-  @ApiQuery({ name: 'levels', required: false, example: 'P2,P3,P4,P5,P6' })
-  @ApiQuery({ name: 'dtype', required: false, enum: ['float16', 'float32'] })
-  @ApiQuery({ name: 'precision', required: false, enum: ['float32', 'float16'] })
-  @ApiQuery({ name: 'size', required: false, example: 1024, description: 'side of the canvas, a multiple of 32' })
-  @ApiQuery({ name: 'stage5', required: false, enum: ['true', 'false'] })
-  @ApiQuery({ name: 'priority', required: false, enum: ['high', 'normal', 'low'], description: 'high by default' })
+  @JobOptionQueries()
   @ApiQuery({ name: 'order', required: false, enum: ['fine-first', 'coarse-first'] })
   @ApiHeader({ name: 'Accept-Encoding', required: false, example: 'zstd' })
   @ApiOkResponse({

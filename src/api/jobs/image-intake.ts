@@ -20,15 +20,16 @@ export class ImageIntake {
   ) {}
 
   /**
-   * Keeps the bytes under their digest, unless their header already tells that they are of no use.
+   * Keeps the bytes under their digest, unless their header already tells that they are of no use. `maxBytes` is for
+   * files that were made here, of pixels that were counted before.
    *
    * @throws CairnError `upload-too-large`, or `image-…` of `inspectImage`.
    */
-  async upload(bytes: Readable): Promise<Upload> {
-    const { maxUploadBytes, maxPixels } = this.limits;
+  async upload(bytes: Readable, maxBytes = this.limits.maxUploadBytes): Promise<Upload> {
+    const { maxPixels } = this.limits;
     // A request that is destroyed for its size could not be answered any more.
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
-    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxUploadBytes);
+    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxBytes);
     const object = await this.store.open(key);
     if (!object) throw new CairnError('image-unsupported', 'The same bytes were refused a moment ago.');
     try {
@@ -40,6 +41,20 @@ export class ImageIntake {
       await object.close();
     }
     return { kind: 'upload', key, sha256 };
+  }
+
+  /** An image that the store has already. @throws CairnError `image-missing`. */
+  async find(sha256: string): Promise<Upload> {
+    const key = `${IMAGES_PREFIX}/${sha256}`;
+    if (await this.store.has(key)) return { kind: 'upload', key, sha256 };
+    throw new CairnError('image-missing', `The store has no image ${sha256}; send it to /v1/images first.`);
+  }
+
+  /** Bytes of an image in the store; undefined when it has none. */
+  async size(sha256: string): Promise<number | undefined> {
+    const object = await this.store.open(`${IMAGES_PREFIX}/${sha256}`);
+    await object?.close();
+    return object?.size;
   }
 
   link(url: string): ImageSource {

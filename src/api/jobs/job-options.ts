@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseFeatureOptions } from '../../backbone/feature-request.js';
 import { CairnError } from '../../errors.js';
-import { PRIORITIES, type Priority } from '../../jobs/queue/job-queue.js';
+import { PRIORITIES, type Priority } from '../../jobs/queue/priorities.js';
 
 const OPTION_NAMES = ['model', 'levels', 'dtype', 'precision', 'size', 'stage5', 'priority'] as const;
 

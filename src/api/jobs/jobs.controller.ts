@@ -6,7 +6,6 @@ import {
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiQuery,
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
@@ -18,6 +17,7 @@ import { CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../features/feature-library.js';
 import { formatEvent, heartbeatUntil, sendEvents } from './event-stream.js';
 import { ImageIntake } from './image-intake.js';
+import { JobOptionQueries } from './job-option-docs.js';
 import { JobSubmitter } from './job-submitter.js';
 import { cachedFeatures, cachedJob, jobView, type JobView } from './job-view.js';
 import { readSubmission } from './read-submission.js';
@@ -37,13 +37,7 @@ export class JobsController {
   @ApiOperation({ summary: 'Submit an image: raw body, multipart form, or JSON with a URL' })
   @ApiConsumes('image/*', 'multipart/form-data', 'application/json')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @ApiQuery({ name: 'model', required: false, example: 'mask-rcnn-resnet50' })
-  @ApiQuery({ name: 'levels', required: false, example: 'C2,C3,C4,C5' })
-  @ApiQuery({ name: 'dtype', required: false, enum: ['float16', 'float32'] })
-  @ApiQuery({ name: 'precision', required: false, enum: ['float32', 'float16'] })
-  @ApiQuery({ name: 'size', required: false, example: 1024, description: 'side of the canvas, a multiple of 64' })
-  @ApiQuery({ name: 'stage5', required: false, enum: ['true', 'false'] })
-  @ApiQuery({ name: 'priority', required: false, enum: ['high', 'normal', 'low'] })
+  @JobOptionQueries()
   @ApiResponse({ status: 202, description: 'Queued; Location names the job' })
   @ApiOkResponse({ description: 'The store had the answer already: a completed job' })
   @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })

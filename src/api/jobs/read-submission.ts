@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { asCairnError, CairnError } from '../../errors.js';
 import type { ImageSource } from '../../jobs/queue/job-payload.js';
-import type { ImageIntake } from './image-intake.js';
+import type { ImageIntake, Upload } from './image-intake.js';
 import { parseJobOptions, type JobOptions } from './job-options.js';
 
 /** What is asked beside the image, not checked yet. */
@@ -15,11 +15,18 @@ export interface Submission {
   readonly source: ImageSource;
 }
 
-const jsonSchema = z.looseObject({ source: z.strictObject({ url: z.url({ protocol: /^https?$/ }) }) });
+/** Where an image is that does not come with the request: on the web, or in the store under the digest of its bytes. */
+export const sourceSchema = z.union([
+  z.strictObject({ url: z.url({ protocol: /^https?$/ }) }),
+  z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+]);
+export type GivenSource = z.infer<typeof sourceSchema>;
+
+const jsonSchema = z.looseObject({ source: sourceSchema });
 
 /**
  * Reads a request that brings an image: as its raw body, as the file of a form, or as JSON with the
- * image's URL. Options come from the query (`given`) and, where there are any, from form fields or JSON; they
+ * image's URL or digest. Options come from the query (`given`) and, where there are any, from form fields or JSON; they
  * are checked before the image is taken, except for form fields that follow the file.
  *
  * @throws CairnError `image-missing`, `request-malformed`, `option-…`, and what the intake throws.
@@ -40,11 +47,16 @@ export async function readSubmission(
   if (!body.success) {
     throw new CairnError(
       'request-malformed',
-      'JSON must be { "source": { "url": "http(s)://…" } } with options beside "source".',
+      'JSON must be { "source": { "url": "http(s)://…" } } or { "source": { "sha256": "…" } } with options beside "source".',
     );
   }
   const { source, ...fields } = body.data;
-  return { options: parseJobOptions({ ...given, ...fields }), source: intake.link(source.url) };
+  return { options: parseJobOptions({ ...given, ...fields }), source: await findSource(source, intake) };
+}
+
+/** @throws CairnError `image-missing` for a digest that the store does not have. */
+export async function findSource(source: GivenSource, intake: ImageIntake): Promise<ImageSource> {
+  return 'url' in source ? intake.link(source.url) : intake.find(source.sha256);
 }
 
 async function readForm(request: FastifyRequest, given: GivenOptions, intake: ImageIntake): Promise<Submission> {
@@ -69,7 +81,7 @@ async function readForm(request: FastifyRequest, given: GivenOptions, intake: Im
  *
  * @throws CairnError `request-malformed` when the client broke off, else what the intake throws.
  */
-async function uploadAll(bytes: Readable, intake: ImageIntake): Promise<ImageSource> {
+export async function uploadAll(bytes: Readable, intake: ImageIntake): Promise<Upload> {
   try {
     return await intake.upload(bytes);
   } catch (error) {
@@ -80,10 +92,16 @@ async function uploadAll(bytes: Readable, intake: ImageIntake): Promise<ImageSou
   }
 }
 
+/** Limits of one route that differ from those of the server. */
+export interface FormLimits {
+  readonly files: number;
+  readonly parts: number;
+}
+
 /** The parts of a form; what the parser refuses is the client's to mend. */
-async function* partsOf(request: FastifyRequest): AsyncGenerator<Multipart> {
+export async function* partsOf(request: FastifyRequest, limits?: FormLimits): AsyncGenerator<Multipart> {
   try {
-    yield* request.parts();
+    yield* request.parts(limits && { limits: { ...limits } });
   } catch (error) {
     throw new CairnError('request-malformed', `The form cannot be read: ${asCairnError(error).message}.`, {
       cause: error,

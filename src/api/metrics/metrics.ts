@@ -50,6 +50,9 @@ export class Metrics {
     server.addHook('onRequest', (request, reply, done) => {
       const stop = this.durations.startTimer({ method: request.method });
       reply.raw.once('close', () => {
+        // Streams of events last as long as somebody listens, those of a batch as long as it runs.
+        if (String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
+        if (reply.getHeader('x-accel-buffering') === 'no') return;
         // Paths carry ids; their patterns do not. What leads nowhere has none.
         stop({ route: request.routeOptions.url ?? 'unknown', status: reply.raw.statusCode });
       });

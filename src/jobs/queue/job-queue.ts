@@ -5,6 +5,7 @@ import { CairnError } from '../../errors.js';
 import { isCancelled, requestCancellation } from './cancellation.js';
 import { EXTRACT_JOB, EXTRACT_QUEUE, type JobPayload, type JobResult } from './job-payload.js';
 import { isFinal, readStatus, type JobState, type JobStatus } from './job-status.js';
+import { PRIORITIES, type Priority } from './priorities.js';
 import { reachRedis, redisUnavailable } from './reach-redis.js';
 import { closeWithin, FAIL_FAST_MS, failFastConnection } from './redis-connections.js';
 import { parseWorkerName, type WorkerIdentity } from './worker-name.js';
@@ -15,10 +16,6 @@ export interface JobQueueOptions {
   /** Most jobs that may wait; BullMQ has no such limit of its own. */
   readonly limit: number;
 }
-
-/** 1 is taken first; jobs without a priority are taken before all that have one, so every job gets one. */
-export const PRIORITIES = { high: 1, normal: 10, low: 100 } as const;
-export type Priority = keyof typeof PRIORITIES;
 
 /** Between the queue and the worker in the names that BullMQ gives to connections. */
 const WORKER_MARK = ':w:';

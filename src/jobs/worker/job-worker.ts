@@ -1,8 +1,9 @@
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { asCairnError, CairnError } from '../../errors.js';
+import { batchOf } from '../queue/batch-line.js';
 import { isCancelled, onCancellation } from '../queue/cancellation.js';
-import { toFailedReason } from '../queue/failure.js';
+import { fromFailedReason, toFailedReason } from '../queue/failure.js';
 import {
   EXTRACT_QUEUE,
   payloadSchema,
@@ -45,6 +46,8 @@ export class JobWorker {
   private readonly subscriber: Redis;
   private readonly worker: Worker<JobPayload, JobResult>;
   private readonly closed = new AbortController();
+  /** Ids of the jobs that run here. */
+  private readonly running = new Set<string>();
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -67,7 +70,10 @@ export class JobWorker {
       autorun: false,
     });
     this.logOutages();
-    this.worker.on('failed', (job, error) => log.warn(`job ${job?.id} failed: ${error.message}`));
+    this.worker.on('failed', (job, error) => {
+      log.warn(`job ${job?.id} failed: ${error.message}`);
+      if (job?.deferredFailure) this.recordStalled(job, error);
+    });
     this.worker.on('stalled', (jobId) => log.warn(`job ${jobId} lost its worker and is queued again`));
     // The job goes on: should another worker take it meanwhile, the second to finish finds the archive there.
     this.worker.on('lockRenewalFailed', (jobIds) => log.warn(`locks could not be renewed: ${jobIds.join(', ')}`));
@@ -76,8 +82,8 @@ export class JobWorker {
   /** Begins to take jobs; resolves at once. */
   start(): void {
     const { prefix } = this.options;
-    onCancellation(this.subscriber, prefix, (jobId) => this.worker.cancelJob(jobId, 'cancelled')).catch(
-      (error: unknown) => this.log.warn(`cancellations are not heard: ${asCairnError(error).message}`),
+    onCancellation(this.subscriber, prefix, (id) => this.cancel(id)).catch((error: unknown) =>
+      this.log.warn(`cancellations are not heard: ${asCairnError(error).message}`),
     );
     this.worker.run().catch((error: unknown) => this.log.warn(`the worker stopped: ${asCairnError(error).message}`));
   }
@@ -125,7 +131,23 @@ export class JobWorker {
     return 'overdue';
   }
 
+  /** One job, or those of a batch. */
+  private cancel(id: string): void {
+    for (const jobId of this.running) {
+      if (jobId === id || batchOf(jobId) === id) this.worker.cancelJob(jobId, 'cancelled');
+    }
+  }
+
   private async process(job: Job<JobPayload, JobResult>, signal: AbortSignal): Promise<JobResult> {
+    this.running.add(job.id!);
+    try {
+      return await this.run(job, signal);
+    } finally {
+      this.running.delete(job.id!);
+    }
+  }
+
+  private async run(job: Job<JobPayload, JobResult>, signal: AbortSignal): Promise<JobResult> {
     const jobId = job.id!;
     try {
       const payload = payloadSchema.parse(job.data);
@@ -143,6 +165,14 @@ export class JobWorker {
       await this.record({ jobId, payload: job.data, state, error: { code, message } });
       throw error.transient ? new Error(reason, { cause: error }) : new UnrecoverableError(reason);
     }
+  }
+
+  /** The queue gives up by itself what has outlived too many workers, and nobody processes it. */
+  private recordStalled({ id, data: payload }: Job<JobPayload, JobResult>, { message }: Error): void {
+    const error = fromFailedReason(message);
+    this.record({ jobId: id!, payload, state: 'failed', error }).catch((thrown: unknown) =>
+      this.log.warn(`the end of job ${id} is not recorded: ${asCairnError(thrown).message}`),
+    );
   }
 
   private async record(outcome: Outcome): Promise<void> {

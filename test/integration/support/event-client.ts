@@ -48,7 +48,10 @@ export class EventClient {
   static open(url: string, headers: Record<string, string> = {}): Promise<EventClient> {
     return new Promise((resolve, reject) => {
       const request = get(url, { headers, agent: new Agent({ keepAlive: false }) }, (response) => {
-        if (response.statusCode === 200) return resolve(new EventClient(response));
+        if (response.statusCode === 200) {
+          resolve(new EventClient(response));
+          return;
+        }
         let body = '';
         response.setEncoding('utf8').on('data', (text: string) => (body += text));
         response.on('end', () => reject(new Error(`${response.statusCode ?? 0}: ${body}`)));

@@ -10,6 +10,7 @@ describe('loadConfig', () => {
       role: 'all',
       http: { host: '127.0.0.1', port: 8080, maxUploadBytes: 64 * 1024 * 1024 },
       redisUrl: 'redis://127.0.0.1:6379',
+      serverUrl: 'http://127.0.0.1:8080',
       dataDir: '.cairn/data',
       weightsDir: '.cairn/weights',
       backbone: { engine: 'auto', device: 'auto', maxSessions: 2, maxBatch: 1, maxDelayMs: 5 },

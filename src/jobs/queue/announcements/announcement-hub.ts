@@ -16,8 +16,6 @@ export const ANNOUNCED = 'announced';
 /** The topic of nudges for a consumer: what it held has been acknowledged, or another connection bears its name. */
 export const nudgeOf = (group: string, consumer: string) => `${group}/${consumer}`;
 
-type Reply = [key: string, entries: [id: string, fields: string[]][]][] | null;
-
 /** Tells that there is something new, from one connection however many listen; they read it themselves. */
 export class AnnouncementHub {
   private readonly redis: Redis;
@@ -55,9 +53,8 @@ export class AnnouncementHub {
           this.bells.ring(ANNOUNCED);
         }
         const ids = [stream, nudges].map((key) => seen.get(key)!);
-        const reply = (await this.redis.xread(
-          ...(['COUNT', READ_AT_ONCE, 'BLOCK', BLOCK_MS, 'STREAMS', stream, nudges, ...ids] as const),
-        )) as Reply;
+        const streams = ['STREAMS', stream, nudges, ...ids] as const;
+        const reply = await this.redis.xread('COUNT', READ_AT_ONCE, 'BLOCK', BLOCK_MS, ...streams);
         for (const [key, entries] of reply ?? []) {
           seen.set(key, entries.at(-1)![0]);
           if (key === stream) this.bells.ring(ANNOUNCED);

@@ -1,5 +1,6 @@
 import { asCairnError } from '../../../errors.js';
 import { ANNOUNCED, nudgeOf, type AnnouncementHub } from './announcement-hub.js';
+import type { Bell } from './bell.js';
 import type { ConsumerGroups, Delivered, JoinOptions, Membership, TakeOptions } from './consumer-groups.js';
 import { AWAY_MS, SILENCE_MS } from './follow.js';
 
@@ -59,18 +60,22 @@ export async function* consume(
         spokenAt = performance.now();
       }
       if (taken?.more) continue;
-      const lookAt = performance.now() + (taken ? lookEveryMs : AWAY_MS);
       // Who has its hands full need not look at what is new.
-      const wanted = taken?.full ? [nudge] : [ANNOUNCED, nudge];
-      for (let rung = false; !rung && !signal.aborted && performance.now() < lookAt;) {
-        const heard = await bell.next(lookAt - performance.now(), signal);
-        rung = wanted.some((topic) => heard.has(topic));
-      }
+      await rung(bell, taken?.full ? [nudge] : [ANNOUNCED, nudge], taken ? lookEveryMs : AWAY_MS, signal);
     }
   } finally {
     bell.close();
     // Where this fails for want of Redis the name is forgotten later: another consumer's arrival sees to it.
     await groups.leave(membership).catch(() => undefined);
+  }
+}
+
+/** Waits until one of the topics rings, at most `ms`. */
+async function rung(bell: Bell, topics: readonly string[], ms: number, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + ms;
+  for (let left = ms; left > 0; left = end - performance.now()) {
+    const heard = await bell.next(left, signal);
+    if (signal.aborted || topics.some((topic) => heard.has(topic))) return;
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { payloadSchema, progressSchema, resultSchema } from '../../../../src/jobs/queue/job-payload.js';
-import { PRIORITIES } from '../../../../src/jobs/queue/job-queue.js';
+import { PRIORITIES } from '../../../../src/jobs/queue/priorities.js';
 import { PERCENT_AT, STAGES } from '../../../../src/jobs/queue/stages.js';
 
 const SHA = 'ab'.repeat(32);

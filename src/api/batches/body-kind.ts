@@ -1,0 +1,84 @@
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { CairnError } from '../../errors.js';
+
+export type BodyKind = 'gzip' | 'zip' | 'tar' | 'ndjson' | 'other';
+
+/** A tar tells what it is near the end of its first block. */
+const HEAD_BYTES = 512;
+const TAR_MAGIC_AT = 257;
+
+/** Up to this much may come of a few bytes; beyond it images and text do not shrink that far. */
+const SMALL_BYTES = 64 << 20;
+const MAX_RATIO = 100;
+
+/** The first bytes of a stream, and the whole stream. */
+export async function peek(chunks: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; all: AsyncIterable<Buffer> }> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const taken: Uint8Array[] = [];
+  let length = 0;
+  while (length < HEAD_BYTES) {
+    const next = await iterator.next();
+    if (next.done) break;
+    taken.push(next.value);
+    length += next.value.byteLength;
+  }
+  const head = Buffer.concat(taken);
+  const all = async function* () {
+    try {
+      if (head.byteLength > 0) yield head;
+      for (;;) {
+        const next = await iterator.next();
+        if (next.done) return;
+        yield Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  };
+  return { head, all: all() };
+}
+
+/** What bytes are, told by their beginning: clients send what they like as content type. */
+export function kindOf(head: Buffer): BodyKind {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
+  // The second is a zip without any entry.
+  if (['504b0304', '504b0506'].includes(head.toString('hex', 0, 4))) return 'zip';
+  if (head.toString('latin1', TAR_MAGIC_AT, TAR_MAGIC_AT + 5) === 'ustar') return 'tar';
+  // Text never holds this byte; images, and most other files, do within their first hundred.
+  return head.includes(0) ? 'other' : 'ndjson';
+}
+
+/** What was packed by gzip. @throws CairnError `request-malformed`, or `batch-too-large` for what was made to burst. */
+export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let packed = 0;
+  const counted = async function* () {
+    for await (const chunk of chunks) {
+      packed += chunk.byteLength;
+      yield chunk;
+    }
+  };
+  let failure: unknown;
+  // Errors of the source reach the reader through the stream, as it is destroyed with them.
+  const plain = pipeline(Readable.from(counted()), createGunzip(), (error) => (failure = error)) as Readable;
+  let size = 0;
+  try {
+    for await (const chunk of plain as AsyncIterable<Buffer>) {
+      size += chunk.byteLength;
+      refuseBomb(size, packed);
+      yield chunk;
+    }
+  } catch (error) {
+    const cause = failure ?? error;
+    if (cause instanceof CairnError) throw cause;
+    throw new CairnError('request-malformed', `The gzip cannot be read: ${(cause as Error).message}.`, { cause });
+  } finally {
+    plain.destroy();
+  }
+}
+
+/** @throws CairnError `batch-too-large` when more comes out than what went in can honestly hold. */
+export function refuseBomb(size: number, packed: number): void {
+  if (size <= SMALL_BYTES || size <= packed * MAX_RATIO) return;
+  throw new CairnError('batch-too-large', `The body unpacks to more than ${MAX_RATIO} times its size.`);
+}

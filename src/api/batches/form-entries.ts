@@ -1,0 +1,34 @@
+import type { FastifyRequest } from 'fastify';
+import { CairnError } from '../../errors.js';
+import type { ImageIntake } from '../jobs/image-intake.js';
+import { partsOf, type GivenOptions } from '../jobs/read-submission.js';
+import type { Entry } from './entry.js';
+import { imageEntry } from './image-entry.js';
+
+/** The parser remembers every part of a form until its end; more images than this come as a tar or by their digests. */
+const MAX_FILES = 10_000;
+
+/**
+ * The files of a form, each an image. `useOptions` is told the fields before the first file, so that wrong ones are
+ * found before an image is taken.
+ *
+ * @throws CairnError `request-malformed` when the form cannot be read, or has a field behind a file.
+ */
+export async function* formEntries(
+  request: FastifyRequest,
+  intake: ImageIntake,
+  useOptions: (fields: GivenOptions) => void,
+): AsyncGenerator<Entry> {
+  const options: Record<string, unknown> = {};
+  let line = 0;
+  for await (const part of partsOf(request, { files: MAX_FILES, parts: MAX_FILES + 100 })) {
+    if (part.type === 'file') {
+      if (line === 0) useOptions(options);
+      yield await imageEntry({ line: ++line, name: part.filename, options }, part.file, intake);
+    } else if (line > 0) {
+      throw new CairnError('request-malformed', 'Options of a form stand before its files.');
+    } else {
+      options[part.fieldname] = part.value;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import { CairnError } from '../../errors.js';
+import type { Store } from '../../features/store/store.js';
+import type { ImageIntake } from '../jobs/image-intake.js';
+import type { GivenOptions } from '../jobs/read-submission.js';
+import { gunzip, kindOf, peek } from './body-kind.js';
+import type { Entry } from './entry.js';
+import { formEntries } from './form-entries.js';
+import { jsonEntry, ndjsonEntries } from './ndjson-entries.js';
+import { tarEntries } from './tar-entries.js';
+import { zipEntries } from './zip-entries.js';
+
+/**
+ * The entries of a batch, whichever way it is sent: as a manifest, as an archive of images, or as a form of files.
+ *
+ * @throws CairnError `request-malformed` or `batch-too-large` for what cannot be read on, and what stores throw.
+ */
+export async function* readEntries(
+  request: FastifyRequest,
+  store: Store,
+  intake: ImageIntake,
+  useOptions: (fields: GivenOptions) => void,
+): AsyncGenerator<Entry> {
+  if (request.isMultipart()) yield* formEntries(request, intake, useOptions);
+  else if (request.body instanceof Readable) yield* entriesOf(received(request.body), store, intake);
+  else if (request.body !== undefined && request.body !== null) yield await jsonEntry(request.body, intake);
+}
+
+async function* entriesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  store: Store,
+  intake: ImageIntake,
+  packed = false,
+): AsyncGenerator<Entry> {
+  const { head, all } = await peek(chunks);
+  const kind = kindOf(head);
+  if (kind === 'gzip' && !packed) yield* entriesOf(gunzip(all), store, intake, true);
+  else if (kind === 'tar') yield* tarEntries(all, intake);
+  else if (kind === 'zip') yield* zipEntries(all, store, intake);
+  else if (kind === 'ndjson') yield* ndjsonEntries(all, intake);
+  else {
+    const known = 'an NDJSON manifest, a tar or zip of images (or one of these in gzip), or a form of files';
+    throw new CairnError('request-malformed', `A batch is ${known}; a single image goes to /v1/jobs.`);
+  }
+}
+
+/** A request that is destroyed could not be answered any more. */
+async function* received(body: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw new CairnError('request-malformed', 'The upload broke off before its end.', { cause });
+  }
+}

@@ -1,0 +1,115 @@
+import type { Model } from '../../backbone/models.js';
+import { CairnError } from '../../errors.js';
+import type { ImageIntake, Upload } from '../jobs/image-intake.js';
+import { parseJobOptions, type JobOptions } from '../jobs/job-options.js';
+import type { ByteReader } from './byte-reader.js';
+import { parseImageInput } from './image-input.js';
+import { keepImages, keepWhole } from './read-images.js';
+import { parseRequestJson, type RequestJson } from './request-schema.js';
+
+/** JSON that brings an image of 1024 × 1024 pixels as numbers just fits; larger ones come as binary data. */
+export const MAX_REQUEST_JSON_BYTES = 16 << 20;
+
+/** Somebody waits for the answer. */
+const PRIORITY = 'high';
+
+/** Triton's names of the types beside ours. */
+const DTYPES = new Map([
+  ['FP32', 'float32'],
+  ['FP16', 'float16'],
+]);
+
+export interface RequestedOutput {
+  readonly name: string;
+  readonly binary: boolean;
+}
+
+/** An inference request, read and checked, its images in the store. */
+export interface InferenceRequest {
+  readonly id: string | undefined;
+  readonly options: JobOptions;
+  readonly images: readonly Upload[];
+  /** As the client named them; undefined: what the model gives by default. */
+  readonly outputs: readonly RequestedOutput[] | undefined;
+  /** Whether outputs that nothing else is said of come as binary data. */
+  readonly binary: boolean;
+}
+
+/**
+ * Reads a request of the Open Inference Protocol with the binary tensor data extension. `headerLength` is what
+ * `Inference-Header-Content-Length` says: bytes of JSON before the binary data, all of the body without it. With 0
+ * there is no JSON and the body is one encoded image, to be answered in binary.
+ *
+ * @throws CairnError `request-malformed`, `upload-too-large`, `option-…`, `level-…`, `dtype-unknown`, or of the intake.
+ */
+export async function readInferenceRequest(
+  model: Model,
+  headerLength: string | undefined,
+  body: ByteReader,
+  intake: ImageIntake,
+): Promise<InferenceRequest> {
+  const length = parseHeaderLength(headerLength);
+  if (length === 0) {
+    const options = optionsOf(model, undefined, {});
+    return { id: undefined, options, images: await keepWhole(body, intake), outputs: undefined, binary: true };
+  }
+  const text =
+    length === undefined
+      ? await body.all(MAX_REQUEST_JSON_BYTES, 'JSON without binary data')
+      : await body.take(length, 'the JSON, whose length Inference-Header-Content-Length tells');
+  const json = parseRequestJson(text.toString('utf8'));
+  const { binary_data_output: binary, ...parameters } = json.parameters;
+  const input = parseImageInput(json.inputs, intake.limits);
+  if (input.binarySize !== undefined && length === undefined) {
+    throw malformed('Binary data needs the header Inference-Header-Content-Length: the length of the JSON before it.');
+  }
+  const outputs = parseOutputs(json.outputs, binary);
+  const options = optionsOf(model, outputs, parameters);
+  const someInJson = outputs ? outputs.some((output) => !output.binary) : !binary;
+  if (options.dtype === 'float16' && someInJson) {
+    throw malformed('FP16 has no form in JSON: ask for binary data, or for FP32.');
+  }
+  return { id: json.id, options, images: await keepImages(input, body, intake), outputs, binary };
+}
+
+function parseHeaderLength(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const length = /^\d{1,10}$/.test(header) ? Number(header) : NaN;
+  if (length <= MAX_REQUEST_JSON_BYTES) return length;
+  throw malformed(
+    `Inference-Header-Content-Length must be a whole number up to ${MAX_REQUEST_JSON_BYTES}, not "${header}".`,
+  );
+}
+
+function parseOutputs(asked: RequestJson['outputs'], binaryByDefault: boolean): RequestedOutput[] | undefined {
+  // Triton takes an empty list for none.
+  if (!asked || asked.length === 0) return undefined;
+  const outputs = asked.map(({ name, parameters }) => ({ name, binary: parameters.binary_data ?? binaryByDefault }));
+  const names = outputs.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw malformed(`The output "${twice}" is asked for twice.`);
+  return outputs;
+}
+
+/** Levels are the outputs, and their type is FP32 unless the client says otherwise, as the metadata promises. */
+function optionsOf(
+  model: Model,
+  outputs: readonly RequestedOutput[] | undefined,
+  { dtype = 'FP32', ...parameters }: Omit<Partial<RequestJson['parameters']>, 'binary_data_output'>,
+): JobOptions {
+  const options = parseJobOptions({
+    ...parameters,
+    model: model.name,
+    dtype: DTYPES.get(dtype) ?? dtype,
+    priority: PRIORITY,
+    ...(outputs && { levels: outputs.map(({ name }) => name) }),
+  });
+  // Options are text, in which a comma begins another level; in the name of an output it is part of the name.
+  const unknown = outputs?.find(({ name }) => !(options.levels as readonly string[]).includes(name));
+  if (unknown) throw new CairnError('level-unknown', `There is no output "${unknown.name}".`);
+  return options;
+}
+
+function malformed(message: string): CairnError {
+  return new CairnError('request-malformed', message);
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { CairnError } from '../../errors.js';
+
+/** What Triton keeps for itself in a request and, for models without sequences and priorities, ignores as well. */
+const RESERVED = ['sequence_id', 'sequence_start', 'sequence_end', 'priority', 'timeout', 'headers', 'content_type'];
+const RESERVED_PREFIX = 'triton_';
+
+const size = z.int().nonnegative();
+
+const inputSchema = z.object({
+  name: z.string(),
+  shape: z.array(z.int().nonnegative()).min(1).max(4),
+  datatype: z.string(),
+  /** MLServer's `content_type` tells how a client of its own encoded the data; the datatype says as much. */
+  parameters: z.strictObject({ binary_data_size: size.optional(), content_type: z.string().optional() }).default({}),
+  data: z.unknown().optional(),
+});
+
+const outputSchema = z.object({
+  name: z.string(),
+  parameters: z.strictObject({ binary_data: z.boolean().optional() }).default({}),
+});
+
+const parametersSchema = z.strictObject({
+  binary_data_output: z.boolean().default(false),
+  size: z.union([z.int(), z.string()]).optional(),
+  dtype: z.string().optional(),
+  precision: z.string().optional(),
+  stage5: z.union([z.boolean(), z.string()]).optional(),
+});
+
+const requestSchema = z.object({
+  id: z.string().max(1024).optional(),
+  inputs: z.array(inputSchema).min(1, 'an input is needed'),
+  outputs: z.array(outputSchema).optional(),
+  parameters: z.record(z.string(), z.unknown()).transform(withoutReserved).pipe(parametersSchema).prefault({}),
+});
+
+/** The JSON of an inference request, its form checked and nothing else. */
+export type RequestJson = z.infer<typeof requestSchema>;
+export type TensorJson = z.infer<typeof inputSchema>;
+
+/** @throws CairnError `request-malformed`, or `option-unknown` for a parameter that there is not. */
+export function parseRequestJson(text: string): RequestJson {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new CairnError('request-malformed', 'The inference request is not JSON.', { cause });
+  }
+  const parsed = requestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const where = issue.path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .slice(1);
+  if (issue.code === 'unrecognized_keys') {
+    throw new CairnError('option-unknown', `There is no parameter "${issue.keys[0]}" in ${where}.`);
+  }
+  throw new CairnError('request-malformed', `${where || 'The request'}: ${issue.message}.`);
+}
+
+function withoutReserved(parameters: Record<string, unknown>): Record<string, unknown> {
+  const given = Object.entries(parameters);
+  return Object.fromEntries(given.filter(([name]) => !RESERVED.includes(name) && !name.startsWith(RESERVED_PREFIX)));
+}

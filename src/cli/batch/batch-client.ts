@@ -1,0 +1,112 @@
+import { createReadStream } from 'node:fs';
+import { z } from 'zod';
+import { CairnError } from '../../errors.js';
+import { splitLines } from '../../split-lines.js';
+import { ask, bodyOf, check, isThere, parseJson } from './ask.js';
+import { batchSchema, resultSchema, type Batch, type Result } from './batch-schema.js';
+
+/** One result is a few hundred bytes and the name that it was given. */
+const MAX_RESULT_BYTES = 1 << 20;
+const NDJSON = 'application/x-ndjson';
+
+export interface ResultsQuery {
+  readonly after?: string | undefined;
+  readonly state?: string | undefined;
+  /** Keeps the answer open until the batch has finished. */
+  readonly follow?: boolean;
+}
+
+/** The HTTP interface of batches. Every call throws what `ask` throws; nothing is tried again here. */
+export class BatchClient {
+  private readonly base: string;
+
+  /** @param server URL of a Cairn, or of what stands before one and has it below a path. */
+  constructor(
+    server: string,
+    private readonly signal: AbortSignal,
+  ) {
+    this.base = server.replace(/\/+$/, '');
+  }
+
+  /** Throws where no Cairn answers. */
+  async greet(): Promise<void> {
+    await this.json('/livez');
+  }
+
+  hasImage(sha256: string): Promise<boolean> {
+    return isThere(`${this.base}/v1/images/${sha256}`, { signal: this.signal });
+  }
+
+  /** @returns the digest of what was sent. */
+  async putImage(path: string): Promise<string> {
+    const headers = { 'content-type': 'application/octet-stream' };
+    const body = createReadStream(path);
+    try {
+      const answer = await this.json('/v1/images', { method: 'POST', body, headers, duplex: 'half' });
+      return check(z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }), answer, 'an image').sha256;
+    } finally {
+      body.destroy();
+    }
+  }
+
+  /** Submits a manifest; the batch of an earlier submission under the same key is answered instead, if there is one. */
+  async submit(manifest: string, query: URLSearchParams, key: string): Promise<{ batch: Batch; found: boolean }> {
+    const headers = { 'content-type': NDJSON, 'idempotency-key': key };
+    const body = createReadStream(manifest);
+    try {
+      const url = `/v1/batches?${query.toString()}`;
+      const response = await this.ask(url, { method: 'POST', body, headers, duplex: 'half' });
+      return { batch: check(batchSchema, await this.read(response), 'a batch'), found: response.status === 200 };
+    } finally {
+      body.destroy();
+    }
+  }
+
+  async batch(id: string): Promise<Batch> {
+    return check(batchSchema, await this.json(pathOf(id)), 'a batch');
+  }
+
+  async cancel(id: string): Promise<void> {
+    const response = await this.ask(pathOf(id), { method: 'DELETE' });
+    await response.body?.cancel();
+  }
+
+  /** What became of the lines, in the order in which it did. */
+  async *results(id: string, { follow = false, after, state }: ResultsQuery): AsyncGenerator<Result> {
+    const query = new URLSearchParams(follow ? { follow: 'true' } : {});
+    if (after !== undefined) query.set('after', after);
+    if (state !== undefined) query.set('state', state);
+    const response = await this.ask(`${pathOf(id)}/results?${query.toString()}`, { headers: { accept: NDJSON } });
+    for await (const { bytes } of splitLines(bodyOf(response, this.signal), MAX_RESULT_BYTES)) {
+      const text = bytes?.toString('utf8');
+      if (text === undefined) throw new CairnError('server-failed', 'A result is longer than any result.');
+      // Empty lines keep a connection alive on which nothing happens.
+      if (text.trim() !== '') yield check(resultSchema, parseJson(text, 'a result'), 'a result');
+    }
+  }
+
+  /** The feature sets of a batch as a tar stream, in the order of `results`. */
+  async features(id: string, after: string | undefined): Promise<AsyncGenerator<Uint8Array>> {
+    const query = new URLSearchParams(after === undefined ? {} : { after });
+    const response = await this.ask(`${pathOf(id)}/features?${query.toString()}`);
+    return bodyOf(response, this.signal);
+  }
+
+  private ask(path: string, init: RequestInit = {}): Promise<Response> {
+    return ask(this.base + path, { ...init, signal: this.signal });
+  }
+
+  private async json(path: string, init?: RequestInit): Promise<unknown> {
+    return this.read(await this.ask(path, init));
+  }
+
+  private async read(response: Response): Promise<unknown> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of bodyOf(response, this.signal)) chunks.push(chunk);
+    return parseJson(Buffer.concat(chunks).toString('utf8'), new URL(response.url).pathname);
+  }
+}
+
+function pathOf(id: string): string {
+  return `/v1/batches/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,100 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CairnError } from '../../errors.js';
+import { FileStore } from '../../features/store/file-store.js';
+import type { BatchClient } from './batch-client.js';
+import type { Result } from './batch-schema.js';
+import { FeatureStream } from './feature-stream.js';
+import { outputName } from './output-names.js';
+import type { Patience } from './patience.js';
+
+/** A stream may end before a set that has just been told of is in it; it is asked for again this often. */
+const EMPTY_STREAMS = 3;
+const PAUSE_MS = 500;
+const LENGTH_BYTES = 8;
+/** The header of a feature set holds a few levels and how they were made. */
+const MAX_HEADER_BYTES = 1 << 20;
+
+/**
+ * Writes the feature sets of a batch to a folder as results tell of them. What the folder has already is
+ * not fetched: the stream of features is opened where something is missing and closed where nothing is.
+ */
+export class FeatureFiles {
+  private readonly store: FileStore;
+  private stream: FeatureStream | undefined;
+
+  constructor(
+    private readonly folder: string,
+    private readonly client: BatchClient,
+    private readonly id: string,
+    private readonly patience: Patience,
+  ) {
+    this.store = new FileStore(folder);
+  }
+
+  /**
+   * Sees to it that the feature set of a completed result is there. Results come one by one, in order.
+   *
+   * @param before cursor of the result before this one.
+   * @returns the path of the file.
+   * @throws CairnError `features-not-found` where the server has it no more, `store-failed`.
+   */
+  async bring(result: Result, before: string | undefined): Promise<string> {
+    const name = outputName(result.name ?? String(result.line));
+    const path = join(this.folder, name);
+    if (result.features && (await holds(path, result.features.id))) await this.close();
+    else await this.fetch(result.line, name, before);
+    return path;
+  }
+
+  /** May be called twice. */
+  async close(): Promise<void> {
+    const { stream } = this;
+    this.stream = undefined;
+    await stream?.close();
+  }
+
+  private async fetch(line: number, name: string, before: string | undefined): Promise<void> {
+    for (let attempt = 0, empty = 0; ;) {
+      try {
+        this.stream ??= new FeatureStream(await this.client.features(this.id, before));
+        const set = await this.stream.next();
+        if (set?.line === line && set.bytes) {
+          await this.store.put(name, set.bytes);
+          this.patience.good();
+          return;
+        }
+        await this.close();
+        if (set !== undefined || ++empty > EMPTY_STREAMS) {
+          throw new CairnError('features-not-found', 'The server has the features no more.');
+        }
+        await this.patience.pause(PAUSE_MS);
+      } catch (error) {
+        await this.close();
+        // A disk that is full is not a server that is away.
+        if (error instanceof CairnError && error.code === 'store-failed') throw error;
+        await this.patience.bear(error, attempt++);
+      }
+    }
+  }
+}
+
+/** Whether a safetensors file with this feature set is there: options may have changed since it was written. */
+async function holds(path: string, id: string): Promise<boolean> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return false;
+  try {
+    const length = Buffer.alloc(LENGTH_BYTES);
+    await file.read(length, 0, LENGTH_BYTES, 0);
+    const bytes = Number(length.readBigUInt64LE());
+    if (bytes > MAX_HEADER_BYTES) return false;
+    const header = Buffer.alloc(bytes);
+    await file.read(header, 0, bytes, LENGTH_BYTES);
+    const { __metadata__: metadata } = JSON.parse(header.toString('utf8')) as { __metadata__?: { id?: unknown } };
+    return metadata?.id === id;
+  } catch {
+    return false;
+  } finally {
+    await file.close();
+  }
+}

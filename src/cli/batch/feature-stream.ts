@@ -1,0 +1,80 @@
+import { pipeline } from 'node:stream/promises';
+import { extract, type Header } from 'tar-stream';
+import { CairnError } from '../../errors.js';
+import { check, parseJson } from './ask.js';
+import { featureEntrySchema } from './batch-schema.js';
+
+const MAX_DESCRIPTION_BYTES = 1 << 20;
+
+type Entry = AsyncIterable<Uint8Array> & { readonly header: Header };
+
+export interface StreamedSet {
+  /** Of the body that was submitted, from 1. */
+  readonly line: number;
+  /**
+   * The bytes of a safetensors file; to be read to their end before the next set is asked for. Undefined where
+   * the server has the set no more.
+   */
+  readonly bytes: AsyncIterable<Uint8Array> | undefined;
+}
+
+/** The feature sets in a tar stream of a batch: a JSON entry that names the line, then its safetensors entry. */
+export class FeatureStream {
+  private readonly entries: AsyncIterator<Entry>;
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    const tar = extract();
+    this.entries = tar[Symbol.asyncIterator]() as AsyncIterator<unknown> as AsyncIterator<Entry>;
+    // What goes wrong here destroys the tar with the same error, which then comes out of its entries.
+    pipeline(chunks, tar as unknown as NodeJS.WritableStream).catch(() => undefined);
+  }
+
+  /** Undefined at the end. @throws CairnError of the connection; `server-failed` where it is no such tar. */
+  async next(): Promise<StreamedSet | undefined> {
+    const description = await this.entry('.json');
+    if (!description) return undefined;
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for await (const part of bytesOf(description)) {
+      length += part.length;
+      if (length > MAX_DESCRIPTION_BYTES) throw new CairnError('server-failed', 'A description is longer than any is.');
+      parts.push(part);
+    }
+    const text = Buffer.concat(parts).toString('utf8');
+    const { line, error } = check(featureEntrySchema, parseJson(text, 'a feature set'), 'a feature set');
+    if (error) return { line, bytes: undefined };
+    const set = await this.entry('.safetensors');
+    if (!set) throw new CairnError('server-unreachable', 'The stream of features ended within a feature set.');
+    return { line, bytes: bytesOf(set) };
+  }
+
+  /** Ends the connection too; may be called twice. */
+  async close(): Promise<void> {
+    await this.entries.return?.();
+  }
+
+  private async entry(extension: string): Promise<Entry | undefined> {
+    const next = await this.entries.next().catch((error: unknown) => {
+      throw tarError(error);
+    });
+    if (next.done === true) return undefined;
+    const { name } = next.value.header;
+    if (name.endsWith(extension)) return next.value;
+    throw new CairnError('server-failed', `The stream of features has ${name} where an entry ${extension} should be.`);
+  }
+}
+
+async function* bytesOf(entry: Entry): AsyncGenerator<Uint8Array> {
+  try {
+    yield* entry;
+  } catch (error) {
+    throw tarError(error);
+  }
+}
+
+/** A tar that breaks off is a connection that broke off: the next one goes on. */
+function tarError(error: unknown): CairnError {
+  if (error instanceof CairnError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new CairnError('server-unreachable', `The stream of features broke off (${message}).`, { cause: error });
+}

@@ -1,0 +1,89 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join, parse, relative, resolve, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { asCairnError, CairnError } from '../../errors.js';
+import { splitLines } from '../../split-lines.js';
+import { parseManifestLine, type InputLine } from './manifest-line.js';
+
+const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.avif']);
+const MAX_LINE_BYTES = 1 << 16;
+
+/** What a batch is made from; it can be gone through as often as one likes. */
+export type Input = () => AsyncIterable<InputLine>;
+
+export interface InputOptions {
+  /** Images in folders below the folder count as well. */
+  readonly recursive: boolean;
+  /** A folder of our own, for what can be read only once. */
+  readonly workspace: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A folder of images, a manifest, or `-`: a manifest from standard input, whose paths are relative to here.
+ *
+ * @throws CairnError `image-missing` where nothing can be read or a folder has no image, `option-invalid`
+ *   where an image stands in the place of a manifest.
+ */
+export async function openInput(target: string, { recursive, workspace, signal }: InputOptions): Promise<Input> {
+  if (target === '-') {
+    const copy = join(workspace, 'stdin');
+    await pipeline(process.stdin, createWriteStream(copy), { signal });
+    return () => manifestLines(copy, '.');
+  }
+  const found = await stat(target).catch((cause: unknown) => {
+    throw new CairnError('image-missing', `${target} cannot be read.`, { cause });
+  });
+  if (found.isDirectory()) {
+    const images = await imagesIn(target, recursive);
+    if (images.length === 0) throw new CairnError('image-missing', `There is no image in ${target}.`);
+    return () => folderLines(target, images);
+  }
+  if (isImage(target)) {
+    throw new CairnError('option-invalid', `${target} is an image; name its folder, or a manifest that lists it.`);
+  }
+  return () => manifestLines(target, dirname(target));
+}
+
+async function* manifestLines(path: string, base: string): AsyncGenerator<InputLine> {
+  try {
+    for await (const { number, bytes } of splitLines(createReadStream(path), MAX_LINE_BYTES)) {
+      const line = parseManifestLine(bytes?.toString('utf8'), number);
+      if (!line) continue;
+      if (!('source' in line) || !('path' in line.source)) yield line;
+      else yield { ...line, source: { path: resolve(base, line.source.path) } };
+    }
+  } catch (error) {
+    throw asCairnError(error, 'image-missing');
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- a list gone through like a manifest
+async function* folderLines(folder: string, images: readonly string[]): AsyncGenerator<InputLine> {
+  for (const [index, path] of images.entries()) {
+    const { dir, name } = parse(relative(folder, path));
+    const parts = [...dir.split(sep), name].filter((part) => part !== '');
+    yield { line: index + 1, name: parts.join('/'), source: { path: resolve(path) }, options: {} };
+  }
+}
+
+/** The image files of a folder, sorted by their paths; links to images count, hidden files do not. */
+async function imagesIn(folder: string, recursive: boolean): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive }).catch((cause: unknown) => {
+    throw new CairnError('image-missing', `${folder} cannot be read.`, { cause });
+  });
+  const images: string[] = [];
+  for (const entry of entries) {
+    if (entry.name.startsWith('.') || !isImage(entry.name)) continue;
+    const path = join(entry.parentPath, entry.name);
+    // A link that leads nowhere is kept: it fails with its name instead of being passed over in silence.
+    const isFolder = entry.isSymbolicLink() && (await stat(path).catch(() => undefined))?.isDirectory();
+    if (!entry.isDirectory() && isFolder !== true) images.push(path);
+  }
+  return images.sort();
+}
+
+function isImage(path: string): boolean {
+  return EXTENSIONS.has(parse(path).ext.toLowerCase());
+}

@@ -1,0 +1,82 @@
+import { parse, posix } from 'node:path';
+import { z } from 'zod';
+import { CairnError } from '../../errors.js';
+
+/** Where one image of a batch is; paths are as this machine opens them. */
+export type Source = { readonly path: string } | { readonly url: string } | { readonly sha256: string };
+
+export interface Entry {
+  /** Of the manifest, or the image's place in the folder; from 1. */
+  readonly line: number;
+  readonly name: string;
+  readonly source: Source;
+  /** Options of this image alone, as the server takes them. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A line that no image can be submitted for, and why. */
+export interface BadLine {
+  readonly line: number;
+  readonly name: string | undefined;
+  readonly error: CairnError;
+}
+
+export type InputLine = Entry | BadLine;
+
+const IS_URL = /^https?:\/\//i;
+const BYTE_ORDER_MARK = '\uFEFF';
+
+const sourceSchema = z.union([
+  z.strictObject({ path: z.string().min(1) }),
+  z.strictObject({ url: z.url({ protocol: /^https?$/i }) }),
+  z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+]);
+const lineSchema = z.looseObject({ source: sourceSchema, name: z.string().min(1).optional() });
+
+/**
+ * One line of a manifest: a JSON object, or a path or URL as it stands. Undefined for an empty line.
+ *
+ * @param text undefined where the line was too long to be read.
+ */
+export function parseManifestLine(text: string | undefined, line: number): InputLine | undefined {
+  if (text === undefined) return bad(line, 'The line is too long.');
+  const trimmed = (line === 1 ? text.replace(BYTE_ORDER_MARK, '') : text).trim();
+  if (trimmed === '') return undefined;
+  if (!trimmed.startsWith('{')) {
+    const isUrl = IS_URL.test(trimmed);
+    if (isUrl && !URL.canParse(trimmed)) return bad(line, `${trimmed} is not a URL.`);
+    const source: Source = isUrl ? { url: trimmed } : { path: trimmed };
+    return { line, name: nameOf(source), source, options: {} };
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(trimmed);
+  } catch (cause) {
+    return bad(line, `The line is not JSON: ${(cause as Error).message}.`, cause);
+  }
+  const parsed = lineSchema.safeParse(json);
+  if (!parsed.success) {
+    const wrong =
+      parsed.error.issues[0]?.path[0] === 'name' ? 'name must be a text' : 'source must be a path, url or sha256';
+    return bad(line, `${wrong}, as in {"source": {"path": "photo.jpg"}, "name": "photo"}.`);
+  }
+  const { source, name, ...options } = parsed.data;
+  return { line, name: name ?? nameOf(source), source, options };
+}
+
+/** What an image is called that was given no name: its file's name without the extension, as `extract` has it. */
+function nameOf(source: Source): string {
+  if ('sha256' in source) return source.sha256;
+  if ('path' in source) return parse(source.path).name;
+  const { hostname, pathname } = new URL(source.url);
+  const last = posix.parse(pathname).name;
+  try {
+    return decodeURIComponent(last) || hostname;
+  } catch {
+    return last;
+  }
+}
+
+function bad(line: number, message: string, cause?: unknown): BadLine {
+  return { line, name: undefined, error: new CairnError('request-malformed', message, { cause }) };
+}

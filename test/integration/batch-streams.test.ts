@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { extract } from 'tar-stream';
+import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
+import { BatchClient, collect, numberedImage, tarOf } from './support/batch-client.js';
+import { parseSafetensors } from './support/client.js';
+import { startService, temporaryFolder, until, type Service } from './support/service.js';
+
+let redis: PrivateRedis;
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let started: Service[];
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  redis = await startPrivateRedis({ dataDir: join(folder.path, 'redis') });
+  started = [];
+});
+
+afterEach(async () => {
+  await Promise.all(started.map((service) => service.end('SIGKILL')));
+  await redis.stop();
+  await folder.remove();
+});
+
+async function start(role: 'api' | 'worker' | 'all', env: Record<string, string> = {}): Promise<Service> {
+  const service = await startService(role, {
+    REDIS_URL: redis.url,
+    CAIRN_DATA_DIR: join(folder.path, 'data'),
+    CAIRN_LOCK_DURATION_MS: '2000',
+    ...env,
+  });
+  started.push(service);
+  return service;
+}
+
+async function imagesTar(count: number): Promise<Buffer> {
+  const images = Array.from({ length: count }, async (_, i) => [`${i}.png`, await numberedImage(i)] as const);
+  return tarOf(await Promise.all(images));
+}
+
+interface ReceivedSet {
+  readonly cursor: string;
+  readonly line: number;
+  readonly name: string;
+  readonly features: { readonly id: string };
+  readonly tensors: Buffer;
+}
+
+async function open(url: string): Promise<IncomingMessage> {
+  const [response] = (await once(get(url), 'response')) as [IncomingMessage];
+  expect([response.statusCode, response.headers['content-type']]).toEqual([200, 'application/x-tar']);
+  return response;
+}
+
+/** Feature sets as they come; ends when `enough` have. */
+async function receive(response: IncomingMessage, enough = Infinity): Promise<ReceivedSet[]> {
+  const sets: ReceivedSet[] = [];
+  const tar = extract();
+  response.on('error', () => undefined).pipe(tar);
+  let head: Omit<ReceivedSet, 'tensors'> | undefined;
+  for await (const member of tar) {
+    const { name } = member.header;
+    const bytes = await collect(member);
+    if (name.endsWith('.json')) head = JSON.parse(bytes.toString()) as typeof head;
+    else sets.push({ ...head!, tensors: bytes });
+    expect(name.slice(0, 8)).toBe(String(head!.line).padStart(8, '0'));
+    if (sets.length >= enough) break;
+  }
+  response.destroy();
+  return sets;
+}
+
+test('feature sets stream while they are made, and a stream that broke off goes on after the last set received', async () => {
+  const client = new BatchClient((await start('all')).url);
+  const batch = await client.submitBatch(await imagesTar(30), 'model=mask-rcnn-resnet18&size=256');
+  const url = `${client.url}/v1/batches/${batch.id}/features`;
+
+  const first = await receive(await open(`${url}?levels=C4,C5&order=coarse-first`), 3);
+  expect(first).toHaveLength(3);
+  expect((await client.batch(batch.id)).finishedAt).toBeUndefined();
+  const rest = await receive(await open(`${url}?levels=C4,C5&order=coarse-first&after=${first[2]!.cursor}`));
+
+  const sets = [...first, ...rest];
+  expect(sets.map(({ line }) => line).sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+  expect(new Set(sets.map(({ cursor }) => cursor)).size).toBe(30);
+  expect(sets.map(({ cursor }) => cursor)).toEqual((await client.results(batch.id)).map(({ cursor }) => cursor));
+  for (const { name, line, features, tensors } of [sets[0]!, sets[29]!]) {
+    expect(name).toBe(`${line - 1}.png`);
+    expect(Object.keys(parseSafetensors(tensors).header)).toEqual(['__metadata__', 'C5', 'C4']);
+    const alone = await client.bytes(`/v1/features/${features.id}.safetensors?levels=C4,C5&order=coarse-first`);
+    expect(tensors.equals(alone)).toBe(true);
+  }
+  const { rate, counts } = await client.batch(batch.id);
+  expect([counts.completed, rate > 0]).toEqual([30, true]);
+
+  // Another reader of tars, as a stream; a level that the sets do not hold is told of in their place.
+  const path = join(folder.path, 'all.tar');
+  await writeFile(path, await client.bytes(`/v1/batches/${batch.id}/features`));
+  const script = `
+import sys, tarfile, json
+names = []
+with tarfile.open(fileobj=sys.stdin.buffer, mode='r|') as tar:
+    for member in tar:
+        data = tar.extractfile(member).read()
+        assert len(data) == member.size
+        if member.name.endswith('.json'): json.loads(data)
+        names.append(member.name)
+print(len(names))`;
+  const python = spawnSync('bash', ['-c', `python3 -c "$0" < ${path}`, script], { encoding: 'utf8' });
+  expect([python.stderr, python.stdout.trim()]).toEqual(['', '60']);
+  const absent = await receive(await open(`${url}?levels=P2`));
+  expect(absent).toEqual([]);
+  const wrong = await client.get(`/v1/batches/${batch.id}/features?levels=X1`);
+  expect(wrong.status).toBe(400);
+});
+
+test('a worker killed in the middle, and another takes over: every line exactly once', async () => {
+  const api = await start('api');
+  const client = new BatchClient(api.url);
+  const query = 'model=mask-rcnn-resnet18&size=256&levels=C4,C5';
+  const batch = await client.submitBatch(await imagesTar(60), query);
+  const followed = client.lines(batch.id, 'follow=true');
+  const features = open(`${client.url}/v1/batches/${batch.id}/features`).then((response) => receive(response));
+  const doomed = await start('worker');
+  await until(async () => (await client.batch(batch.id)).counts.completed >= 5);
+  await doomed.end('SIGKILL');
+  expect((await client.batch(batch.id)).finishedAt).toBeUndefined();
+
+  await start('worker');
+  const done = await client.finishBatch(batch.id);
+  expect(done).toMatchObject({ state: 'completed', counts: { completed: 60, failed: 0, cancelled: 0 } });
+  const lines = Array.from({ length: 60 }, (_, i) => i + 1);
+  expect((await followed).map(({ line }) => line).sort((a, b) => a - b)).toEqual(lines);
+  expect((await features).map(({ line }) => line).sort((a, b) => a - b)).toEqual(lines);
+});
+
+test('the API stopped in the middle of streams cuts them, so that none looks whole', async () => {
+  const api = await start('api');
+  const client = new BatchClient(api.url);
+  const batch = await client.submitBatch(await imagesTar(2));
+  const response = await open(`${client.url}/v1/batches/${batch.id}/features`);
+  const cut = once(response, 'error');
+  response.resume();
+  expect(await api.end('SIGTERM')).toBe(0);
+  expect(((await cut)[0] as NodeJS.ErrnoException).code).toBe('ECONNRESET');
+});
+
+test('many lines are fed through a window: single jobs find a place, and Redis holds references only', async () => {
+  const api = await start('api', { CAIRN_QUEUE_LIMIT: '200' });
+  const client = new BatchClient(api.url);
+  const image = await numberedImage(1);
+  const sha256 = await client.keep(image);
+  expect(sha256).toBe(createHash('sha256').update(image).digest('hex'));
+  const lines = Array.from({ length: 10_000 }, (_, i) => JSON.stringify({ source: { sha256 }, name: `image ${i}` }));
+  const batch = await client.submitBatch(Buffer.from(lines.join('\n')));
+  expect(batch).toMatchObject({ total: 10_000, counts: { queued: 10_000 } });
+  await start('worker', { CAIRN_QUEUE_LIMIT: '200', CAIRN_CONCURRENCY: '1' });
+  await until(async () => (await client.batch(batch.id)).counts.completed > 0);
+  const job = await client.submit(await numberedImage(2), 'size=64&model=mask-rcnn-resnet18');
+  expect(await client.finish(job.id)).toMatchObject({ state: 'completed' });
+  expect((await client.batch(batch.id)).finishedAt).toBeUndefined();
+  const cancelled = await fetch(`${client.url}/v1/batches/${batch.id}`, { method: 'DELETE' });
+  expect(cancelled.status).toBe(200);
+  const { counts } = await client.finishBatch(batch.id);
+  expect(counts.completed + counts.cancelled).toBe(10_000);
+  await delay(100);
+});

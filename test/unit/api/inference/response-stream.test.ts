@@ -1,0 +1,120 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { streamAnswer, type Answer } from '../../../../src/api/inference/response-stream.js';
+import { ArchiveReader } from '../../../../src/features/archive-reader.js';
+import { writeArchive } from '../../../../src/features/archive-writer.js';
+import { FileStore } from '../../../../src/features/store/file-store.js';
+import { loadZstd } from '../../../../src/features/zstd.js';
+import { collect } from '../../../support/chunks.js';
+import { openFilesBelow } from '../../../support/open-files.js';
+import { numberLevel, setOf } from '../../../support/pyramids.js';
+import { useTempDirs } from '../../../support/temp-dir.js';
+
+const newFolder = useTempDirs();
+const open: ArchiveReader[] = [];
+
+afterEach(async () => {
+  for (const archive of open.splice(0)) await archive.close();
+});
+
+/** Two archives of two levels, the finer of which has several bands; each set has numbers of its own. */
+async function twoArchives(dtype: 'float32' | 'float16') {
+  const folder = await newFolder();
+  const store = new FileStore(folder);
+  const zstd = await loadZstd();
+  const sets = [8, 16].map((stride) =>
+    setOf([numberLevel('P2', [64, 64, 96], stride, dtype), numberLevel('P3', [32, 32, 4], 2 * stride, dtype)], 256),
+  );
+  const archives = [];
+  for (const [i, set] of sets.entries()) {
+    await store.put(`${i}`, writeArchive(set, zstd));
+    archives.push(await ArchiveReader.open((await store.open(`${i}`))!, zstd));
+  }
+  open.push(...archives);
+  const stacked = (name: string) =>
+    Buffer.concat(sets.map(({ levels }) => levels.find((level) => level.name === name)!.tensor.data));
+  return { archives, folder, stacked };
+}
+
+const answer = (outputs: Answer['outputs'], id?: string): Answer => ({
+  modelName: 'm',
+  modelVersion: '1',
+  id,
+  outputs,
+});
+
+interface AnswerJson {
+  outputs: { name: string; datatype: string; shape: number[]; data?: number[]; parameters?: object }[];
+}
+
+function floatsOf(bytes: Buffer): Float32Array {
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+}
+
+/** Files are closed a moment after the last byte. */
+async function allClosed(folder: string): Promise<void> {
+  for (let tries = 0; tries < 100 && openFilesBelow(folder).length > 0; tries++) await sleep(10);
+  expect(openFilesBelow(folder)).toEqual([]);
+}
+
+test.each(['float32', 'float16'] as const)(
+  'binary %s: JSON, then the outputs as they were asked for',
+  async (dtype) => {
+    const { archives, stacked, folder } = await twoArchives(dtype);
+    const outputs = ['P3', 'P2'].map((name) => ({ name, binary: true }));
+    const { stream, headerLength, length } = await streamAnswer(archives, answer(outputs, 'mine "one"'));
+    const body = await collect(stream);
+    expect(length).toBe(body.length);
+    const json = JSON.parse(body.subarray(0, headerLength).toString()) as AnswerJson;
+    const bytes = dtype === 'float32' ? 4 : 2;
+    const datatype = dtype === 'float32' ? 'FP32' : 'FP16';
+    const id = archives[0]!.description.id;
+    expect(json).toEqual({
+      model_name: 'm',
+      model_version: '1',
+      id: 'mine "one"',
+      parameters: { features: `${id},${id}` },
+      outputs: [
+        { name: 'P3', datatype, shape: [2, 32, 32, 4], parameters: { binary_data_size: 2 * 32 * 32 * 4 * bytes } },
+        { name: 'P2', datatype, shape: [2, 64, 64, 96], parameters: { binary_data_size: 2 * 64 * 64 * 96 * bytes } },
+      ],
+    });
+    expect(body.subarray(headerLength).equals(Buffer.concat([stacked('P3'), stacked('P2')]))).toBe(true);
+    await allClosed(folder);
+  },
+);
+
+test('JSON has the same numbers', async () => {
+  const { archives, stacked } = await twoArchives('float32');
+  const outputs = ['P2', 'P3'].map((name) => ({ name, binary: false }));
+  const { stream, headerLength, length } = await streamAnswer(archives, answer(outputs));
+  expect([headerLength, length]).toEqual([undefined, undefined]);
+  const json = JSON.parse((await collect(stream)).toString()) as AnswerJson;
+  expect(Object.keys(json)).toEqual(['model_name', 'model_version', 'parameters', 'outputs']);
+  for (const { name, data } of json.outputs) {
+    expect(Buffer.from(Float32Array.from(data!).buffer).equals(stacked(name))).toBe(true);
+  }
+});
+
+test('both kinds at once: the header tells the length of the JSON with its numbers', async () => {
+  const { archives, stacked } = await twoArchives('float32');
+  const outputs = [
+    { name: 'P2', binary: true },
+    { name: 'P3', binary: false },
+  ];
+  const { stream, headerLength, length } = await streamAnswer(archives, answer(outputs));
+  const body = await collect(stream);
+  expect(length).toBe(body.length);
+  const json = JSON.parse(body.subarray(0, headerLength).toString()) as AnswerJson;
+  expect(json.outputs[1]!.data).toEqual([...floatsOf(stacked('P3'))]);
+  expect(body.subarray(headerLength).equals(stacked('P2'))).toBe(true);
+});
+
+test('a reader that goes away closes the archives', async () => {
+  const { archives, folder } = await twoArchives('float32');
+  const { stream } = await streamAnswer(archives, answer([{ name: 'P2', binary: true }]));
+  await once(stream, 'readable');
+  stream.destroy();
+  await allClosed(folder);
+});
