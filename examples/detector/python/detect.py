@@ -29,7 +29,7 @@ def detect(server, features, weights):
         metadata, tensors = read_header(stream)
         size = int(metadata["size"])
         for name, level in read_tensors(stream, tensors):
-            # P6 is a thousandth of all; while P2 is on its way the other levels are done.
+            # P6 is a three-hundredth of all bytes: the network runs on it while the others are on their way.
             scores, deltas = run_rpn(level.astype(np.float32, copy=False), weights)
             found[name] = level_anchors(name, level.shape[:2], size), scores, deltas
     # Matterport joins the levels finest first; the order decides between equal scores.

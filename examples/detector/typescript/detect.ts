@@ -24,7 +24,7 @@ export async function detect(server: Server, features: string, weights: Weights)
   const size = Number(metadata['size']);
   const found = new Map<string, RpnOutput & { readonly anchors: Box[] }>();
   for await (const level of tensors) {
-    // P6 is a thousandth of all: the network runs on it while the others are on their way.
+    // P6 is a three-hundredth of all bytes: the network runs on it while the others are on their way.
     const [height, width] = level.shape as [number, number];
     const anchors = levelAnchors(level.name as LevelName, [height, width], size);
     found.set(level.name, { anchors, ...(await runRpn(level, weights)) });
