@@ -6,11 +6,7 @@ of them do. The server needs no Redis for this.
 """
 
 import json
-import os
-import re
 import shutil
-import subprocess
-import threading
 from contextlib import contextmanager
 from urllib.request import Request, urlopen
 
@@ -18,7 +14,7 @@ import numpy as np
 
 from cairn import extract
 from compare import error_ratio, same_bits
-from paths import ROOT
+from service import service
 
 REGION_BAR = 1e-4
 """A method passes when its largest difference is at most this times the largest value (of the reference)."""
@@ -30,9 +26,7 @@ LEVELS = {"P2": 4, "P3": 8, "P4": 16, "P5": 32}
 MODEL = "mask-rcnn-resnet18"
 OUTPUT = 7
 SAMPLING = {"detectron2": 0, "torchvision": 2}
-MAIN = ROOT / "dist" / "src" / "main.js"
 NOBODY = "redis://127.0.0.1:1"
-START_SECONDS = 60
 
 
 def check_regions(results, scratch):
@@ -134,12 +128,12 @@ def norm_boxes(boxes):
     return ((boxes.astype(np.float64) - [0, 0, 1, 1]) / (SIDE - 1)).astype(np.float32)
 
 
-def matterport_levels(boxes):
+def matterport_levels(boxes, side=SIDE):
     """`PyramidROIAlign`'s own operations. The cast of NaN and of infinities is the processor's: the least integer."""
     import tensorflow as tf
 
     y1, x1, y2, x2 = tf.split(tf.constant(boxes), 4, axis=1)
-    area = tf.cast(tf.constant(SIDE * SIDE), tf.float32)
+    area = tf.cast(tf.constant(side * side), tf.float32)
     level = tf.math.log(tf.sqrt((y2 - y1) * (x2 - x1)) / (224.0 / tf.sqrt(area))) / tf.math.log(2.0)
     rounded = tf.round(level).numpy()[:, 0]
     return np.clip(4 + np.nan_to_num(rounded, nan=-99, neginf=-99), 2, 5).astype(int)
@@ -247,32 +241,5 @@ def serving(data, archive):
         name = json.loads(entries.read("zarr.json"))["attributes"]["id"]
     (data / "features").mkdir(parents=True)
     shutil.move(archive, data / "features" / f"{name}.zarr.zip")
-    environment = {"ROLE": "api", "PORT": "0", "HOST": "127.0.0.1", "REDIS_URL": NOBODY, "NO_COLOR": "1"}
-    server = subprocess.Popen(
-        [os.environ.get("NODE", "node"), str(MAIN)],
-        cwd=ROOT,
-        env=os.environ | environment | {"CAIRN_DATA_DIR": str(data)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield f"{address_of(server)}/v1/features/{name}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def address_of(server):
-    """Waits for the line that tells where the server listens; a server that hangs is ended."""
-    overdue = threading.Timer(START_SECONDS, server.kill)
-    overdue.start()
-    said = []
-    for line in server.stdout:
-        said.append(line)
-        if found := re.search(r"listening on (\S+)", line):
-            overdue.cancel()
-            # Nobody waits for what it says later, but a full pipe would stop it.
-            threading.Thread(target=server.stdout.read, daemon=True).start()
-            return found[1]
-    raise RuntimeError(f"the server did not start: {''.join(said)[-800:]}")
+    with service("api", data, NOBODY) as address:
+        yield f"{address}/v1/features/{name}"

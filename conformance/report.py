@@ -26,6 +26,9 @@ def write_report(results):
         "Feature pyramids: likewise, from files that hold a pyramid as well. Where a family's stem makes maps that are not\n"
         "twice as large as the next, the finer levels do not exist, and asking for them is an error.",
         pyramid_table([row for row in results.rows if row["table"] == "pyramid"]),
+        "The example detectors, with a whole Mask R-CNN of random weights: the largest error ratio of what the networks\n"
+        "give, the detections from end to end, and the largest difference of a box's side in pixels of the photo.",
+        detector_table([row for row in results.rows if row["table"] == "detector"]),
         "Preprocessing, every pixel of the canvas:",
         preprocess_table([row for row in results.rows if row["table"] == "preprocess"]),
     ]
@@ -63,6 +66,16 @@ def over_sides(rows, entries, columns):
 
 def errors(row, names):
     return [f"{row[name]:.1e}" if name in row else "–" for name in names]
+
+
+def detector_table(rows):
+    return table(
+        ["detector", "side", "photo", "outputs", "detections", "the same", "sides of boxes"],
+        [
+            [*row["case"].split("/")[2:], f"{row['worst']:.1e}", row["detections"], row["same"], f"{row['apart']:.1e}"]
+            for row in rows
+        ],
+    )
 
 
 def preprocess_table(rows):

@@ -68,7 +68,9 @@ def main():
 def compare(arguments):
     """Every case that the arguments leave in, the quick ones first."""
     from check_backbone import check_backbone, check_seeded
+    from check_batch_example import check_batch_example
     from check_describe import check_describe
+    from check_detectors import check_detectors
     from check_family import check_family
     from check_preprocess import check_preprocess
     from check_pyramid import check_pyramid
@@ -91,6 +93,8 @@ def compare(arguments):
         check_seeded(results, scratch, "resnet101", 0)
         check_weight_files(results, scratch)
         check_regions(results, scratch)
+        check_detectors(results, scratch, arguments.quick)
+        check_batch_example(results, scratch)
         for architecture in PUBLISHED:
             for side in SIDES[:1] if arguments.quick else SIDES:
                 for stage5 in (True, False):

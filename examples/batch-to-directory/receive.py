@@ -1,0 +1,80 @@
+"""Writes the feature sets of a batch into a folder as they complete, and goes on where it stopped."""
+
+import json
+import re
+import shutil
+import sys
+import tarfile
+import time
+from http.client import HTTPException
+from urllib.parse import urlencode
+
+from files import whole_file, write_whole
+
+PAUSE_SECONDS = 2
+MEMBER = re.compile(r"\d{8,}\.(json|safetensors)")
+MAX_JSON_BYTES = 1 << 20
+
+
+class Receiver:
+    """Receives one batch. `state` is the file that holds the cursor: after which set to go on."""
+
+    def __init__(self, server, batch, out, levels, state):
+        self._server = server
+        self._path = f"/v1/batches/{batch}"
+        self._out = out
+        self._levels = levels
+        self._state = state
+        self._batch = batch
+
+    def receive(self):
+        """Returns when every completed line of the batch is in the folder."""
+        while True:
+            try:
+                # Asked before the stream: whatever had completed by then is in it.
+                finished = "finishedAt" in self._server.call(self._path)
+                # A stream that was cut between two sets looks like one that ended; an empty one after the end is it.
+                if self._receive_stream() == 0 and finished:
+                    return
+            except (OSError, HTTPException, tarfile.TarError) as error:
+                print(f"asking again: {error}", file=sys.stderr, flush=True)
+                time.sleep(PAUSE_SECONDS)
+
+    def keep_failures(self, path):
+        """Writes the lines that failed, each with its error, one JSON a line."""
+        source = f"{self._path}/results?state=failed"
+        with self._server.open(source, headers={"Accept": "application/x-ndjson"}) as lines, whole_file(path) as file:
+            shutil.copyfileobj(lines, file)
+
+    def _receive_stream(self):
+        """Reads one answer to its end; returns how many sets were in it."""
+        after = json.loads(self._state.read_text()).get("after")
+        query = urlencode({name: value for name, value in (("after", after), ("levels", self._levels)) if value})
+        received = 0
+        about = None
+        with self._server.open(f"{self._path}/features?{query}") as answer:
+            with tarfile.open(fileobj=answer, mode="r|") as tar:
+                for member in tar:
+                    if not MEMBER.fullmatch(member.name):
+                        raise tarfile.TarError(f"a member that does not belong here: {member.name!r}")
+                    content = tar.extractfile(member)
+                    if member.name.endswith(".json"):
+                        about = content.read(MAX_JSON_BYTES)
+                        if "error" not in json.loads(about):
+                            continue
+                        self._finish(member.name.replace(".json", ".error.json"), about)
+                    else:
+                        with whole_file(self._out / member.name) as file:
+                            shutil.copyfileobj(content, file)
+                            # Of a member that was cut short, extractfile tells nothing.
+                            if file.tell() != member.size:
+                                raise tarfile.TarError(f"{member.name} ended early")
+                        self._finish(member.name.replace(".safetensors", ".json"), about)
+                    received += 1
+        return received
+
+    def _finish(self, name, about):
+        """The JSON is written last: where it is, its tensors are. Then the cursor may move on."""
+        write_whole(self._out / name, about)
+        write_whole(self._state, json.dumps({"batch": self._batch, "after": json.loads(about)["cursor"]}).encode())
+        print(name, flush=True)
