@@ -14,6 +14,7 @@ import numpy as np
 
 from cairn import extract
 from compare import error_ratio, same_bits
+from counting_relay import relayed
 from service import service
 
 REGION_BAR = 1e-4
@@ -21,6 +22,9 @@ REGION_BAR = 1e-4
 
 SIDE = 512
 """Of the canvas: large enough that boxes are read from all of P2 to P5."""
+
+MOST_OF_LEVEL = 0.2
+"""Of a level's bytes a tenth of its rows may cost: they lie in bands of about 1 MiB."""
 
 LEVELS = {"P2": 4, "P3": 8, "P4": 16, "P5": 32}
 MODEL = "mask-rcnn-resnet18"
@@ -42,6 +46,7 @@ def check_regions(results, scratch):
             if results.wants(cases["zarr"]):
                 with results.case(cases["zarr"]):
                     check_window(results, cases["zarr"], features, levels["P3"])
+                    check_thrift(results, cases["zarr"], features)
             values = {level: array.read().result() for level, array in levels.items()}
             for method in ("matterport", *SAMPLING):
                 if results.wants(cases[method]):
@@ -92,6 +97,19 @@ def check_window(results, case, features, remote):
     results.check(f"{case} labels", remote.domain.labels == ("y", "x", "channel"))
     part = remote[100 // 8 : 26, 33 // 8 : 50].read().result()
     results.check(f"{case} a remote slice is the window of a stream", same_bits(np.asarray(part), window))
+
+
+def check_thrift(results, case, features):
+    """A tenth of the canvas' height costs few of a level's bytes, as they are stored and sent, metadata included."""
+    rows = SIDE // 10 // LEVELS["P2"]
+    with relayed(features) as (through, relay):
+        open_remote(through, "P2")[:rows].read().result()
+        part = relay.received
+    with relayed(features) as (through, relay):
+        open_remote(through, "P2").read().result()
+        whole = relay.received
+    detail = f"{part:,} bytes of {whole:,}: {part / whole:.1%}"
+    results.check(f"{case} {rows} of {SIDE // LEVELS['P2']} rows of P2", part <= MOST_OF_LEVEL * whole, detail)
 
 
 def random_boxes(random, flipped):
