@@ -55,6 +55,8 @@ test('a worker that is killed in the middle of a job comes back, and nothing is 
   await start('all');
   const client = new Client(service.url);
   const [doomed, other] = workerPids();
+  // A worker works a moment before the queue knows its name.
+  await until(async () => (await workersOf(client))?.length === 2);
   const workers = (await workersOf(client))!;
   expect(workers.map(({ pid }) => pid).sort()).toEqual([doomed!, other!].sort());
   expect(workers).toContainEqual({ engine: 'onnx', device: 'cpu', host: expect.any(String), pid: doomed });
