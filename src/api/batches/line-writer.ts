@@ -1,5 +1,5 @@
 import { CairnError } from '../../errors.js';
-import type { BatchLine } from '../../jobs/queue/batch-line.js';
+import { MAX_MESSAGE, type BatchLine } from '../../jobs/queue/batch-line.js';
 import type { Rejected } from '../../jobs/queue/batch.js';
 import type { ImageSource, JobPayload } from '../../jobs/queue/job-payload.js';
 import type { Priority } from '../../jobs/queue/priorities.js';
@@ -66,8 +66,10 @@ export class LineWriter {
     }
   }
 
-  private reject({ line, name }: Entry, { code, message }: CairnError): BatchLine {
+  private reject({ line, name }: Entry, { code, message: whole }: CairnError): BatchLine {
     const { rejected } = this;
+    // It may quote what was sent, and is read again with every look at the batch.
+    const message = whole.slice(0, MAX_MESSAGE);
     rejected.count++;
     if (rejected.first.length < MAX_LISTED) rejected.first.push({ line, code, message });
     return { line, name, error: { code, message } };

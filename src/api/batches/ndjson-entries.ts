@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CairnError } from '../../errors.js';
 import type { ImageIntake } from '../jobs/image-intake.js';
 import { findSource, sourceSchema, type GivenSource } from '../jobs/read-submission.js';
-import { clipName, MAX_NAME_BYTES, refusal, type Entry } from './entry.js';
+import { clipName, MAX_LINES, MAX_NAME_BYTES, refusal, type Entry } from './entry.js';
 import { splitLines, type RawLine } from '../../split-lines.js';
 
 const MAX_LINE_BYTES = 64 << 10;
@@ -15,9 +15,16 @@ const lineSchema = z.looseObject({
     .optional(),
 });
 
-/** The lines of a manifest: JSON each, with a source, perhaps a name, and options. Empty lines count but are no entries. */
+/**
+ * The lines of a manifest: JSON each, with a source, perhaps a name, and options. Empty lines count but are no entries.
+ *
+ * @throws CairnError `batch-too-large` for more lines than a batch has: Redis keeps a bit up to the last of them.
+ */
 export async function* ndjsonEntries(chunks: AsyncIterable<Uint8Array>, intake: ImageIntake): AsyncGenerator<Entry> {
   for await (const raw of splitLines(chunks, MAX_LINE_BYTES)) {
+    if (raw.number > MAX_LINES) throw new CairnError('batch-too-large', `A manifest has at most ${MAX_LINES} lines.`);
+    // Decoding nothing takes a hundred times as long as finding it.
+    if (raw.bytes?.byteLength === 0) continue;
     const text = raw.bytes && decode(raw.bytes);
     if (text?.trim() === '') continue;
     yield await toEntry(raw, text, intake);

@@ -28,7 +28,9 @@ export async function* tarEntries(chunks: AsyncIterable<Uint8Array>, intake: Ima
         yield await imageEntry({ line, name, options: {} }, Readable.from(member), intake);
       } else {
         member.resume();
-        const message = `Member ${line} is a ${type}, not a file.`;
+        // Whatever its types say, the parser has no word for kinds that it does not know.
+        const kind = (type as string | null) ?? 'special member';
+        const message = `Member ${line} is a ${kind}, not a file.`;
         yield { line, name, error: new CairnError('image-unsupported', message) };
       }
     }

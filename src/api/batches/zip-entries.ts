@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import yauzl, { type Entry as ZipEntry } from 'yauzl';
+import yauzl, { type Entry as ZipEntry, type ZipFile } from 'yauzl';
 import { asCairnError, CairnError } from '../../errors.js';
 import type { Store, StoredObject } from '../../features/store/store.js';
 import { BATCHES_PREFIX } from '../../jobs/queue/batch-line.js';
 import type { ImageIntake } from '../jobs/image-intake.js';
 import { refuseBomb } from './body-kind.js';
 import type { Entry } from './entry.js';
-import { imageEntry, isHidden } from './image-entry.js';
+import { imageEntry, isHidden, type ImageFile } from './image-entry.js';
 
 const BLOCK_BYTES = 256 << 10;
 
@@ -60,10 +60,26 @@ async function* read(object: StoredObject, intake: ImageIntake): AsyncGenerator<
       const message = `Entry ${line} is encrypted or packed in a way that is not read here.`;
       yield { line, name, error: new CairnError('image-unsupported', message) };
     } else {
-      const bytes = await zip.openReadStreamPromise(entry);
-      yield await imageEntry({ line, name, options: {} }, bytes, intake);
-      bytes.destroy();
+      yield await unpack(zip, entry, { line, name, options: {} }, intake);
     }
+  }
+}
+
+/** An entry whose bytes are damaged is one image that is: the directory tells where the others are. */
+async function unpack(zip: ZipFile, entry: ZipEntry, file: ImageFile, intake: ImageIntake): Promise<Entry> {
+  const bytes = await zip.openReadStreamPromise(entry);
+  // Its errors are only told of: whoever begins to read after that would wait for ever.
+  bytes.once('error', (error) => bytes.destroy(error));
+  try {
+    return await imageEntry(file, bytes, intake);
+  } catch (thrown) {
+    const cause = bytes.errored;
+    if (cause === null || (cause instanceof CairnError && cause.transient)) throw thrown;
+    const { line, name } = file;
+    const message = `Entry ${line} cannot be unpacked: ${cause.message}.`;
+    return { line, name, error: new CairnError('image-corrupt', message, { cause }) };
+  } finally {
+    bytes.destroy();
   }
 }
 
@@ -84,6 +100,11 @@ class ObjectReader extends yauzl.RandomAccessReader {
     position: number,
     done: (error: Error | null) => void,
   ): void {
+    // What a zip says of itself may lead anywhere; that is not the store's fault.
+    if (position < 0 || position + length > this.object.size) {
+      done(new Error('it names bytes that are not in it'));
+      return;
+    }
     this.object.read(position, length).then(
       (data) => {
         data.copy(buffer, offset);

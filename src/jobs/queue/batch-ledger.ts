@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { ErrorCode } from '../../errors.js';
+import { MAX_MESSAGE } from './batch-line.js';
 import { CANCEL, CREATE, GIVE_UP, RECENT, RECORD } from './batch-scripts.js';
-import { batchSchema, type Batch, type NewBatch } from './batch.js';
+import { batchSchema, newBatchSchema, type Batch, type NewBatch } from './batch.js';
 
 /** What became of one line. */
 export interface LineOutcome {
@@ -31,8 +32,6 @@ const KEPT_SECONDS = 7 * 24 * 3600;
 const RECENT_MS = 60_000;
 /** Enough to tell a rate by, and little for Redis to walk through. */
 const MAX_RECENT = 1000;
-/** An outcome is kept in Redis: its sentence has to be one. */
-const MAX_MESSAGE = 500;
 
 /**
  * The books of all batches, in Redis: per batch a hash (counts and references), a bit a line that tells whether its
@@ -54,6 +53,7 @@ export class BatchLedger {
 
   /** Undefined when there is no such batch. */
   async read(id: string): Promise<Batch | undefined> {
+    if (!isBatchId(id)) return undefined;
     const fields = await this.redis.hgetall(this.keys(id)[0]);
     return fields['total'] === undefined ? undefined : batchSchema.parse(fields);
   }
@@ -81,6 +81,7 @@ export class BatchLedger {
 
   /** Marks a running batch as cancelled; answers the state before, undefined when there is no such batch. */
   async cancel(id: string): Promise<Batch['state'] | undefined> {
+    if (!isBatchId(id)) return undefined;
     const before = (await this.redis.eval(CANCEL, 1, this.keys(id)[0])) as Batch['state'] | null;
     return before ?? undefined;
   }
@@ -130,6 +131,11 @@ export class BatchLedger {
     const key = `${this.prefix}:batch:${id}`;
     return [key, `${key}:recorded`, `${key}:results`];
   }
+}
+
+/** What is no id must not lead to another key that begins like that of a batch. */
+function isBatchId(text: string): boolean {
+  return newBatchSchema.shape.id.safeParse(text).success;
 }
 
 function toResult(cursor: string, values: readonly string[]): BatchResult {

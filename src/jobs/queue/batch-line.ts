@@ -10,6 +10,9 @@ export const BATCH_JOB = 'feed';
 /** Where manifests are kept in the store. */
 export const BATCHES_PREFIX = 'batches';
 
+/** In characters: what is wrong with a line is kept in Redis, so its sentence has to be one. */
+export const MAX_MESSAGE = 500;
+
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
 /** One line of a manifest at rest: a job to be, or why there is none. */

@@ -6,11 +6,12 @@ return 1`;
 
 /**
  * KEYS: batch, recorded (a bit a line), results. ARGV: the time, seconds to live once finished, then six of each outcome: line,
- * name, state, features, code, message. An outcome counts once however often it is told. Answers how many were new.
+ * name, state, features, code, message. An outcome counts once however often it is told, and not at all when the batch was
+ * given up before: its lines are counted already. Answers how many were new.
  */
 export const RECORD = `
 local total = redis.call('HGET', KEYS[1], 'total')
-if not total then return 0 end
+if not total or redis.call('HEXISTS', KEYS[1], 'finishedAt') == 1 then return 0 end
 local new = 0
 for i = 3, #ARGV, 6 do
   if redis.call('SETBIT', KEYS[2], ARGV[i], 1) == 0 then
@@ -40,14 +41,18 @@ if before == 'running' then redis.call('HSET', KEYS[1], 'state', 'cancelled') en
 return before`;
 
 /**
- * KEYS: batch. ARGV: the time, seconds to live. For a batch whose manifest is gone: what has no outcome has failed.
+ * KEYS: batch, recorded, results. ARGV: the time, seconds to live. For a batch whose manifest is gone: what has no outcome
+ * has failed, or is cancelled where the batch was.
  */
 export const GIVE_UP = `
 if redis.call('HEXISTS', KEYS[1], 'total') == 0 or redis.call('HEXISTS', KEYS[1], 'finishedAt') == 1 then return 0 end
 local counts = redis.call('HMGET', KEYS[1], 'total', 'completed', 'failed', 'cancelled')
 for i = 1, 4 do counts[i] = tonumber(counts[i] or 0) end
-redis.call('HSET', KEYS[1], 'failed', counts[1] - counts[2] - counts[4], 'finishedAt', ARGV[1])
-if redis.call('HGET', KEYS[1], 'state') == 'running' then redis.call('HSET', KEYS[1], 'state', 'completed') end
+local left = counts[1] - counts[2] - counts[3] - counts[4]
+local running = redis.call('HGET', KEYS[1], 'state') == 'running'
+redis.call('HINCRBY', KEYS[1], running and 'failed' or 'cancelled', left)
+redis.call('HSET', KEYS[1], 'finishedAt', ARGV[1])
+if running then redis.call('HSET', KEYS[1], 'state', 'completed') end
 for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[2]) end
 return 1`;
 

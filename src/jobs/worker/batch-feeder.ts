@@ -1,5 +1,6 @@
 import type { Queue } from 'bullmq';
 import { setTimeout as delay } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import { CairnError } from '../../errors.js';
 import type { Store } from '../../features/store/store.js';
 import type { BatchLedger, FeedCursor, LineOutcome } from '../queue/batch-ledger.js';
@@ -37,6 +38,9 @@ const JOB_OPTIONS = {
  * books, and a line that is fed twice is one job: a feeder may die anywhere, and another goes on.
  */
 export class BatchFeeder {
+  /** Batches look for room one after the other: together they would all find the same. */
+  private readonly oneByOne = pLimit(1);
+
   constructor(private readonly parts: FeederParts) {}
 
   /**
@@ -72,22 +76,31 @@ export class BatchFeeder {
 
   /** Hands lines over until the window is full, the queue is, or there are no more. */
   private async fill(batch: Batch, manifest: ManifestReader, signal: AbortSignal): Promise<void> {
-    const { ledger, queue, window, queueLimit } = this.parts;
+    const { ledger, window } = this.parts;
     let { cursor } = batch;
     let room = window - (cursor.lines - endedLines(batch));
     while (room > 0 && cursor.offset < manifest.size && !signal.aborted) {
-      const waiting = await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed');
-      const count = Math.min(CHUNK, room, queueLimit - waiting);
-      if (count <= 0) return;
-      const entries = await manifest.read(cursor.offset, count);
-      room -= await this.handOver(batch.id, entries);
+      const entries = await this.oneByOne(() => this.handSome(batch.id, manifest, cursor, room));
+      if (entries.length === 0) return;
+      room -= entries.filter(({ line }) => 'payload' in line).length;
       cursor = behind(cursor, entries);
       await ledger.advance(batch.id, cursor);
     }
   }
 
-  /** Answers how many jobs there are of it; a line that was refused has its outcome already. */
-  private async handOver(id: string, entries: readonly ManifestEntry[]): Promise<number> {
+  /** Hands over the lines from `cursor` that the queue has room for; answers which they were. */
+  private async handSome(id: string, manifest: ManifestReader, { offset }: FeedCursor, most: number) {
+    const { queue, queueLimit } = this.parts;
+    const waiting = await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed');
+    const count = Math.min(CHUNK, most, queueLimit - waiting);
+    if (count <= 0) return [];
+    const entries = await manifest.read(offset, count);
+    await this.handOver(id, entries);
+    return entries;
+  }
+
+  /** A line that was refused gets its outcome, the others become jobs unless they have theirs. */
+  private async handOver(id: string, entries: readonly ManifestEntry[]): Promise<void> {
     const { ledger } = this.parts;
     const refused = entries.flatMap(({ line }): LineOutcome[] =>
       'payload' in line ? [] : [{ line: line.line, name: line.name, state: 'failed', error: line.error }],
@@ -98,7 +111,6 @@ export class BatchFeeder {
       entries.map(({ line }) => line),
     );
     await this.enqueue(id, open);
-    return open.length;
   }
 
   private async enqueue(id: string, lines: readonly BatchLine[]): Promise<void> {
