@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { LEVEL_NAMES } from '../../backbone/graph/graph.js';
 import { CairnError } from '../../errors.js';
 
 /** What Triton keeps for itself in a request and, for models without sequences and priorities, ignores as well. */
 const RESERVED = ['sequence_id', 'sequence_start', 'sequence_end', 'priority', 'timeout', 'headers', 'content_type'];
 const RESERVED_PREFIX = 'triton_';
+
+/** Each level is asked for once. */
+const MAX_OUTPUTS = LEVEL_NAMES.length;
 
 const size = z.int().nonnegative();
 
@@ -32,7 +36,8 @@ const parametersSchema = z.strictObject({
 const requestSchema = z.object({
   id: z.string().max(1024).optional(),
   inputs: z.array(inputSchema).min(1, 'an input is needed'),
-  outputs: z.array(outputSchema).optional(),
+  // No model has more, and a list as long as the body is would keep the thread busy.
+  outputs: z.array(outputSchema).max(MAX_OUTPUTS, `at most ${MAX_OUTPUTS} are there`).optional(),
   parameters: z.record(z.string(), z.unknown()).transform(withoutReserved).pipe(parametersSchema).prefault({}),
 });
 

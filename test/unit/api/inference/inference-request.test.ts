@@ -142,6 +142,11 @@ describe('options', () => {
     ['outputs in one name', { outputs: [{ name: 'C4,C5' }] }, 'level-unknown'],
     ['an output of stage 5 without it', { outputs: [{ name: 'C5' }], parameters: { stage5: false } }, 'level-absent'],
     ['an output twice', { outputs: [{ name: 'C4' }, { name: 'C4' }] }, 'request-malformed'],
+    [
+      'more outputs than there are',
+      { outputs: 'ABCDEFGHIJK'.split('').map((name) => ({ name })) },
+      'request-malformed',
+    ],
     ['classes', { outputs: [{ name: 'C4', parameters: { classification: 3 } }] }, 'option-unknown'],
     ['FP16 in JSON', { outputs: [{ name: 'C4' }], parameters: { dtype: 'FP16' } }, 'request-malformed'],
     ['FP16 in JSON by default', { parameters: { dtype: 'float16' } }, 'request-malformed'],
