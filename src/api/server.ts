@@ -8,6 +8,7 @@ import { ApiModule, type ApiParts } from './api.module.js';
 import { Metrics } from './metrics/metrics.js';
 import { speaksProtocol } from './inference/protocol-error.js';
 import { ProblemFilter } from './problem.js';
+import { limitUnread } from './unread-bodies.js';
 
 /** JSON bodies name a URL and a few options, or as many boxes as regions may be asked for at once. */
 const MAX_JSON_BYTES = 1 << 20;
@@ -28,6 +29,7 @@ export async function createServer(
   });
   const fastify = adapter.getInstance();
   app.get(Metrics).watch(fastify);
+  limitUnread(fastify);
   // An image is whatever is not JSON or a form, also under the type that curl gives to --data-binary.
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));

@@ -79,4 +79,4 @@ export function chooseLevels(graph: Graph, asked?: readonly string[]): LevelName
   return present.filter((level) => asked.includes(level));
 }
 
-export { isPyramidLevel };
+export { isPyramidLevel, LEVEL_NAMES };

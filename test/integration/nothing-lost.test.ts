@@ -170,3 +170,11 @@ test('a queue that is full says so', async () => {
   const response = await client.post('size=128', new Uint8Array(await fixture('tiny.png')));
   expect([response.status, ((await response.json()) as Problem).code]).toEqual([429, 'queue-full']);
 });
+
+test('many that come at once do not pass the limit together', async () => {
+  const client = new Client((await start('api', { CAIRN_QUEUE_LIMIT: '5' })).url);
+  const image = new Uint8Array(await fixture('tiny.png'));
+  const responses = await Promise.all(Array.from({ length: 30 }, () => client.post('size=64', image)));
+  expect(responses.filter(({ status }) => status === 202)).toHaveLength(5);
+  expect(responses.filter(({ status }) => status === 429)).toHaveLength(25);
+});

@@ -1,15 +1,30 @@
 import { z } from 'zod';
+import { LEVEL_NAMES } from '../../backbone/models.js';
 import { CairnError } from '../../errors.js';
 
 /** What Triton keeps for itself in a request and, for models without sequences and priorities, ignores as well. */
 const RESERVED = ['sequence_id', 'sequence_start', 'sequence_end', 'priority', 'timeout', 'headers', 'content_type'];
 const RESERVED_PREFIX = 'triton_';
 
+/** Each level is asked for once. */
+const MAX_OUTPUTS = LEVEL_NAMES.length;
+/** One is taken; who sends a few more is told so. */
+const MAX_INPUTS = 16;
+const MAX_DIMENSIONS = 4;
+/** With what Triton reserves. */
+const MAX_PARAMETERS = 64;
+
+/** What is too long is refused before its elements are looked at: millions of wrong ones would hold up the thread. */
+const few = <T extends z.ZodType>(element: T, least: number, most: number) => {
+  const rule = `must have ${least} to ${most} elements`;
+  return z.array(z.unknown()).min(least, rule).max(most, rule).pipe(z.array(element));
+};
+
 const size = z.int().nonnegative();
 
 const inputSchema = z.object({
   name: z.string(),
-  shape: z.array(z.int().nonnegative()).min(1).max(4),
+  shape: few(size, 1, MAX_DIMENSIONS),
   datatype: z.string(),
   /** MLServer's `content_type` tells how a client of its own encoded the data; the datatype says as much. */
   parameters: z.strictObject({ binary_data_size: size.optional(), content_type: z.string().optional() }).default({}),
@@ -31,9 +46,13 @@ const parametersSchema = z.strictObject({
 
 const requestSchema = z.object({
   id: z.string().max(1024).optional(),
-  inputs: z.array(inputSchema).min(1, 'an input is needed'),
-  outputs: z.array(outputSchema).optional(),
-  parameters: z.record(z.string(), z.unknown()).transform(withoutReserved).pipe(parametersSchema).prefault({}),
+  inputs: few(inputSchema, 1, MAX_INPUTS),
+  outputs: few(outputSchema, 0, MAX_OUTPUTS).optional(),
+  parameters: z
+    .custom<Record<string, unknown>>(isFew, `must be an object of at most ${MAX_PARAMETERS} parameters`)
+    .transform(withoutReserved)
+    .pipe(parametersSchema)
+    .prefault({}),
 });
 
 /** The JSON of an inference request, its form checked and nothing else. */
@@ -64,4 +83,9 @@ export function parseRequestJson(text: string): RequestJson {
 function withoutReserved(parameters: Record<string, unknown>): Record<string, unknown> {
   const given = Object.entries(parameters);
   return Object.fromEntries(given.filter(([name]) => !RESERVED.includes(name) && !name.startsWith(RESERVED_PREFIX)));
+}
+
+function isFew(parameters: unknown): boolean {
+  if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) return false;
+  return Object.keys(parameters).length <= MAX_PARAMETERS;
 }

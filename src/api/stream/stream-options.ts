@@ -28,8 +28,9 @@ export type StreamRequest =
 const FOLLOW_NAMES = ['model', 'batch', 'after'] as const;
 const CONSUME_NAMES = ['group', 'consumer', 'prefetch', 'redeliverAfterMs', 'from', 'model', 'batch'] as const;
 
-const NAME_RULE = `must be 1 to ${MAX_NAME} of the characters A-Z a-z 0-9 . _ -`;
-const nameSchema = z.string(NAME_RULE).regex(new RegExp(`^[A-Za-z0-9._-]{1,${MAX_NAME}}$`), NAME_RULE);
+const NAME_RULE = `must be 1 to ${MAX_NAME} of the characters A-Z a-z 0-9 . _ -, and not . or ..`;
+// The two that clients resolve as steps of a path: nobody could acknowledge to such a group, or delete it.
+const nameSchema = z.string(NAME_RULE).regex(new RegExp(`^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,${MAX_NAME}}$`), NAME_RULE);
 const wholeNumber = (least: number, most: number, fallback: number) => {
   const rule = `must be a whole number from ${least} to ${most}`;
   return z.coerce.number(rule).int(rule).min(least, rule).max(most, rule).default(fallback);

@@ -28,6 +28,8 @@ const DAY_SECONDS = 24 * 3600;
 export class JobQueue {
   private readonly redis: Redis;
   private readonly queue: Queue<JobPayload, JobResult>;
+  /** Jobs that are on their way into the queue. */
+  private adding = 0;
 
   constructor(private readonly options: JobQueueOptions) {
     this.redis = failFastConnection(options.redisUrl);
@@ -51,11 +53,20 @@ export class JobQueue {
   async submit(payload: JobPayload, priority: Priority): Promise<JobStatus> {
     return this.reach(async () => {
       const waiting = await this.queue.getJobCountByTypes('waiting', 'prioritized', 'delayed');
-      if (waiting >= this.options.limit) {
-        throw new CairnError('queue-full', `${waiting} jobs are waiting, which is the limit; try again later.`);
+      // Others have counted the same jobs and are adding theirs: a request may bring many at once.
+      if (waiting + this.adding >= this.options.limit) {
+        throw new CairnError(
+          'queue-full',
+          `${this.options.limit} jobs are waiting, which is the limit; try again later.`,
+        );
       }
-      const job = await this.queue.add(EXTRACT_JOB, payload, { jobId: randomUUID(), priority: PRIORITIES[priority] });
-      return readStatus(job, 'waiting', false);
+      this.adding++;
+      try {
+        const job = await this.queue.add(EXTRACT_JOB, payload, { jobId: randomUUID(), priority: PRIORITIES[priority] });
+        return readStatus(job, 'waiting', false);
+      } finally {
+        this.adding--;
+      }
     });
   }
 

@@ -55,6 +55,9 @@ async function accepted(json: unknown, binary?: Uint8Array, header?: string) {
   return { ...result, pixels: await Promise.all(result.images.map(({ key }) => pixels(key))) };
 }
 
+/** Each of them alone would be ignored. */
+const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`triton_${i}`, 1]));
+
 const withInput = (...inputs: object[]) => ({ inputs });
 
 describe('pixels', () => {
@@ -142,6 +145,14 @@ describe('options', () => {
     ['outputs in one name', { outputs: [{ name: 'C4,C5' }] }, 'level-unknown'],
     ['an output of stage 5 without it', { outputs: [{ name: 'C5' }], parameters: { stage5: false } }, 'level-absent'],
     ['an output twice', { outputs: [{ name: 'C4' }, { name: 'C4' }] }, 'request-malformed'],
+    [
+      'more outputs than there are',
+      { outputs: 'ABCDEFGHIJK'.split('').map((name) => ({ name })) },
+      'request-malformed',
+    ],
+    ['more parameters than anybody needs', { parameters: many }, 'request-malformed'],
+    ['a shape without end', { inputs: [{ ...input, shape: Array<string>(100).fill('x') }] }, 'request-malformed'],
+    ['inputs without end', { inputs: Array<object>(100).fill({}) }, 'request-malformed'],
     ['classes', { outputs: [{ name: 'C4', parameters: { classification: 3 } }] }, 'option-unknown'],
     ['FP16 in JSON', { outputs: [{ name: 'C4' }], parameters: { dtype: 'FP16' } }, 'request-malformed'],
     ['FP16 in JSON by default', { parameters: { dtype: 'float16' } }, 'request-malformed'],

@@ -66,6 +66,8 @@ describe('parseStreamRequest', () => {
     [{ consumer: 'c' }, 'option-invalid'],
     [{ group: 'g' }, 'option-invalid'],
     [{ group: 'g/h', consumer: 'c' }, 'option-invalid'],
+    [{ group: '..', consumer: 'c' }, 'option-invalid'],
+    [{ group: '.', consumer: 'c' }, 'option-invalid'],
     [{ group: 'g', consumer: 'c'.repeat(65) }, 'option-invalid'],
     [{ group: ['g', 'h'], consumer: 'c' }, 'option-invalid'],
     [{ group: 'g', consumer: 'c', prefetch: '101' }, 'option-invalid'],
