@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { request, type IncomingMessage } from 'node:http';
 import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
+import { collect } from '../support/chunks.js';
 import { openFilesBelow } from '../support/open-files.js';
 import { parseSafetensors } from '../support/safetensors-bytes.js';
 import { Client, fixture, type Problem } from './support/client.js';
@@ -43,10 +44,10 @@ async function refused(response: Response): Promise<[number, string]> {
   return [response.status, ((await response.json()) as Problem).code];
 }
 
-/** An answer that is not read. */
-function begin(query: string): Promise<IncomingMessage> {
+/** An answer that is not read yet. */
+function begin(query: string, more: Record<string, string> = {}): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'image/jpeg', 'content-length': String(image.length) };
+    const headers = { 'content-type': 'image/jpeg', 'content-length': String(image.length), ...more };
     const asked = request(`${service.url}/v1/extract?${query}`, { method: 'POST', headers, agent: false }, resolve);
     asked.once('error', reject).end(image);
   });
@@ -80,9 +81,10 @@ describe('the levels of an image in one answer', () => {
     expect(await names(await ask(QUESTION))).toBe('C5,P2,P4');
     expect(await names(await ask(`${QUESTION}&order=coarse-first`))).toBe('C5,P4,P2');
 
-    const compressed = await ask(`${QUESTION}&order=coarse-first`, { headers: { 'accept-encoding': 'zstd' } });
-    expect(compressed.headers.get('content-encoding')).toBe('zstd');
-    const plain = await new Decoder().decode(Buffer.from(await compressed.arrayBuffer()));
+    // Not by fetch, which from Node 24 on decodes zstd of itself.
+    const compressed = await begin(`${QUESTION}&order=coarse-first`, { 'accept-encoding': 'zstd' });
+    expect(compressed.headers['content-encoding']).toBe('zstd');
+    const plain = await new Decoder().decode(await collect(compressed));
     expect([...parseSafetensors(plain).tensors.keys()].join()).toBe('C5,P4,P2');
   });
 
