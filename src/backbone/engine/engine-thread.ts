@@ -1,7 +1,9 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { CairnError } from '../../errors.js';
 import type { Level } from '../tensor.js';
-import type { CompiledReply, CompileRequest, Reply, Request } from './thread-protocol.js';
+import type { CompiledReply, CompileRequest, Reply, Request, SessionCall } from './thread-protocol.js';
 
 /** A session on the other side of a thread boundary, with what its compilation told. */
 export interface ThreadedSession extends CompiledReply {
@@ -19,6 +21,9 @@ interface Pending {
   readonly reject: (error: CairnError) => void;
 }
 
+/** Less than a process has to end once its jobs are done. */
+const CLOSE_WITHIN_MS = 8000;
+
 // A union of requests loses its alternatives under a plain Omit.
 type WithoutId<R> = R extends unknown ? Omit<R, 'id'> : never;
 
@@ -29,6 +34,7 @@ export class EngineThread {
   private calls = 0;
   private sessions = 0;
   private closed = false;
+  private closing: Promise<void> | undefined;
 
   async compile(options: CompileRequest): Promise<ThreadedSession> {
     const session = this.sessions++;
@@ -51,12 +57,28 @@ export class EngineThread {
     };
   }
 
-  async close(): Promise<void> {
+  /**
+   * Ends the thread once what runs has run; what waits for its turn is rejected. May be called twice.
+   *
+   * A thread that is ended inside a native library takes the process with it: a run is given `CLOSE_WITHIN_MS` first.
+   */
+  close(): Promise<void> {
     this.closed = true;
-    await this.worker?.terminate();
+    this.closing ??= this.end();
+    return this.closing;
   }
 
-  private call(request: WithoutId<Request>, transfer: ArrayBuffer[] = []): Promise<unknown> {
+  private async end(): Promise<void> {
+    const { worker } = this;
+    if (!worker) return;
+    const overdue = new AbortController();
+    const ended = once(worker, 'exit').finally(() => overdue.abort());
+    worker.postMessage({ type: 'close' } satisfies Request);
+    await Promise.race([ended, delay(CLOSE_WITHIN_MS, undefined, { signal: overdue.signal })]).catch(() => undefined);
+    await worker.terminate();
+  }
+
+  private call(request: WithoutId<SessionCall>, transfer: ArrayBuffer[] = []): Promise<unknown> {
     if (this.closed) return Promise.reject(new CairnError('engine-failed', 'The engine has been closed.'));
     this.worker ??= this.start();
     const id = this.calls++;

@@ -4,14 +4,14 @@
  * queue's locks and HTTP alive.
  */
 import { parentPort } from 'node:worker_threads';
-import { asCairnError } from '../../errors.js';
+import { asCairnError, CairnError } from '../../errors.js';
 import { fpnGraph, isPyramidLevel } from '../graph/fpn-graph.js';
 import { resnetGraph } from '../graph/resnet-graph.js';
 import type { Level } from '../tensor.js';
 import { loadWeights } from '../weights/weights.js';
 import type { Session } from './engine.js';
 import { createEngine } from './engines.js';
-import type { CompiledReply, CompileRequest, Reply, Request } from './thread-protocol.js';
+import type { CompiledReply, CompileRequest, Reply, Request, SessionCall } from './thread-protocol.js';
 
 const port = parentPort!;
 const sessions = new Map<number, Session>();
@@ -26,7 +26,7 @@ async function compile(id: number, request: CompileRequest): Promise<CompiledRep
   return { engine: engine.name, device: session.device, weights: { source: weights.source, digest: weights.digest } };
 }
 
-async function handle(request: Request): Promise<{ value: unknown; transfer?: ArrayBuffer[] }> {
+async function handle(request: SessionCall): Promise<{ value: unknown; transfer?: ArrayBuffer[] }> {
   switch (request.type) {
     case 'compile':
       return { value: await compile(request.session, request.options) };
@@ -47,10 +47,18 @@ function buffersOf(images: Level[][]): Set<ArrayBuffer> {
 
 // One request at a time: the device is one, and sessions of different models share it.
 let last: Promise<void> = Promise.resolve();
+let closing = false;
 port.on('message', (request: Request) => {
+  if (request.type === 'close') {
+    closing = true;
+    // Only in a worker: this ends the thread, and nothing native is under way.
+    last = last.then(() => process.exit(0));
+    return;
+  }
   last = last.then(async () => {
     let reply: Reply;
     try {
+      if (closing) throw new CairnError('engine-failed', 'The engine has been closed.');
       const { value, transfer } = await handle(request);
       reply = { id: request.id, value };
       port.postMessage(reply, transfer);

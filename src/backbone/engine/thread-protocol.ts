@@ -19,11 +19,14 @@ export interface CompiledReply {
   readonly weights: { readonly source: string; readonly digest: string };
 }
 
-export type Request = { readonly id: number; readonly session: number } & (
+export type SessionCall = { readonly id: number; readonly session: number } & (
   | { readonly type: 'compile'; readonly options: CompileRequest }
   | { readonly type: 'run'; readonly images: Uint8Array<ArrayBuffer>; readonly batch: number }
   | { readonly type: 'dispose' }
 );
+
+/** `close` is not answered: the thread ends after what it is doing. */
+export type Request = SessionCall | { readonly type: 'close' };
 
 export type Reply = { readonly id: number } & (
   | { readonly value: unknown; readonly error?: undefined }
