@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Backbone, SessionRequest } from '../src/backbone/backbone.js';
 import { preprocess } from '../src/backbone/preprocess/preprocess.js';
-import { STAGES, type Extractor, type Stage } from '../src/extractor.js';
+import { STAGES, type Extractor, type Stage } from '../src/worker/extractor.js';
 import type { Store } from '../src/features/store/store.js';
 import pLimit from 'p-limit';
 

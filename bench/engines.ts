@@ -1,9 +1,9 @@
 import { Backbone } from '../src/backbone/backbone.js';
 import { createEngine, ENGINE_NAMES } from '../src/backbone/engine/engines.js';
 import { proveDevice, type Proof } from '../src/backbone/engine/prove-device.js';
-import { parseFeatureOptions } from '../src/backbone/feature-request.js';
+import { parseFeatureOptions } from '../src/spec/feature-spec.js';
 import { summarize } from '../src/backbone/graph/summary.js';
-import { modelGraph } from '../src/backbone/models.js';
+import { modelGraph } from '../src/backbone/catalogue.js';
 import { measurePeak } from './peak.js';
 import { median, ratios } from './statistics.js';
 

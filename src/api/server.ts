@@ -7,8 +7,8 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { ApiModule, type ApiParts } from './api.module.js';
 import { Metrics } from './metrics/metrics.js';
 import { speaksProtocol } from './inference/protocol-error.js';
-import { ProblemFilter } from './problem.js';
-import { limitUnread } from './unread-bodies.js';
+import { ProblemFilter } from './http/problem.js';
+import { limitUnread } from './http/unread-bodies.js';
 
 /** JSON bodies name a URL and a few options, or as many boxes as regions may be asked for at once. */
 const MAX_JSON_BYTES = 1 << 20;

@@ -5,7 +5,7 @@ import { EngineThread, type ThreadedSession } from './engine/engine-thread.js';
 import { chooseTarget, type Target } from './engine/choose-target.js';
 import type { OutputName } from './graph/graph.js';
 import type { TopOptions } from './graph/resnet-graph.js';
-import type { Model } from './models.js';
+import type { Model } from './catalogue.js';
 import type { Canvas } from './preprocess/preprocess.js';
 import type { Dtype, Level, Precision } from './tensor.js';
 

@@ -4,7 +4,7 @@ import { levelsOf, type Graph } from './graph/graph.js';
 import { inferShapes } from './graph/shapes.js';
 import type { TopOptions } from './graph/resnet-graph.js';
 import { summarize, type GraphSummary } from './graph/summary.js';
-import { modelGraph, type Model } from './models.js';
+import { modelGraph, type Model } from './catalogue.js';
 import type { Normalization } from './graph/normalization.js';
 
 /** A catalogue entry in numbers, for a canvas of `size` × `size` pixels. */

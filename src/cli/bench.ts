@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { Backbone, type SessionRequest } from '../backbone/backbone.js';
-import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { parseFeatureOptions } from '../spec/feature-spec.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';

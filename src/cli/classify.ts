@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { Backbone, type SessionRequest } from '../backbone/backbone.js';
-import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { parseFeatureOptions } from '../spec/feature-spec.js';
 import { centreCrop } from '../backbone/preprocess/centre-crop.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import type { Level } from '../backbone/tensor.js';

@@ -1,10 +1,10 @@
 import { Command, Option } from 'commander';
-import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { parseFeatureOptions } from '../spec/feature-spec.js';
 import { fpnGraph } from '../backbone/graph/fpn-graph.js';
 import { graphToDot } from '../backbone/graph/drawing/dot.js';
 import type { TopOptions } from '../backbone/graph/resnet-graph.js';
 import { describeModel, type ModelDescription } from '../backbone/describe-model.js';
-import { modelGraph } from '../backbone/models.js';
+import { modelGraph } from '../backbone/catalogue.js';
 import { summarize } from '../backbone/graph/summary.js';
 import { formatTable } from './table.js';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { DEFAULT_MODEL } from '../backbone/models.js';
-import type { FeatureOptions } from '../backbone/feature-request.js';
+import { DEFAULT_MODEL } from '../backbone/catalogue.js';
+import type { FeatureOptions } from '../spec/feature-spec.js';
 
 export type FeatureFlags = FeatureOptions & { readonly weights?: string };
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { parseFeatureOptions } from '../backbone/feature-request.js';
+import { parseFeatureOptions } from '../spec/feature-spec.js';
 import { encodeCanvas, preprocess } from '../backbone/preprocess/preprocess.js';
 import { readImage } from './read-image.js';
 

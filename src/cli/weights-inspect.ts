@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { asCairnError, CairnError } from '../errors.js';
-import { parseFeatureOptions } from '../backbone/feature-request.js';
-import { DEFAULT_MODEL, findModel, listModels, modelGraph, type Model } from '../backbone/models.js';
+import { parseFeatureOptions } from '../spec/feature-spec.js';
+import { DEFAULT_MODEL, findModel, listModels, modelGraph, type Model } from '../backbone/catalogue.js';
 import { matchWeights, showShape, type WeightsMatch } from '../backbone/weights/match-weights.js';
 import { loadWeights, openWeights, parseSeed } from '../backbone/weights/weights.js';
 import type { WeightsEntry } from '../backbone/weights/weights-reader.js';

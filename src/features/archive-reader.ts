@@ -5,7 +5,7 @@ import { bandsOf } from './bands.js';
 import { descriptionSchema, type Description, type LevelDescription } from './feature-set.js';
 import type { StoredObject } from './store/store.js';
 import { bandPath, GROUP_PATH } from './zarr-metadata.js';
-import type { Zstd } from './zstd.js';
+import type { Zstd } from '../formats/zstd.js';
 
 /** An archive open for reading. Bands are fetched one by one; nothing else is kept in memory. */
 export class ArchiveReader {

@@ -4,8 +4,8 @@ import { bandsOf } from './bands.js';
 import { inOrder } from './start-ahead.js';
 import { describeLevel, type FeatureSet } from './feature-set.js';
 import { arrayMetadata, arrayPath, bandPath, GROUP_PATH, groupMetadata } from './zarr-metadata.js';
-import { writeZip, type ZipEntry } from './zip-writer.js';
-import type { Zstd } from './zstd.js';
+import { writeZip, type ZipEntry } from '../formats/zip/zip-writer.js';
+import type { Zstd } from '../formats/zstd.js';
 
 /** Bands compressed at once: enough to keep libuv's four threads busy while one is being written. */
 const IN_FLIGHT = 6;

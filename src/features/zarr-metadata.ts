@@ -1,6 +1,6 @@
 import { bandsOf } from './bands.js';
 import type { Description, LevelDescription } from './feature-set.js';
-import { ZSTD_LEVEL } from './zstd.js';
+import { ZSTD_LEVEL } from '../formats/zstd.js';
 
 /** Paths inside an archive: a Zarr v3 group with one array per level. */
 export const GROUP_PATH = 'zarr.json';

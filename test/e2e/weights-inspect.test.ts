@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findModel, modelGraph } from '../../src/backbone/models.js';
+import { findModel, modelGraph } from '../../src/backbone/catalogue.js';
 import { sizeOf } from '../../src/backbone/graph/summary.js';
 import { matchWeights } from '../../src/backbone/weights/match-weights.js';
 import { fixturePath } from '../support/fixtures.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Backbone } from '../../src/backbone/backbone.js';
-import { parseFeatureOptions } from '../../src/backbone/feature-request.js';
+import { parseFeatureOptions } from '../../src/spec/feature-spec.js';
 import { preprocess } from '../../src/backbone/preprocess/preprocess.js';
 import type { Level } from '../../src/backbone/tensor.js';
 import { imageBytes, readGolden } from '../support/fixtures.js';

@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Backbone, type SessionRequest } from '../../src/backbone/backbone.js';
-import { parseFeatureOptions, type FeatureOptions } from '../../src/backbone/feature-request.js';
+import { parseFeatureOptions, type FeatureOptions } from '../../src/spec/feature-spec.js';
 import type { Level } from '../../src/backbone/tensor.js';
 import { relativeDifference } from '../support/compare-levels.js';
 import { listDevices } from '../support/devices.js';

@@ -5,7 +5,7 @@ import { get, request, type IncomingMessage } from 'node:http';
 import { writeArchive } from '../../src/features/archive-writer.js';
 import { archiveKey } from '../../src/features/feature-set.js';
 import { FileStore } from '../../src/features/store/file-store.js';
-import { loadZstd } from '../../src/features/zstd.js';
+import { loadZstd } from '../../src/formats/zstd.js';
 import { collect } from '../support/chunks.js';
 import { openFilesBelow } from '../support/open-files.js';
 import { numberLevel, pyramid, setOf } from '../support/pyramids.js';

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { Agent, request as httpRequest } from 'node:http';
 import { gzipSync, deflateSync } from 'node:zlib';
 import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
-import { EXTRACT_QUEUE } from '../../src/jobs/queue/job-payload.js';
+import { EXTRACT_QUEUE } from '../../src/jobs/payload.js';
 import { parseSafetensors } from '../support/safetensors-bytes.js';
 import { Client, fixture } from './support/client.js';
 import { startService, temporaryFolder, until, type Service } from './support/service.js';

@@ -1,6 +1,6 @@
 import { Backbone } from '../../src/backbone/backbone.js';
 import { createEngine, ENGINE_NAMES } from '../../src/backbone/engine/engines.js';
-import { parseFeatureOptions } from '../../src/backbone/feature-request.js';
+import { parseFeatureOptions } from '../../src/spec/feature-spec.js';
 import { asCairnError } from '../../src/errors.js';
 
 export interface DeviceHere {

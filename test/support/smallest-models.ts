@@ -1,4 +1,4 @@
-import { listModels, type Model } from '../../src/backbone/models.js';
+import { listModels, type Model } from '../../src/backbone/catalogue.js';
 
 /** One model of every family, the one with the fewest layers. */
 export function smallestOfEachFamily(): Model[] {

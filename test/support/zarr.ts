@@ -1,5 +1,5 @@
 import yauzl from 'yauzl';
-import { loadZstd } from '../../src/features/zstd.js';
+import { loadZstd } from '../../src/formats/zstd.js';
 import { collect } from './chunks.js';
 
 /** The files in a zip, by name, in the order of its directory. */

@@ -15,9 +15,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
-import { BatchQueue } from '../../jobs/queue/batch-queue.js';
-import { BatchIntake } from './batch-intake.js';
-import { batchView, type BatchView } from './batch-view.js';
+import { BatchQueue } from '../../batches/queue.js';
+import { BatchIntake } from '../../batches/intake.js';
+import { batchView, type BatchView } from '../../batches/view.js';
 
 const MAX_KEY_CHARS = 255;
 

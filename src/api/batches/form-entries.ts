@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import { CairnError } from '../../errors.js';
-import type { ImageIntake } from '../jobs/image-intake.js';
-import { partsOf, type GivenOptions } from '../jobs/read-submission.js';
-import type { Entry } from './entry.js';
-import { imageEntry } from './image-entry.js';
+import type { ImageIntake } from '../../images/intake.js';
+import { partsOf, type GivenOptions } from '../http/read-submission.js';
+import type { Entry } from '../../batches/entries/entry.js';
+import { imageEntry } from '../../batches/entries/image-entry.js';
 
 /** The parser remembers every part of a form until its end; more images than this come as a tar or by their digests. */
 const MAX_FILES = 10_000;

@@ -2,14 +2,14 @@ import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
 import type { Store } from '../../features/store/store.js';
-import type { ImageIntake } from '../jobs/image-intake.js';
-import type { GivenOptions } from '../jobs/read-submission.js';
-import { gunzip, kindOf, peek } from './body-kind.js';
-import type { Entry } from './entry.js';
+import type { ImageIntake } from '../../images/intake.js';
+import type { GivenOptions } from '../http/read-submission.js';
+import { gunzip, kindOf, peek } from '../../batches/entries/body-kind.js';
+import type { Entry } from '../../batches/entries/entry.js';
 import { formEntries } from './form-entries.js';
-import { jsonEntry, ndjsonEntries } from './ndjson-entries.js';
-import { tarEntries } from './tar-entries.js';
-import { zipEntries } from './zip-entries.js';
+import { jsonEntry, ndjsonEntries } from '../../batches/entries/ndjson-entries.js';
+import { tarEntries } from '../../batches/entries/tar-entries.js';
+import { zipEntries } from '../../batches/entries/zip-entries.js';
 
 /**
  * The entries of a batch, whichever way it is sent: as a manifest, as an archive of images, or as a form of files.

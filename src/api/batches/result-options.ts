@@ -1,5 +1,5 @@
 import { CairnError } from '../../errors.js';
-import { BEFORE_ALL, type BatchResult } from '../../jobs/queue/batch-ledger.js';
+import { BEFORE_ALL, type BatchResult } from '../../batches/ledger.js';
 import { parseOrder } from '../features/level-options.js';
 
 type Query = Readonly<Record<string, unknown>>;

@@ -3,14 +3,14 @@ import { ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } f
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
-import type { BatchResult } from '../../jobs/queue/batch-ledger.js';
-import { BatchQueue } from '../../jobs/queue/batch-queue.js';
-import { FeatureLibrary } from '../features/feature-library.js';
-import { resultView, type ResultView } from './batch-view.js';
-import { featureTar } from './feature-tar.js';
-import { resultLines } from './result-lines.js';
+import type { BatchResult } from '../../batches/ledger.js';
+import { BatchQueue } from '../../batches/queue.js';
+import { FeatureLibrary } from '../../features/library.js';
+import { resultView, type ResultView } from '../../batches/view.js';
+import { featureTar } from '../../batches/feature-tar.js';
+import { resultLines } from '../../batches/result-lines.js';
 import { parseFeatureStreamOptions, parseResultOptions, type ResultOptions } from './result-options.js';
-import { sendGrowing } from './send-growing.js';
+import { sendGrowing } from '../http/stream-reply.js';
 
 const NDJSON = 'application/x-ndjson';
 const DEFAULT_LIMIT = 1000;

@@ -11,14 +11,14 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CairnError } from '../../errors.js';
-import { JobWaiter } from '../../jobs/queue/job-waiter.js';
-import { FeatureLibrary } from '../features/feature-library.js';
+import { JobWaiter } from '../../jobs/waiter.js';
+import { FeatureLibrary } from '../../features/library.js';
 import { chooseFrom, parseOrder } from '../features/level-options.js';
 import { sendLevels } from '../features/send-levels.js';
-import { ImageIntake } from '../jobs/image-intake.js';
+import { ImageIntake } from '../../images/intake.js';
 import { JobOptionQueries } from '../jobs/job-option-docs.js';
-import { JobSubmitter } from '../jobs/job-submitter.js';
-import { readSubmission } from '../jobs/read-submission.js';
+import { JobSubmitter } from '../../jobs/service.js';
+import { readSubmission } from '../http/read-submission.js';
 
 /** Somebody waits for the answer. */
 const PRIORITY = 'high';

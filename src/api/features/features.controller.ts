@@ -10,10 +10,10 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Description } from '../../features/feature-set.js';
-import { FeatureLibrary } from './feature-library.js';
+import { FeatureLibrary } from '../../features/library.js';
 import { chooseFrom } from './level-options.js';
 import { sendLevels } from './send-levels.js';
-import { IMMUTABLE, sendObject } from './send-range.js';
+import { IMMUTABLE, sendObject } from '../http/send-range.js';
 
 @ApiTags('features')
 @ApiParam({ name: 'id', description: 'id of the feature set, 64 hexadecimal digits' })

@@ -14,7 +14,7 @@ import { BandBudget } from '../../features/roi-align/band-budget.js';
 import { BOX_FORMATS, COORDINATES, placeBoxes, ROI_METHODS } from '../../features/roi-align/boxes.js';
 import { poolableLevels } from '../../features/roi-align/levels.js';
 import { streamRegions } from '../../features/roi-align/stream-regions.js';
-import { FeatureLibrary } from './feature-library.js';
+import { FeatureLibrary } from '../../features/library.js';
 import { MAX_BOXES, MAX_SAMPLING_RATIO, parseRegionRequest } from './region-request.js';
 
 const BOX = { type: 'array', items: { type: 'number' }, minItems: 4, maxItems: 4 } as const;

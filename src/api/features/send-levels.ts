@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ArchiveReader } from '../../features/archive-reader.js';
 import { streamLevels } from '../../features/stream-levels.js';
 import type { LevelChoice } from './level-options.js';
-import { prefersZstd, sendHead } from './send-range.js';
+import { prefersZstd, sendHead } from '../http/send-range.js';
 
 /**
  * Answers with levels of an archive as a safetensors stream, as frames of zstd where the client prefers that.

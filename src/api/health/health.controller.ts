@@ -1,6 +1,6 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
-import { JobQueue } from '../../jobs/queue/job-queue.js';
+import { JobQueue } from '../../jobs/queue.js';
 
 @ApiTags('health')
 @Controller()

@@ -13,9 +13,9 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
-import { sendHead } from '../features/send-range.js';
-import { ImageIntake } from '../jobs/image-intake.js';
-import { uploadAll } from '../jobs/read-submission.js';
+import { sendHead } from '../http/send-range.js';
+import { ImageIntake } from '../../images/intake.js';
+import { uploadAll } from '../http/read-submission.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 

@@ -1,8 +1,8 @@
-import type { Model } from '../../backbone/models.js';
+import type { Model } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
-import type { ImageIntake, Upload } from '../jobs/image-intake.js';
-import { parseJobOptions, type JobOptions } from '../jobs/job-options.js';
-import type { ByteReader } from './byte-reader.js';
+import type { ImageIntake, Upload } from '../../images/intake.js';
+import { parseJobOptions, type JobOptions } from '../../jobs/options.js';
+import type { ByteReader } from '../http/byte-reader.js';
 import { parseImageInput } from './image-input.js';
 import { keepImages, keepWhole } from './read-images.js';
 import { parseRequestJson, type RequestJson } from './request-schema.js';

@@ -10,14 +10,14 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { JobWaiter } from '../../jobs/queue/job-waiter.js';
+import { JobWaiter } from '../../jobs/waiter.js';
 import type { ArchiveReader } from '../../features/archive-reader.js';
-import { FeatureLibrary } from '../features/feature-library.js';
-import { ImageIntake } from '../jobs/image-intake.js';
-import { JobSubmitter } from '../jobs/job-submitter.js';
+import { FeatureLibrary } from '../../features/library.js';
+import { ImageIntake } from '../../images/intake.js';
+import { JobSubmitter } from '../../jobs/service.js';
 import { readInferenceRequest } from './inference-request.js';
 import { MODEL_VERSION, modelOf } from './model-metadata.js';
-import { withBody } from './request-body.js';
+import { withBody } from '../http/request-body.js';
 import { streamAnswer } from './response-stream.js';
 import { runJobs } from './run-jobs.js';
 

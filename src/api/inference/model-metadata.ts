@@ -1,5 +1,5 @@
 import { describeModel } from '../../backbone/describe-model.js';
-import { DEFAULT_SIZE, listModels, type Model } from '../../backbone/models.js';
+import { DEFAULT_SIZE, listModels, type Model } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
 import { FILES_INPUT, INPUT_DATATYPES, PIXELS_INPUT } from './image-input.js';
 

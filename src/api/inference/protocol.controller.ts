@@ -2,12 +2,12 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestj
 import { ApiOkResponse, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { listModels } from '../../backbone/models.js';
+import { listModels } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
-import { JobQueue } from '../../jobs/queue/job-queue.js';
+import { JobQueue } from '../../jobs/queue.js';
 import { MODEL_VERSION, modelConfiguration, modelMetadata, modelOf } from './model-metadata.js';
 import { unreadiness } from './readiness.js';
-import { withBody } from './request-body.js';
+import { withBody } from '../http/request-body.js';
 
 /** The injection token of the server's own version. */
 export const SERVER_VERSION = Symbol('server version');

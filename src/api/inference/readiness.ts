@@ -1,5 +1,5 @@
 import { asCairnError } from '../../errors.js';
-import type { JobQueue } from '../../jobs/queue/job-queue.js';
+import type { JobQueue } from '../../jobs/queue.js';
 
 /** Why nothing can be inferred now; undefined when it can: the queue answers and somebody works on it. */
 export async function unreadiness(queue: JobQueue): Promise<string | undefined> {

@@ -1,8 +1,8 @@
 import { CairnError } from '../../errors.js';
-import type { ImageSource } from '../../jobs/queue/job-payload.js';
-import type { JobWaiter } from '../../jobs/queue/job-waiter.js';
-import type { JobOptions } from '../jobs/job-options.js';
-import type { JobSubmitter } from '../jobs/job-submitter.js';
+import type { ImageSource } from '../../jobs/payload.js';
+import type { JobWaiter } from '../../jobs/waiter.js';
+import type { JobOptions } from '../../jobs/options.js';
+import type { JobSubmitter } from '../../jobs/service.js';
 
 export interface JobRunner {
   readonly submitter: JobSubmitter;

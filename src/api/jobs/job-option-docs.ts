@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiQuery } from '@nestjs/swagger';
-import { PRIORITY_NAMES } from '../../jobs/queue/priorities.js';
+import { PRIORITY_NAMES } from '../../jobs/priorities.js';
 
 /** What OpenAPI tells of the options of a job in a query. */
 export function JobOptionQueries(): MethodDecorator {

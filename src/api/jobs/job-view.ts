@@ -1,8 +1,8 @@
-import { featureId } from '../../features/feature-id.js';
+import { featureId } from '../../spec/feature-id.js';
 import type { Description } from '../../features/feature-set.js';
-import type { JobPayload } from '../../jobs/queue/job-payload.js';
-import { requestOf } from '../../jobs/queue/payload-request.js';
-import type { JobStatus } from '../../jobs/queue/job-status.js';
+import type { JobPayload } from '../../jobs/payload.js';
+import { requestOf } from '../../jobs/payload-request.js';
+import type { JobStatus } from '../../jobs/status.js';
 import { featureLinks } from '../features/features.controller.js';
 
 /** A job as the API shows it. */

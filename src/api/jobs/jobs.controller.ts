@@ -10,17 +10,17 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { JobEvents, type JobEvent } from '../../jobs/queue/job-events.js';
-import { JobQueue } from '../../jobs/queue/job-queue.js';
-import { isFinal } from '../../jobs/queue/job-status.js';
+import { JobEvents, type JobEvent } from '../../jobs/events.js';
+import { JobQueue } from '../../jobs/queue.js';
+import { isFinal } from '../../jobs/status.js';
 import { CairnError } from '../../errors.js';
-import { FeatureLibrary } from '../features/feature-library.js';
-import { formatEvent, heartbeatUntil, sendEvents } from './event-stream.js';
-import { ImageIntake } from './image-intake.js';
+import { FeatureLibrary } from '../../features/library.js';
+import { formatEvent, heartbeatUntil, sendEvents } from '../http/event-stream.js';
+import { ImageIntake } from '../../images/intake.js';
 import { JobOptionQueries } from './job-option-docs.js';
-import { JobSubmitter } from './job-submitter.js';
+import { JobSubmitter } from '../../jobs/service.js';
 import { cachedFeatures, cachedJob, jobView, type JobView } from './job-view.js';
-import { readSubmission } from './read-submission.js';
+import { readSubmission } from '../http/read-submission.js';
 
 @ApiTags('jobs')
 @Controller('v1/jobs')

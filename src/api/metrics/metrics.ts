@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { JOB_STATES } from '../../jobs/queue/job-status.js';
-import type { JobQueue } from '../../jobs/queue/job-queue.js';
+import { JOB_STATES } from '../../jobs/status.js';
+import type { JobQueue } from '../../jobs/queue.js';
 
 /** From an answer out of memory to one that waited for a network on a slow machine. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];

@@ -1,12 +1,12 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { describeModel } from '../../backbone/describe-model.js';
-import { parseFeatureOptions } from '../../backbone/feature-request.js';
-import { DEFAULT_MODEL, listModels, type Model } from '../../backbone/models.js';
+import { parseFeatureOptions } from '../../spec/feature-spec.js';
+import { DEFAULT_MODEL, listModels, type Model } from '../../backbone/catalogue.js';
 import { isSeeded } from '../../backbone/weights/weights.js';
 import { CairnError } from '../../errors.js';
-import { JobQueue } from '../../jobs/queue/job-queue.js';
-import { ModelRegistry } from './model-registry.js';
+import { JobQueue } from '../../jobs/queue.js';
+import { ModelRegistry } from '../../spec/resolve.js';
 
 const SIZE = { name: 'size', required: false, description: 'side of the canvas in pixels', example: 1024 };
 

@@ -8,8 +8,8 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import { Announcements } from '../../jobs/queue/announcements/announcements.js';
-import type { GroupStatus } from '../../jobs/queue/announcements/list-groups.js';
+import { Announcements } from '../../announcements/announcements.js';
+import type { GroupStatus } from '../../announcements/list-groups.js';
 import { parseAcknowledge, parseExtend, parseGroupName } from './stream-options.js';
 
 const IDS = { type: 'array', items: { type: 'string' }, example: ['1732187412345-0'] } as const;

@@ -1,8 +1,8 @@
-import type { Announced } from '../../jobs/queue/announcements/announcement.js';
-import type { ConsumeItem } from '../../jobs/queue/announcements/consume.js';
-import type { FollowItem } from '../../jobs/queue/announcements/follow.js';
+import type { Announced } from '../../announcements/announcement.js';
+import type { ConsumeItem } from '../../announcements/consume.js';
+import type { FollowItem } from '../../announcements/follow.js';
 import { featureLinks } from '../features/features.controller.js';
-import { formatEvent } from '../jobs/event-stream.js';
+import { formatEvent } from '../http/event-stream.js';
 
 /** How long a client is to wait before it comes back. */
 const RETRY = 'retry: 2000\n';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { findModel } from '../../backbone/models.js';
+import { findModel } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
-import type { AnnouncementFilter } from '../../jobs/queue/announcements/announcement.js';
-import type { ConsumeOptions } from '../../jobs/queue/announcements/consume.js';
-import { isEntryId } from '../../jobs/queue/announcements/entry-id.js';
-import type { FollowOptions } from '../../jobs/queue/announcements/follow.js';
+import type { AnnouncementFilter } from '../../announcements/announcement.js';
+import type { ConsumeOptions } from '../../announcements/consume.js';
+import { isEntryId } from '../../announcements/entry-id.js';
+import type { FollowOptions } from '../../announcements/follow.js';
 
 export const MAX_PREFETCH = 100;
 /** Ids in one request to acknowledge or extend. */

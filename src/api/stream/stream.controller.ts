@@ -9,8 +9,8 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Announcements } from '../../jobs/queue/announcements/announcements.js';
-import { sendEvents } from '../jobs/event-stream.js';
+import { Announcements } from '../../announcements/announcements.js';
+import { sendEvents } from '../http/event-stream.js';
 import { consumeEvent, followEvent } from './stream-events.js';
 import { MAX_PREFETCH, parseStreamRequest } from './stream-options.js';
 

@@ -9,9 +9,9 @@ import {
   NPY_PREFIX_BYTES,
   parseNpyHeader,
   type NpyHeader,
-} from './npy-header.js';
+} from '../../formats/npy-header.js';
 import { tensorPath, unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
-import type { ZipArchive, ZipEntry } from './zip-archive.js';
+import type { ZipArchive, ZipEntry } from '../../formats/zip/zip-archive.js';
 
 interface Member {
   readonly entry: ZipEntry;

@@ -6,7 +6,7 @@ import { openNpz } from './npz-file.js';
 import { openSafetensorsFile } from './safetensors-file.js';
 import { seededWeights } from './seeded.js';
 import { unreadable, type WeightsReader } from './weights-reader.js';
-import { openZipArchive } from './zip-archive.js';
+import { openZipArchive } from '../../formats/zip/zip-archive.js';
 
 /**
  * Opens what `spec` names: a seed, or a file of Keras HDF5, safetensors or npz, told by its first bytes

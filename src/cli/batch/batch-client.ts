@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { CairnError } from '../../errors.js';
-import { splitLines } from '../../split-lines.js';
+import { splitLines } from '../../formats/split-lines.js';
 import { ask, bodyOf, check, isThere, parseJson } from './ask.js';
 import { batchSchema, resultSchema, type Batch, type Result } from './batch-schema.js';
 

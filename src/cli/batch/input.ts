@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { asCairnError, CairnError } from '../../errors.js';
-import { splitLines } from '../../split-lines.js';
+import { splitLines } from '../../formats/split-lines.js';
 import { parseManifestLine, type InputLine } from './manifest-line.js';
 
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.avif']);

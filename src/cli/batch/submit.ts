@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseFeatureOptions } from '../../backbone/feature-request.js';
+import { parseFeatureOptions } from '../../spec/feature-spec.js';
 import { addRequestFlags, type FeatureFlags } from '../feature-flags.js';
 import { BatchClient } from './batch-client.js';
 import { FeatureFiles } from './feature-files.js';

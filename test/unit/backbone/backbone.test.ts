@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { Backbone } from '../../../src/backbone/backbone.js';
 import { EngineThread, type ThreadedSession } from '../../../src/backbone/engine/engine-thread.js';
 import type { CompileRequest } from '../../../src/backbone/engine/thread-protocol.js';
-import { parseFeatureOptions } from '../../../src/backbone/feature-request.js';
+import { parseFeatureOptions } from '../../../src/spec/feature-spec.js';
 import type { Canvas } from '../../../src/backbone/preprocess/preprocess.js';
 import type { Level } from '../../../src/backbone/tensor.js';
 import { CairnError, type ErrorCode } from '../../../src/errors.js';

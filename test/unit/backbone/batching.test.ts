@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Backbone, type SessionRequest } from '../../../src/backbone/backbone.js';
 import { EngineThread, type ThreadedSession } from '../../../src/backbone/engine/engine-thread.js';
-import { parseFeatureOptions } from '../../../src/backbone/feature-request.js';
+import { parseFeatureOptions } from '../../../src/spec/feature-spec.js';
 import type { Canvas } from '../../../src/backbone/preprocess/preprocess.js';
 import { CairnError } from '../../../src/errors.js';
 import { largestAbsolute, largestDifference, numbersOf, randomNumbers } from '../../support/tensors.js';

@@ -6,7 +6,7 @@ import { bandsOf } from '../../../src/features/bands.js';
 import { archiveKey, describeLevel, type FeatureSet } from '../../../src/features/feature-set.js';
 import { FileStore } from '../../../src/features/store/file-store.js';
 import { streamLevels } from '../../../src/features/stream-levels.js';
-import { loadZstd } from '../../../src/features/zstd.js';
+import { loadZstd } from '../../../src/formats/zstd.js';
 import { collect } from '../../support/chunks.js';
 import { featureSet, plansOf } from '../../support/feature-sets.js';
 import { expectNoOpenFiles } from '../../support/open-files.js';

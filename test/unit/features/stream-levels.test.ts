@@ -6,7 +6,7 @@ import { archiveKey, describeLevel } from '../../../src/features/feature-set.js'
 import { FileStore } from '../../../src/features/store/file-store.js';
 import { streamLevels, type StreamOptions } from '../../../src/features/stream-levels.js';
 import { cutOf } from '../../../src/features/window.js';
-import { loadZstd } from '../../../src/features/zstd.js';
+import { loadZstd } from '../../../src/formats/zstd.js';
 import { collect } from '../../support/chunks.js';
 import { countReads } from '../../support/counting-store.js';
 import { expectNoOpenFiles } from '../../support/open-files.js';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { DTYPES } from '../../../src/backbone/tensor.js';
 import { writeArchive } from '../../../src/features/archive-writer.js';
-import { loadZstd } from '../../../src/features/zstd.js';
+import { loadZstd } from '../../../src/formats/zstd.js';
 import { collect } from '../../support/chunks.js';
 import { featureSet, plansOf } from '../../support/feature-sets.js';
 import { readZarrArray, unzip } from '../../support/zarr.js';

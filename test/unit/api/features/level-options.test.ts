@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { chooseFrom } from '../../../../src/api/features/level-options.js';
-import { prefersZstd } from '../../../../src/api/features/send-range.js';
+import { prefersZstd } from '../../../../src/api/http/send-range.js';
 import { ArchiveReader } from '../../../../src/features/archive-reader.js';
 import { pyramid } from '../../../support/pyramids.js';
 

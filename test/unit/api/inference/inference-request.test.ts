@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ByteReader } from '../../../../src/api/inference/byte-reader.js';
+import { ByteReader } from '../../../../src/api/http/byte-reader.js';
 import { readInferenceRequest } from '../../../../src/api/inference/inference-request.js';
-import { ImageIntake } from '../../../../src/api/jobs/image-intake.js';
-import { findModel } from '../../../../src/backbone/models.js';
+import { ImageIntake } from '../../../../src/images/intake.js';
+import { findModel } from '../../../../src/backbone/catalogue.js';
 import { decode } from '../../../../src/backbone/preprocess/decode.js';
 import { encodePixels } from '../../../../src/backbone/preprocess/encode-pixels.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';

@@ -5,7 +5,7 @@ import { streamAnswer, type Answer } from '../../../../src/api/inference/respons
 import { ArchiveReader } from '../../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../../src/features/archive-writer.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';
-import { loadZstd } from '../../../../src/features/zstd.js';
+import { loadZstd } from '../../../../src/formats/zstd.js';
 import { collect } from '../../../support/chunks.js';
 import { openFilesBelow } from '../../../support/open-files.js';
 import { numberLevel, setOf } from '../../../support/pyramids.js';

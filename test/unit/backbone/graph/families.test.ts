@@ -3,7 +3,7 @@ import { ARCHITECTURES } from '../../../../src/backbone/graph/architectures.js';
 import { FAMILIES, type FamilyName } from '../../../../src/backbone/graph/families.js';
 import type { Graph, GraphNode, GraphOutput } from '../../../../src/backbone/graph/graph.js';
 import { inferShapes } from '../../../../src/backbone/graph/shapes.js';
-import { listModels, modelGraph, type Model } from '../../../../src/backbone/models.js';
+import { listModels, modelGraph, type Model } from '../../../../src/backbone/catalogue.js';
 
 /** What the publishers say of each family, once more. */
 interface Published {

@@ -4,7 +4,7 @@ import { fpnGraph } from '../../../../src/backbone/graph/fpn-graph.js';
 import { levelsOf } from '../../../../src/backbone/graph/graph.js';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
 import { inferShapes } from '../../../../src/backbone/graph/shapes.js';
-import { findModel } from '../../../../src/backbone/models.js';
+import { findModel } from '../../../../src/backbone/catalogue.js';
 
 const graph = fpnGraph(resnetGraph('resnet50', true));
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { findModel, listModels, modelGraph } from '../../../../src/backbone/models.js';
+import { findModel, listModels, modelGraph } from '../../../../src/backbone/catalogue.js';
 
 /** Layers with parameters that published files have, and some that they do not have. */
 const LAYERS: [string, { readonly has: string[]; readonly lacks: string[] }][] = [

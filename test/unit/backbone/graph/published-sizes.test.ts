@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { TopOptions } from '../../../../src/backbone/graph/resnet-graph.js';
 import { summarize } from '../../../../src/backbone/graph/summary.js';
-import { findModel, listModels, modelGraph } from '../../../../src/backbone/models.js';
+import { findModel, listModels, modelGraph } from '../../../../src/backbone/catalogue.js';
 
 const TOP = { includeTop: true };
 

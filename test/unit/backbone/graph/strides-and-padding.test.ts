@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Graph, Padding } from '../../../../src/backbone/graph/graph.js';
-import { findModel, modelGraph } from '../../../../src/backbone/models.js';
+import { findModel, modelGraph } from '../../../../src/backbone/catalogue.js';
 
 const graphOf = (model: string) => modelGraph(findModel(model), true);
 

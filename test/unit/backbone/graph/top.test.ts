@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { TopOptions } from '../../../../src/backbone/graph/resnet-graph.js';
 import { inferShapes } from '../../../../src/backbone/graph/shapes.js';
-import { findModel, modelGraph } from '../../../../src/backbone/models.js';
+import { findModel, modelGraph } from '../../../../src/backbone/catalogue.js';
 
 function topOf(model: string, options: TopOptions) {
   const graph = modelGraph(findModel(model), true, options);

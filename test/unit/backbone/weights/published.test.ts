@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { describeModel } from '../../../../src/backbone/describe-model.js';
-import { findModel } from '../../../../src/backbone/models.js';
+import { findModel } from '../../../../src/backbone/catalogue.js';
 import {
   findPublished,
   listPublished,

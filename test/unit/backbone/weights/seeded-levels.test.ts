@@ -3,7 +3,7 @@ import { Backbone } from '../../../../src/backbone/backbone.js';
 import { FAMILIES } from '../../../../src/backbone/graph/families.js';
 import type { LevelName } from '../../../../src/backbone/graph/graph.js';
 import { describeModel } from '../../../../src/backbone/describe-model.js';
-import { listModels, type Model } from '../../../../src/backbone/models.js';
+import { listModels, type Model } from '../../../../src/backbone/catalogue.js';
 import { meanAndDeviation, numbersOf, randomNumbers } from '../../../support/tensors.js';
 
 /** The smallest that every network takes: it is the depth that tells, not the width of the canvas. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
-import { listModels, modelGraph } from '../../../../src/backbone/models.js';
+import { listModels, modelGraph } from '../../../../src/backbone/catalogue.js';
 import { seededWeights } from '../../../../src/backbone/weights/seeded.js';
 import type { WeightsReader } from '../../../../src/backbone/weights/weights-reader.js';
 import { loadWeights } from '../../../../src/backbone/weights/weights.js';

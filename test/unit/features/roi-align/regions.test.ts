@@ -9,7 +9,7 @@ import { BandBudget } from '../../../../src/features/roi-align/band-budget.js';
 import { RegionReader, type RoiOptions } from '../../../../src/features/roi-align/region-reader.js';
 import { streamRegions } from '../../../../src/features/roi-align/stream-regions.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';
-import { loadZstd } from '../../../../src/features/zstd.js';
+import { loadZstd } from '../../../../src/formats/zstd.js';
 import { collect } from '../../../support/chunks.js';
 import { countReads } from '../../../support/counting-store.js';
 import { expectNoOpenFiles } from '../../../support/open-files.js';

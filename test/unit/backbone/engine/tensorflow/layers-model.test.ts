@@ -9,7 +9,7 @@ import { levelsOf, type Graph, type OutputName } from '../../../../../src/backbo
 import { resnetGraph } from '../../../../../src/backbone/graph/resnet-graph.js';
 import { inferShapes } from '../../../../../src/backbone/graph/shapes.js';
 import { summarize } from '../../../../../src/backbone/graph/summary.js';
-import { modelGraph } from '../../../../../src/backbone/models.js';
+import { modelGraph } from '../../../../../src/backbone/catalogue.js';
 import type { Level } from '../../../../../src/backbone/tensor.js';
 import type { Weights } from '../../../../../src/backbone/weights/weights.js';
 import { runOne } from '../../../../support/engine-under-test.js';

@@ -1,0 +1,45 @@
+import { Readable } from 'node:stream';
+import { extract } from 'tar-stream';
+import { asCairnError, CairnError } from '../../errors.js';
+import type { ImageIntake } from '../../images/intake.js';
+import type { Entry } from './entry.js';
+import { imageEntry, isHidden } from './image-entry.js';
+
+/**
+ * The images of a tar, as it comes in: one is read at a time, and none is kept in memory beyond a few blocks.
+ *
+ * @throws CairnError `request-malformed` for what is no whole tar.
+ */
+export async function* tarEntries(chunks: AsyncIterable<Uint8Array>, intake: ImageIntake): AsyncGenerator<Entry> {
+  const source = Readable.from(chunks);
+  const members = extract();
+  source.on('error', (error) => members.destroy(error));
+  source.pipe(members);
+  let line = 0;
+  try {
+    for await (const member of members) {
+      const { name, type } = member.header;
+      if (type === 'directory' || isHidden(name)) {
+        member.resume();
+        continue;
+      }
+      line++;
+      if (type === 'file' || type === 'contiguous-file') {
+        yield await imageEntry({ line, name, options: {} }, Readable.from(member), intake);
+      } else {
+        member.resume();
+        // Whatever its types say, the parser has no word for kinds that it does not know.
+        const kind = (type as string | null) ?? 'special member';
+        const message = `Member ${line} is a ${kind}, not a file.`;
+        yield { line, name, error: new CairnError('image-unsupported', message) };
+      }
+    }
+  } catch (thrown) {
+    const { message } = asCairnError(thrown);
+    if (thrown instanceof CairnError) throw thrown;
+    throw new CairnError('request-malformed', `The tar cannot be read: ${message}.`, { cause: thrown });
+  } finally {
+    source.destroy();
+    members.destroy();
+  }
+}

@@ -1,0 +1,73 @@
+import type { Job } from 'bullmq';
+import type { ErrorCode } from '../errors.js';
+import { fromFailedReason } from './failure.js';
+import {
+  payloadSchema,
+  progressSchema,
+  resultSchema,
+  type JobPayload,
+  type JobProgress,
+  type JobResult,
+} from './payload.js';
+
+export const JOB_STATES = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+/** A job as its submitter sees it. Times are ISO 8601. */
+export interface JobStatus {
+  readonly id: string;
+  readonly state: JobState;
+  readonly payload: JobPayload;
+  readonly progress?: JobProgress;
+  readonly result?: JobResult;
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+  readonly attempts: number;
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+}
+
+/**
+ * A BullMQ job as its submitter sees it. `queueState` is where the queue had it before the job was
+ * read: a job that has finished since tells so by its own fields. `cancelled` tells that somebody
+ * asked for it to be.
+ */
+export function readStatus(job: Job, queueState: string, cancelled: boolean): JobStatus {
+  const state = toState(job, queueState, cancelled);
+  const progress = progressSchema.safeParse(job.progress);
+  return {
+    id: job.id!,
+    state,
+    payload: payloadSchema.parse(job.data),
+    attempts: job.attemptsStarted,
+    createdAt: toIso(job.timestamp),
+    ...(progress.success && { progress: progress.data }),
+    ...(state === 'completed' && { result: resultSchema.parse(job.returnvalue) }),
+    ...(state === 'failed' && { error: fromFailedReason(job.failedReason) }),
+    ...(job.processedOn !== undefined && { startedAt: toIso(job.processedOn) }),
+    ...(job.finishedOn !== undefined && { finishedAt: toIso(job.finishedOn) }),
+  };
+}
+
+export function isFinal(state: JobState): boolean {
+  return state === 'completed' || state === 'failed' || state === 'cancelled';
+}
+
+function toState(
+  { finishedOn, failedReason, returnvalue }: Job<unknown, unknown>,
+  queueState: string,
+  cancelled: boolean,
+): JobState {
+  if (finishedOn !== undefined) {
+    // A job that completed at its second attempt still bears the reason of the first.
+    if (returnvalue) return 'completed';
+    // A job that failed before the wish to cancel it arrived has failed.
+    return fromFailedReason(failedReason).code === 'cancelled' ? 'cancelled' : 'failed';
+  }
+  if (cancelled) return 'cancelled';
+  return queueState === 'active' ? 'active' : 'queued';
+}
+
+function toIso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

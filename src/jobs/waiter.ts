@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CairnError } from '../errors.js';
+import type { JobEvents } from './events.js';
+import type { JobQueue } from './queue.js';
+import { isFinal, type JobStatus } from './status.js';
+
+/** Events that Redis lost, in a restart or in a flood of others, are made up for by a look at this pace. */
+const LOOK_EVERY_MS = 2000;
+
+/** Waits for jobs to end. */
+export class JobWaiter {
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly events: JobEvents,
+  ) {}
+
+  /**
+   * Resolves with the job once it has completed, failed or been cancelled.
+   *
+   * @throws CairnError `cancelled` when `signal` is aborted: the job is cancelled then, for nobody waits for it.
+   *   As `JobQueue.status` otherwise.
+   */
+  async end(jobId: string, signal: AbortSignal): Promise<JobStatus> {
+    const gone = () => signal.aborted;
+    const stop = new AbortController();
+    const following = AbortSignal.any([signal, stop.signal]);
+    // Listening begins before the first look, so that no change falls between the two.
+    const changes = this.events.follow(jobId, following);
+    let change = changes.next();
+    try {
+      for (;;) {
+        const job = await this.queue.status(jobId);
+        if (isFinal(job.state)) return job;
+        if (gone()) break;
+        const look = delay(LOOK_EVERY_MS, 'look' as const, { signal: following }).catch(() => 'look' as const);
+        const first = await Promise.race([change, look]);
+        if (gone()) break;
+        if (first === 'look') continue;
+        if (first.done) throw new CairnError('queue-unavailable', 'The server is stopping; ask again.');
+        change = changes.next();
+      }
+    } finally {
+      stop.abort();
+    }
+    await this.abandon(jobId);
+    throw new CairnError('cancelled', 'The client has gone away.');
+  }
+
+  /** A job that has ended meanwhile, or a queue that is away, leaves nothing to cancel. */
+  private async abandon(jobId: string): Promise<void> {
+    await this.queue.cancel(jobId).catch(() => undefined);
+    this.events.announce(jobId);
+  }
+}

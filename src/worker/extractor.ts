@@ -1,0 +1,136 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Backbone, Provenance, SessionRequest } from '../backbone/backbone.js';
+import { preprocess, type Canvas } from '../backbone/preprocess/preprocess.js';
+import type { Level } from '../backbone/tensor.js';
+import { CairnError } from '../errors.js';
+import { writeArchive } from '../features/archive-writer.js';
+import { featureId } from '../spec/feature-id.js';
+import { archiveKey, describeLevel, type Description, type FeatureSet } from '../features/feature-set.js';
+import { writeSafetensors } from '../features/safetensors.js';
+import type { Store } from '../features/store/store.js';
+import type { Zstd } from '../formats/zstd.js';
+
+/** Steps of the chain, in order; also the keys of `timings`. */
+export const STAGES = ['preprocess', 'run', 'pack'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface ExtractorParts {
+  readonly backbone: Backbone;
+  readonly store: Store;
+  readonly zstd: Zstd;
+  readonly softwareVersion: string;
+  readonly maxPixels?: number;
+}
+
+export interface Image {
+  /** The encoded file. */
+  readonly bytes: Buffer;
+  readonly sha256: string;
+}
+
+export interface ExtractOptions {
+  readonly format?: 'zarr' | 'safetensors';
+  /** Where in the store the result goes; by default where archives are looked for by id. */
+  readonly key?: string;
+  readonly signal?: AbortSignal;
+  /** What the caller takes the weights' digest to be. */
+  readonly weightsDigest?: string;
+  /** Called when a stage begins. */
+  onStage?(stage: Stage): void;
+}
+
+export interface Extraction {
+  readonly description: Description;
+  readonly key: string;
+  /** Bytes written. */
+  readonly bytes: number;
+  /** Milliseconds in each stage, without the wait for its turn. In batches `run` counts the wait for its batch. */
+  readonly timings: Record<Stage, number>;
+}
+
+/**
+ * The chain image → archive. Call `extract` for the next image before the last one is finished:
+ * each stage takes one image at a time, so the next image is decoded and the last one packed while
+ * one runs. Where images run in batches, one batch gathers while one runs.
+ *
+ * Levels of a batch share memory: where `n` calls are under way, those of `n + maxBatch - 1` images
+ * are in memory at most, since images are packed in the order in which they ran.
+ */
+export class Extractor {
+  private readonly turns: Readonly<Record<Stage, LimitFunction>>;
+
+  constructor(private readonly parts: ExtractorParts) {
+    const { maxBatch } = parts.backbone;
+    this.turns = { preprocess: pLimit(1), run: pLimit(maxBatch === 1 ? 1 : 2 * maxBatch), pack: pLimit(1) };
+  }
+
+  /**
+   * Computes and stores the levels of one image.
+   *
+   * @throws CairnError of any room of the library; `cancelled` when the signal was aborted;
+   *   `weights-changed` when the weights are not those that the caller expects.
+   */
+  async extract(image: Image, request: SessionRequest, options: ExtractOptions = {}): Promise<Extraction> {
+    const timings: Record<Stage, number> = { preprocess: 0, run: 0, pack: 0 };
+    const stage = <T>(name: Stage, work: () => Promise<T>): Promise<T> =>
+      this.turns[name](async () => {
+        if (options.signal?.aborted) throw new CairnError('cancelled', 'The job was cancelled.');
+        options.onStage?.(name);
+        const begun = performance.now();
+        const result = await work();
+        timings[name] = performance.now() - begun;
+        return result;
+      });
+
+    const { backbone, maxPixels } = this.parts;
+    const canvas = await stage('preprocess', () => preprocess(image.bytes, request.size, maxPixels));
+    const { levels, madeBy } = await stage('run', () => backbone.run(request, canvas));
+    if (options.weightsDigest !== undefined && options.weightsDigest !== madeBy.weights.digest) {
+      const { source, digest } = madeBy.weights;
+      throw new CairnError(
+        'weights-changed',
+        `${source} has digest ${digest}; the job asks for ${options.weightsDigest}.`,
+      );
+    }
+    const description = this.describe(image, request, canvas, levels, madeBy);
+    const key = options.key ?? archiveKey(description.id);
+    const { size } = await stage('pack', () => this.pack({ description, levels }, key, options));
+    return { description, key, bytes: size, timings };
+  }
+
+  private pack(set: FeatureSet, key: string, { format, signal }: ExtractOptions): Promise<{ size: number }> {
+    const { store, zstd } = this.parts;
+    return store.put(key, format === 'safetensors' ? writeSafetensors(set) : writeArchive(set, zstd, signal));
+  }
+
+  private describe(
+    image: Image,
+    request: SessionRequest,
+    canvas: Canvas,
+    levels: Level[],
+    madeBy: Provenance,
+  ): Description {
+    const { model, stage5 } = request;
+    return {
+      id: featureId(image.sha256, madeBy.weights.digest, request),
+      model: model.name,
+      family: model.family,
+      architecture: model.architecture,
+      stage5,
+      weights: madeBy.weights.source,
+      weightsDigest: madeBy.weights.digest,
+      engine: madeBy.engine,
+      device: madeBy.device,
+      precision: request.precision ?? 'float32',
+      imageSha256: image.sha256,
+      originalShape: [...canvas.originalShape],
+      size: canvas.size,
+      window: [...canvas.window],
+      scale: canvas.scale,
+      levels: levels.map(describeLevel),
+      clipped: levels.filter((level) => level.clipped).map((level) => level.name),
+      softwareVersion: this.parts.softwareVersion,
+      createdAt: new Date().toISOString(),
+    };
+  }
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from '@jest/globals';
+import { payloadSchema, progressSchema, resultSchema } from '../../../src/jobs/payload.js';
+import { PRIORITIES } from '../../../src/jobs/priorities.js';
+import { PERCENT_AT, STAGES } from '../../../src/jobs/stages.js';
+
+const SHA = 'ab'.repeat(32);
+const upload = { kind: 'upload', key: `images/${SHA}`, sha256: SHA };
+const url = { kind: 'url', url: 'https://example.org/cat.jpg', allowPrivate: false, maxBytes: 1000 };
+const payload = {
+  source: upload,
+  model: 'mask-rcnn-resnet50',
+  stage5: true,
+  levels: ['C2'],
+  dtype: 'float16',
+  precision: 'float32',
+  size: 1024,
+  weightsDigest: SHA,
+  weights: 'seeded',
+};
+
+describe('payloadSchema', () => {
+  test.each([upload, url])('takes $kind', (source) => {
+    const job = { ...payload, source };
+    expect(payloadSchema.parse(JSON.parse(JSON.stringify(job)))).toEqual(job);
+  });
+
+  test.each([
+    ['a source of another kind', { ...upload, kind: 'file', path: '/etc/passwd' }],
+    ['a source without a kind', { key: 'x', sha256: SHA }],
+    ['pixels in place of a source', { kind: 'pixels', data: 'AAAA' }],
+    ['an upload without its digest', { ...upload, sha256: undefined }],
+    ['an upload whose digest is none', { ...upload, sha256: SHA.toUpperCase() }],
+    ['a URL that is none', { ...url, url: 'cat.jpg' }],
+    ['a URL job that does not say whether it may go inside', { ...url, allowPrivate: undefined }],
+    ['a URL job without a limit', { ...url, maxBytes: undefined }],
+    ['a limit of nothing', { ...url, maxBytes: 0 }],
+  ])('refuses %s', (_, source) => {
+    expect(payloadSchema.safeParse({ ...payload, source }).success).toBe(false);
+  });
+
+  const required = Object.fromEntries(Object.entries(payload).filter(([name]) => name !== 'precision'));
+  test('computes in float32 where nothing is said, as jobs of older versions', () => {
+    expect(payloadSchema.parse(required)).toEqual({ ...payload, precision: 'float32' });
+  });
+
+  test.each(Object.keys(required))('refuses a job without %s', (field) => {
+    expect(payloadSchema.safeParse({ ...payload, [field]: undefined }).success).toBe(false);
+  });
+
+  test('lets nothing through that it does not know: pixels never travel through the queue', () => {
+    expect(payloadSchema.parse({ ...payload, pixels: 'AAAA' })).toEqual(payload);
+  });
+});
+
+test('resultSchema takes an id with timings, or without, and no other id', () => {
+  expect(resultSchema.parse({ featuresId: SHA, timings: { run: 812.5 } })).toEqual({
+    featuresId: SHA,
+    timings: { run: 812.5 },
+  });
+  expect(resultSchema.safeParse({ featuresId: SHA, timings: {} }).success).toBe(true);
+  expect(resultSchema.safeParse({ featuresId: 'x', timings: {} }).success).toBe(false);
+  expect(resultSchema.safeParse({ featuresId: SHA }).success).toBe(false);
+});
+
+test('progressSchema takes known stages only', () => {
+  expect(progressSchema.safeParse({ stage: 'run', percent: 10 }).success).toBe(true);
+  expect(progressSchema.safeParse({ stage: 'think', percent: 10 }).success).toBe(false);
+  expect(progressSchema.safeParse(0).success).toBe(false);
+});
+
+test('stages begin in order, each further than the one before and none at the end', () => {
+  expect(STAGES).toEqual(['fetch', 'preprocess', 'run', 'pack']);
+  const begins = STAGES.map((stage) => PERCENT_AT[stage]);
+  expect(begins).toEqual(begins.toSorted((a, b) => a - b));
+  expect(new Set(begins).size).toBe(begins.length);
+  expect([begins[0], begins.at(-1)! < 100]).toEqual([0, true]);
+});
+
+test('high is taken before normal and normal before low, and each is a priority that BullMQ knows', () => {
+  const { high, normal, low } = PRIORITIES;
+  expect([high, normal, low]).toEqual([high, normal, low].toSorted((a, b) => a - b));
+  expect(new Set([high, normal, low]).size).toBe(3);
+  // 0 would mean none, which comes before all that have one.
+  expect(high).toBeGreaterThanOrEqual(1);
+  expect(low).toBeLessThanOrEqual(2_097_152);
+});
