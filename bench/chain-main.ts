@@ -8,8 +8,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Backbone } from '../src/backbone/backbone.js';
-import { parseFeatureOptions } from '../src/spec/feature-spec.js';
-import { modelGraph } from '../src/backbone/catalogue.js';
+import { parseSpec, withBackboneLevels } from '../src/spec/feature-spec.js';
+import { findModel, modelGraph } from '../src/backbone/catalogue.js';
 import { loadWeights } from '../src/backbone/weights/weights.js';
 import { softwareVersion } from '../src/config/version.js';
 import { Extractor } from '../src/worker/extractor.js';
@@ -34,7 +34,10 @@ const rounds = Number(flags.rounds);
 const rssImages = Number(flags['rss-images']);
 const threads = availableParallelism();
 const photo = (name: string) => readFile(new URL(`../../test/fixtures/images/${name}`, import.meta.url));
-const request = { ...parseFeatureOptions({ model: 'mask-rcnn-resnet50', size: flags.size }), weights: 'seeded' };
+const request = {
+  ...withBackboneLevels(parseSpec({ model: 'mask-rcnn-resnet50', size: flags.size })),
+  weights: 'seeded',
+};
 
 const folder = await mkdtemp(join(tmpdir(), 'cairn-bench-'));
 const backbone = new Backbone({ threads });
@@ -61,12 +64,12 @@ try {
     if (done === 20 || done === rssImages) rss[done] = process.memoryUsage.rss();
   });
 
-  const big = { ...request, ...parseFeatureOptions({ model: 'mask-rcnn-resnet101', size: flags.size }) };
+  const big = { ...request, ...withBackboneLevels(parseSpec({ model: 'mask-rcnn-resnet101', size: flags.size })) };
   await runChain({ ...parts, request: big }, 1);
   const delay = await loopDelay(() => runChain({ ...parts, request: big }, 6));
   await backbone.close();
 
-  const graph = modelGraph(request.model, request.stage5);
+  const graph = modelGraph(findModel(request.model), request.stage5);
   const options = { ...request, outputs: request.levels, device: 'cpu', threads };
   const session = await benchSession(graph, await loadWeights('seeded', graph), options, 12);
 

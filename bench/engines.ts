@@ -1,9 +1,9 @@
 import { Backbone } from '../src/backbone/backbone.js';
 import { createEngine, ENGINE_NAMES } from '../src/backbone/engine/engines.js';
 import { proveDevice, type Proof } from '../src/backbone/engine/prove-device.js';
-import { parseFeatureOptions } from '../src/spec/feature-spec.js';
+import { parseSpec, withBackboneLevels } from '../src/spec/feature-spec.js';
 import { summarize } from '../src/backbone/graph/summary.js';
-import { modelGraph } from '../src/backbone/catalogue.js';
+import { findModel, modelGraph } from '../src/backbone/catalogue.js';
 import { measurePeak } from './peak.js';
 import { median, ratios } from './statistics.js';
 
@@ -32,7 +32,7 @@ export class Runner {
   constructor(target: Target, model: string, size: number) {
     const [engine, device] = target.split('/') as [string, string];
     this.backbone = new Backbone({ engine, device });
-    this.request = { ...parseFeatureOptions({ model, size: String(size), levels: 'C2,C3,C4,C5' }), weights: 'seeded' };
+    this.request = { ...withBackboneLevels(parseSpec({ model, size, levels: 'C2,C3,C4,C5' })), weights: 'seeded' };
     this.pixels = Uint8Array.from({ length: size * size * 3 }, (_, i) => Math.imul(i + 1, 0x9e3779b9) >>> 24);
   }
 
@@ -47,7 +47,7 @@ export class Runner {
   /** GFLOP of one run, a multiplication and an addition being two. */
   get gflop(): number {
     const { model, stage5, size } = this.request;
-    return (2 * summarize(modelGraph(model, stage5), size).macs) / 1e9;
+    return (2 * summarize(modelGraph(findModel(model), stage5), size).macs) / 1e9;
   }
 
   close(): Promise<void> {

@@ -20,7 +20,7 @@ import { BatchQueue } from './batches/queue.js';
 import { Announcements } from './announcements/announcements.js';
 import { JobEvents } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
-import { IMAGES_PREFIX } from './jobs/payload.js';
+import { IMAGES_PREFIX } from './images/image-source.js';
 import { formatWorkerName } from './jobs/worker-name.js';
 import { BatchWorker } from './batches/batch-worker.js';
 import { Announcer } from './announcements/announcer.js';

@@ -1,14 +1,11 @@
 import { z } from 'zod';
+import { featureSpecSchema } from '../spec/feature-spec.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** What is told of a finished feature set: references and a few words, never a tensor. */
-export const announcementSchema = z.object({
+/** A finished feature set: references and its spec, never a tensor. Entries of version 0.1 lack some of the spec. */
+export const announcementSchema = featureSpecSchema.strip().extend({
   featuresId: sha256,
-  model: z.string(),
-  levels: z.array(z.string()),
-  dtype: z.string(),
-  size: z.int(),
   jobId: z.string(),
   batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
   /** False where the job found the archive in the store. */

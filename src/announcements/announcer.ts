@@ -65,7 +65,7 @@ export class Announcer implements OutcomeRecorder {
 }
 
 function announcementOf({ jobId, payload, result }: Extract<Outcome, { state: 'completed' }>): Announcement {
-  const { model, levels, dtype, size, batch } = payload;
+  const { spec, batch } = payload;
   const made = Object.keys(result.timings).length > 0;
-  return { featuresId: result.featuresId, model, levels, dtype, size, jobId, ...(batch && { batch }), made };
+  return { ...spec, featuresId: result.featuresId, jobId, ...(batch && { batch }), made };
 }

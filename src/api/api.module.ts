@@ -18,7 +18,8 @@ import { ImagesController } from './images/images.controller.js';
 import { InferenceController } from './inference/inference.controller.js';
 import { ProtocolController, SERVER_VERSION } from './inference/protocol.controller.js';
 import { ImageIntake, type IntakeLimits } from '../images/intake.js';
-import { JobSubmitter } from '../jobs/service.js';
+import { JobService } from '../jobs/service.js';
+import { STORE } from './tokens.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { Metrics } from './metrics/metrics.js';
 import { MetricsController } from './metrics/metrics.controller.js';
@@ -46,7 +47,8 @@ export class ApiModule {
     version: string,
   ): DynamicModule {
     const library = new FeatureLibrary(store, zstd);
-    const submitter = new JobSubmitter(queue, library, registry);
+    const waiter = new JobWaiter(queue, events);
+    const jobs = new JobService(queue, waiter, library, registry);
     const intake = new ImageIntake(store, limits);
     return {
       module: ApiModule,
@@ -71,13 +73,13 @@ export class ApiModule {
         { provide: BatchQueue, useValue: batches },
         { provide: JobEvents, useValue: events },
         { provide: Announcements, useValue: announcements },
-        { provide: JobWaiter, useValue: new JobWaiter(queue, events) },
         { provide: Metrics, useValue: new Metrics(queue) },
         { provide: ModelRegistry, useValue: registry },
         { provide: FeatureLibrary, useValue: library },
         { provide: ImageIntake, useValue: intake },
-        { provide: BatchIntake, useValue: new BatchIntake(store, intake, submitter) },
-        { provide: JobSubmitter, useValue: submitter },
+        { provide: STORE, useValue: store },
+        { provide: BatchIntake, useValue: new BatchIntake(store, jobs) },
+        { provide: JobService, useValue: jobs },
         { provide: SERVER_VERSION, useValue: version },
       ],
     };

@@ -3,11 +3,11 @@ import { asCairnError } from '../errors.js';
 import { Batcher } from './engine/batcher.js';
 import { EngineThread, type ThreadedSession } from './engine/engine-thread.js';
 import { chooseTarget, type Target } from './engine/choose-target.js';
-import type { OutputName } from './graph/graph.js';
-import type { TopOptions } from './graph/resnet-graph.js';
-import type { Model } from './catalogue.js';
+import type { SessionRequest } from './engine/engine.js';
 import type { Canvas } from './preprocess/preprocess.js';
-import type { Dtype, Level, Precision } from './tensor.js';
+import type { Level } from './tensor.js';
+
+export type { SessionRequest } from './engine/engine.js';
 
 export interface BackboneOptions {
   readonly engine?: string;
@@ -20,23 +20,6 @@ export interface BackboneOptions {
   readonly maxBatch?: number;
   /** How long a canvas waits for others to run with. */
   readonly maxDelayMs?: number;
-}
-
-/** Everything that tells one compiled session from another. */
-export interface SessionRequest {
-  readonly model: Model;
-  readonly stage5: boolean;
-  /** What to return; `top` counts as a level here. */
-  readonly levels: readonly OutputName[];
-  /** What follows the last stage; needed where `levels` name `top`. */
-  readonly top?: TopOptions;
-  readonly dtype: Dtype;
-  /** What the network computes in; float32 where nothing is said. */
-  readonly precision?: Precision;
-  /** Side of the canvas in pixels. */
-  readonly size: number;
-  /** `seeded`, `seeded:N` or a path. */
-  readonly weights: string;
 }
 
 /** What a run was made with. */
@@ -58,7 +41,7 @@ interface Slot {
 
 /**
  * The library's face: canvases in, named levels out. Sessions are compiled at first use and kept,
- * the least recently used leaving first; all of them live in one thread, away from the caller's.
+ * the least recently used leaving first; all of them live in one worker thread.
  */
 export class Backbone {
   private readonly thread = new EngineThread();
@@ -99,7 +82,7 @@ export class Backbone {
     return this.chosen;
   }
 
-  /** Compiles the session now, so that the first run does not wait for it, and tells what it is made with. */
+  /** Compiles the session now, so that the first run does not wait for it, and resolves with its provenance. */
   load(request: SessionRequest): Promise<Provenance> {
     return this.use(request, ({ session }) => Promise.resolve(provenance(session)));
   }
@@ -133,16 +116,7 @@ export class Backbone {
   }
 
   private async use<T>(request: SessionRequest, task: (compiled: Compiled) => Promise<T>): Promise<T> {
-    const key = JSON.stringify([
-      request.model.name,
-      request.stage5,
-      request.top,
-      request.weights,
-      request.levels,
-      request.dtype,
-      request.precision,
-      request.size,
-    ]);
+    const key = JSON.stringify(Object.entries(request).sort());
     const slot = this.slots.get(key) ?? { compiled: this.compile(request), users: 0 };
     this.slots.delete(key);
     this.slots.set(key, slot);
@@ -175,23 +149,9 @@ export class Backbone {
   }
 
   private async compile(request: SessionRequest): Promise<Compiled> {
-    const { model, stage5, top = {}, levels: outputs, weights, dtype, precision = 'float32', size } = request;
     const { engine, device } = await this.target();
-    const { family, architecture } = model;
-    const session = await this.thread.compile({
-      engine,
-      device,
-      threads: this.threads,
-      family,
-      architecture,
-      stage5,
-      top,
-      weights,
-      outputs,
-      dtype,
-      precision,
-      size,
-    });
+    const session = await this.thread.compile({ ...request, engine, device, threads: this.threads });
+    const { size } = request;
     const { maxBatch, maxDelayMs } = this;
     const run = (images: Uint8Array<ArrayBuffer>, batch: number) => session.run(images, batch);
     return { session, batcher: new Batcher(run, { imageBytes: size * size * 3, maxBatch, maxDelayMs }) };

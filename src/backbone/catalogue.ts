@@ -48,9 +48,34 @@ export function modelGraph(model: Model, stage5: boolean, top: TopOptions = {}):
  *
  * @throws CairnError as `fpnGraph`.
  */
-export function graphFor(model: Model, stage5: boolean, levels: readonly string[]): Graph {
-  const graph = modelGraph(model, stage5);
+export function graphFor(model: Model, stage5: boolean, levels: readonly string[], top?: TopOptions): Graph {
+  const graph = modelGraph(model, stage5, top);
   return levels.some(isPyramidLevel) ? fpnGraph(graph) : graph;
+}
+
+/** What a model can give, with or without stage 5. */
+interface Present {
+  readonly backbone: readonly LevelName[];
+  /** With the pyramid's; why there is none, where its graph cannot be built. */
+  readonly all: readonly LevelName[] | CairnError;
+}
+
+/** Every request asks for these and graphs take milliseconds to build: each entry of the catalogue is asked once. */
+const PRESENT = new WeakMap<Model, Partial<Record<'true' | 'false', Present>>>();
+
+function presentLevels(model: Model, stage5: boolean): Present {
+  const known = PRESENT.get(model) ?? {};
+  PRESENT.set(model, known);
+  return (known[`${stage5}`] ??= { backbone: levelsOf(modelGraph(model, stage5)), all: withPyramid(model, stage5) });
+}
+
+function withPyramid(model: Model, stage5: boolean): Present['all'] {
+  try {
+    return levelsOf(graphFor(model, stage5, ['P2']));
+  } catch (error) {
+    if (error instanceof CairnError) return error;
+    throw error;
+  }
 }
 
 /**
@@ -59,9 +84,11 @@ export function graphFor(model: Model, stage5: boolean, levels: readonly string[
  *
  * @throws CairnError `level-unknown`, or `level-absent` for C5 of a model without stage 5.
  */
-export function chooseLevels(graph: Graph, asked?: readonly string[]): LevelName[] {
-  const present = levelsOf(graph);
-  if (!asked) return present.filter((level) => level !== 'C1');
+export function chooseLevels(model: Model, stage5: boolean, asked?: readonly string[]): LevelName[] {
+  const { backbone, all } = presentLevels(model, stage5);
+  if (!asked) return backbone.filter((level) => level !== 'C1');
+  if (asked.some(isPyramidLevel) && all instanceof CairnError) throw new CairnError(all.code, all.message);
+  const present = all instanceof CairnError ? backbone : all;
   for (const name of asked) {
     if (!(LEVEL_NAMES as readonly string[]).includes(name)) {
       throw new CairnError('level-unknown', `There is no level "${name}"; known are ${LEVEL_NAMES.join(', ')}.`);
@@ -69,9 +96,7 @@ export function chooseLevels(graph: Graph, asked?: readonly string[]): LevelName
     if (!(present as string[]).includes(name)) {
       throw new CairnError(
         'level-absent',
-        isPyramidLevel(name)
-          ? `${name} is made by a feature pyramid, which this network does not have.`
-          : `${name} is made by stage 5, and this job asks for stage5=false; leave ${name} out or turn stage 5 on.`,
+        `${name} is made by stage 5, and this job asks for stage5=false; leave ${name} out or turn stage 5 on.`,
       );
     }
   }

@@ -1,13 +1,14 @@
-import type { FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import type { Store } from '../features/store/store.js';
 import { BATCHES_PREFIX } from './manifest/schema.js';
 import type { NewBatch } from './batch.js';
-import type { ImageIntake } from '../images/intake.js';
-import type { JobSubmitter } from '../jobs/service.js';
-import type { GivenOptions } from '../api/http/read-submission.js';
+import type { JobService } from '../jobs/service.js';
+import type { GivenOptions } from '../jobs/options.js';
+import type { Entry } from './entries/entry.js';
 import { LineWriter } from './manifest/writer.js';
-import { readEntries } from '../api/batches/read-entries.js';
+
+/** The entries of a batch; options that come with them are checked by `check` before the first image is taken. */
+export type EntrySource = (check: (options: GivenOptions) => void) => AsyncIterable<Entry>;
 
 /**
  * Takes batches in. Their lines go through to the store as they come, checked and completed: what a batch takes in
@@ -16,21 +17,19 @@ import { readEntries } from '../api/batches/read-entries.js';
 export class BatchIntake {
   constructor(
     private readonly store: Store,
-    private readonly images: ImageIntake,
-    private readonly submitter: JobSubmitter,
+    private readonly jobs: JobService,
   ) {}
 
   /**
    * Reads a batch and keeps its manifest. A client that breaks off leaves none.
    *
-   * @throws CairnError `batch-empty`, `option-…` for the defaults of all lines, and those of `readEntries`.
+   * @throws CairnError `batch-empty`, `option-…` for the defaults of all lines, and those of the entries.
    */
-  async accept(id: string, request: FastifyRequest): Promise<NewBatch> {
-    const lines = new LineWriter(id, request.query as GivenOptions, this.submitter);
+  async accept(id: string, defaults: GivenOptions, read: EntrySource): Promise<NewBatch> {
+    const lines = new LineWriter(id, defaults, this.jobs);
     lines.check({});
     const manifest = `${BATCHES_PREFIX}/${id}.${randomUUID()}.ndjson`;
-    const entries = readEntries(request, this.store, this.images, (fields) => lines.check(fields));
-    await this.store.put(manifest, lines.write(entries));
+    await this.store.put(manifest, lines.write(read((options) => lines.check(options))));
     const { total, rejected } = lines;
     return { id, manifest, total, rejected, createdAt: new Date().toISOString() };
   }

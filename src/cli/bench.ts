@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { Backbone, type SessionRequest } from '../backbone/backbone.js';
-import { parseFeatureOptions } from '../spec/feature-spec.js';
+import { withBackboneLevels } from '../spec/feature-spec.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
 import { addEngineFlags, engineOptions, parseCount, type EngineFlags } from './engine-flags.js';
-import { addFeatureFlags, type FeatureFlags } from './feature-flags.js';
+import { addFeatureFlags, specFromFlags, type FeatureFlags } from './feature-flags.js';
 import { RunningStatistics } from './running-statistics.js';
 import { warnOfSeededWeights } from './seeded-notice.js';
 
@@ -36,22 +36,22 @@ async function benchModel(flags: Flags): Promise<void> {
   const config = loadConfig(readEnv());
   const [batch, steps] = [parseCount('batch', flags.batch), parseCount('steps', flags.steps)];
   const burnIn = parseCount('burn-in', flags.burnIn, 0);
-  const { levels, ...options } = parseFeatureOptions(flags);
-  const weights = flags.weights ?? (await defaultWeights(options.model.name, config.weightsDir));
+  const spec = withBackboneLevels(specFromFlags(flags));
+  const weights = flags.weights ?? (await defaultWeights(spec.model, config.weightsDir));
   const request: SessionRequest = flags.includeTop
-    ? { ...options, weights, levels: ['top'], top: { includeTop: true } }
-    : { ...options, weights, levels };
+    ? { ...spec, weights, levels: ['top'], top: { includeTop: true } }
+    : { ...spec, weights };
   const backbone = new Backbone(engineOptions(flags));
   try {
     const madeBy = await backbone.load(request);
-    warnOfSeededWeights(options.model.name, madeBy.weights.source);
+    warnOfSeededWeights(spec.model, madeBy.weights.source);
     const { engine, device } = madeBy;
-    const { name } = options.model;
-    const what = { model: name, batch, size: options.size, outputs: request.levels, dtype: options.dtype };
+    const { model, size, dtype } = spec;
+    const what = { model, batch, size, outputs: request.levels, dtype };
     const say = (line: string) => flags.json || console.log(line);
-    say(`${name}, ${batch} × ${options.size}², ${request.levels.join(' ')} ${options.dtype}, ${engine} on ${device}`);
+    say(`${model}, ${batch} × ${size}², ${request.levels.join(' ')} ${dtype}, ${engine} on ${device}`);
 
-    const pixels = randomPixels(batch * options.size ** 2 * 3);
+    const pixels = randomPixels(batch * size ** 2 * 3);
     const statistics = new RunningStatistics();
     const durations: number[] = [];
     for (let step = -burnIn; step < steps; step++) {

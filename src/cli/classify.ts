@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { Backbone, type SessionRequest } from '../backbone/backbone.js';
-import { parseFeatureOptions } from '../spec/feature-spec.js';
+import { parseSpec } from '../spec/feature-spec.js';
 import { centreCrop } from '../backbone/preprocess/centre-crop.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import type { Level } from '../backbone/tensor.js';
@@ -47,7 +47,7 @@ export function classifyCommand(): Command {
 
 async function classifyImages(images: string[], flags: Flags): Promise<void> {
   const config = loadConfig(readEnv());
-  const { model, size } = parseFeatureOptions({ model: flags.model, size: flags.size });
+  const { model, size } = parseSpec({ model: flags.model, size: flags.size });
   const count = parseCount('top', flags.top);
   const request: SessionRequest = {
     model,
@@ -59,18 +59,19 @@ async function classifyImages(images: string[], flags: Flags): Promise<void> {
       classifierActivation: flags.activation,
     },
     dtype: 'float32',
+    precision: 'float32',
     size,
-    weights: flags.weights ?? (await defaultWeights(model.name, config.weightsDir)),
+    weights: flags.weights ?? (await defaultWeights(model, config.weightsDir)),
   };
   const backbone = new Backbone(engineOptions(flags));
   try {
     const { weights } = await backbone.load(request);
-    warnOfSeededWeights(model.name, weights.source);
+    warnOfSeededWeights(model, weights.source);
     for (const image of images) {
       const pixels = await centreCrop(await readImage(image), size, Number(flags.cropPct), config.maxPixels);
       const [levels] = await backbone.runBatch(request, pixels, 1);
       const top = best(levels![0]!, count);
-      if (flags.json) console.log(JSON.stringify({ image, model: model.name, weights, top }));
+      if (flags.json) console.log(JSON.stringify({ image, model, weights, top }));
       else console.log(show(image, top, flags.activation));
     }
   } finally {

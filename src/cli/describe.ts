@@ -1,10 +1,10 @@
 import { Command, Option } from 'commander';
-import { parseFeatureOptions } from '../spec/feature-spec.js';
+import { parseSpec } from '../spec/feature-spec.js';
 import { fpnGraph } from '../backbone/graph/fpn-graph.js';
 import { graphToDot } from '../backbone/graph/drawing/dot.js';
 import type { TopOptions } from '../backbone/graph/resnet-graph.js';
 import { describeModel, type ModelDescription } from '../backbone/describe-model.js';
-import { modelGraph } from '../backbone/catalogue.js';
+import { modelGraph, findModel } from '../backbone/catalogue.js';
 import { summarize } from '../backbone/graph/summary.js';
 import { formatTable } from './table.js';
 
@@ -27,7 +27,8 @@ export function describeCommand(): Command {
     .option('--include-top', 'with the classifier')
     .option('--fpn', 'with the feature pyramid')
     .action(async (name: string, flags: Flags) => {
-      const { model, stage5, size } = parseFeatureOptions({ model: name, stage5: flags.stage5, size: flags.size });
+      const { stage5, size, ...spec } = parseSpec({ model: name, stage5: flags.stage5, size: flags.size });
+      const model = findModel(spec.model);
       const top: TopOptions = flags.includeTop ? { includeTop: true } : {};
       const backbone = modelGraph(model, stage5, top);
       const graph = flags.fpn ? fpnGraph(backbone) : backbone;

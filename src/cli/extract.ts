@@ -4,8 +4,7 @@ import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
 import pLimit from 'p-limit';
 import { Backbone, type SessionRequest } from '../backbone/backbone.js';
-import { parseFeatureOptions } from '../spec/feature-spec.js';
-import { preferPyramid } from '../spec/prefer-pyramid.js';
+import { withLevels } from '../spec/default-levels.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
@@ -15,7 +14,7 @@ import { Extractor, type Extraction } from '../worker/extractor.js';
 import { FileStore } from '../features/store/file-store.js';
 import { loadZstd } from '../formats/zstd.js';
 import { addEngineFlags, engineOptions, type EngineFlags } from './engine-flags.js';
-import { addFeatureFlags, type FeatureFlags } from './feature-flags.js';
+import { addFeatureFlags, specFromFlags, type FeatureFlags } from './feature-flags.js';
 import { readImage } from './read-image.js';
 import { warnOfSeededWeights } from './seeded-notice.js';
 
@@ -44,15 +43,15 @@ export function extractCommand(): Command {
 
 async function extractImages(images: string[], flags: Flags): Promise<void> {
   const config = loadConfig(readEnv());
-  const options = parseFeatureOptions(flags);
-  const weights = flags.weights ?? (await defaultWeights(options.model.name, config.weightsDir));
-  const request: SessionRequest = { ...(await preferPyramid(options, weights)), weights };
+  const spec = specFromFlags(flags);
+  const weights = flags.weights ?? (await defaultWeights(spec.model, config.weightsDir));
+  const request: SessionRequest = { ...(await withLevels(spec, weights)), weights };
   const outputs = nameOutputs(images, EXTENSIONS[flags.format]);
   const backbone = new Backbone(engineOptions(flags));
   const report = new Report(images.length, flags.json ?? false);
   try {
     const { weights: loaded } = await backbone.load(request);
-    warnOfSeededWeights(options.model.name, loaded.source);
+    warnOfSeededWeights(spec.model, loaded.source);
     const { maxPixels } = config;
     const store = new FileStore(flags.out);
     const extractor = new Extractor({

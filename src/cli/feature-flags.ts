@@ -1,8 +1,13 @@
 import type { Command } from 'commander';
 import { DEFAULT_MODEL } from '../backbone/catalogue.js';
-import type { FeatureOptions } from '../spec/feature-spec.js';
+import { parseSpec, requestedSpecSchema, type RequestedSpec } from '../spec/feature-spec.js';
 
-export type FeatureFlags = FeatureOptions & { readonly weights?: string };
+export type FeatureFlags = Readonly<Partial<Record<keyof RequestedSpec, string>>> & { readonly weights?: string };
+
+/** The spec that a command's flags ask for; its other flags are passed over. @throws CairnError as `parseSpec`. */
+export function specFromFlags(flags: FeatureFlags): RequestedSpec {
+  return parseSpec(Object.fromEntries(Object.entries(flags).filter(([name]) => name in requestedSpecSchema.shape)));
+}
 
 /** The flags that say which features are wanted and on which weights, the same for every command that takes them. */
 export function addFeatureFlags(command: Command): Command {

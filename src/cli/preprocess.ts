@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { parseFeatureOptions } from '../spec/feature-spec.js';
+import { parseSpec } from '../spec/feature-spec.js';
 import { encodeCanvas, preprocess } from '../backbone/preprocess/preprocess.js';
 import { readImage } from './read-image.js';
 
@@ -12,7 +12,7 @@ export function preprocessCommand(): Command {
     .requiredOption('--out <file>', 'PNG file to write')
     .option('--json', 'print one line of JSON')
     .action(async (image: string, flags: { size: string; out: string; json?: boolean }) => {
-      const { size } = parseFeatureOptions({ size: flags.size });
+      const { size } = parseSpec({ size: flags.size });
       const canvas = await preprocess(await readImage(image), size);
       await encodeCanvas(canvas, flags.out);
       const { window, scale, originalShape } = canvas;

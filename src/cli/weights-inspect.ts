@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { asCairnError, CairnError } from '../errors.js';
-import { parseFeatureOptions } from '../spec/feature-spec.js';
+import { parseSpec } from '../spec/feature-spec.js';
 import { DEFAULT_MODEL, findModel, listModels, modelGraph, type Model } from '../backbone/catalogue.js';
 import { matchWeights, showShape, type WeightsMatch } from '../backbone/weights/match-weights.js';
 import { loadWeights, openWeights, parseSeed } from '../backbone/weights/weights.js';
@@ -48,7 +48,7 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
   // A seed fits every model, so it is shown with one.
   const name = flags.model ?? (parseSeed(file) === undefined ? undefined : DEFAULT_MODEL);
   const models = name === undefined ? listModels() : [findModel(name)];
-  const stages = flags.stage5 === undefined ? [true, false] : [parseFeatureOptions({ stage5: flags.stage5 }).stage5];
+  const stages = flags.stage5 === undefined ? [true, false] : [parseSpec({ stage5: flags.stage5 }).stage5];
   const reader = await openWeights(file, modelGraph(models[0]!, stages[0]!));
   const { format } = reader;
   const entries = reader.entries();

@@ -2,15 +2,13 @@ import type { Readable } from 'node:stream';
 import { inspectImage } from '../backbone/preprocess/decode.js';
 import { CairnError } from '../errors.js';
 import type { Store } from '../features/store/store.js';
-import { IMAGES_PREFIX, type ImageSource } from '../jobs/payload.js';
+import { IMAGES_PREFIX, type GivenSource, type ImageSource, type Upload } from './image-source.js';
 
 export interface IntakeLimits {
   readonly maxUploadBytes: number;
   readonly maxPixels: number;
   readonly allowPrivateUrls: boolean;
 }
-
-export type Upload = Extract<ImageSource, { kind: 'upload' }>;
 
 /** Where images come in: as bytes, which the store keeps, or as addresses, which workers fetch. */
 export class ImageIntake {
@@ -43,8 +41,30 @@ export class ImageIntake {
     return { kind: 'upload', key, sha256 };
   }
 
-  /** An image that the store has already. @throws CairnError `image-missing`. */
-  async find(sha256: string): Promise<Upload> {
+  /**
+   * As `upload`, for bytes that a client sends. A refused image is drained, so that the request can be answered and
+   * the connection goes on.
+   *
+   * @throws CairnError `request-malformed` when the client broke off, else as `upload`.
+   */
+  async receive(bytes: Readable): Promise<Upload> {
+    try {
+      return await this.upload(bytes);
+    } catch (error) {
+      if (bytes.errored === null) throw error;
+      throw new CairnError('request-malformed', 'The upload broke off before its end.', { cause: error });
+    } finally {
+      bytes.resume();
+    }
+  }
+
+  /** An image that was named instead of sent. @throws CairnError `image-missing` for a digest that the store does not have. */
+  async find(given: GivenSource): Promise<ImageSource> {
+    if ('url' in given) {
+      const { allowPrivateUrls, maxUploadBytes } = this.limits;
+      return { kind: 'url', url: given.url, allowPrivate: allowPrivateUrls, maxBytes: maxUploadBytes };
+    }
+    const { sha256 } = given;
     const key = `${IMAGES_PREFIX}/${sha256}`;
     if (await this.store.has(key)) return { kind: 'upload', key, sha256 };
     throw new CairnError('image-missing', `The store has no image ${sha256}; send it to /v1/images first.`);
@@ -55,10 +75,5 @@ export class ImageIntake {
     const object = await this.store.open(`${IMAGES_PREFIX}/${sha256}`);
     await object?.close();
     return object?.size;
-  }
-
-  link(url: string): ImageSource {
-    const { allowPrivateUrls, maxUploadBytes } = this.limits;
-    return { kind: 'url', url, allowPrivate: allowPrivateUrls, maxBytes: maxUploadBytes };
   }
 }

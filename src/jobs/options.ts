@@ -1,35 +1,27 @@
 import { z } from 'zod';
-import { parseFeatureOptions } from '../spec/feature-spec.js';
-import { CairnError } from '../errors.js';
-import { PRIORITIES, type Priority } from './priorities.js';
+import { parseOptions, requestedSpecSchema, type RequestedSpec } from '../spec/feature-spec.js';
+import { PRIORITY_NAMES, type Priority } from './priorities.js';
 
-const OPTION_NAMES = ['model', 'levels', 'dtype', 'precision', 'size', 'stage5', 'priority'] as const;
+/** Options of one job: the spec's, and when it is taken from the queue. */
+export const jobOptionsSchema = requestedSpecSchema.extend({
+  priority: z
+    .enum(PRIORITY_NAMES, {
+      error: ({ input }) => `priority must be ${PRIORITY_NAMES.join(', ')}, not "${String(input)}".`,
+    })
+    .default('normal')
+    .meta({ description: 'Jobs of a higher priority are taken from the queue first.' }),
+});
 
-/** Options arrive as text, in the query or in form fields; JSON may also give numbers, booleans and lists. */
-const valueSchema = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).transform(String);
+/** Options as they come, of any type, by name; to be checked by `parseJobOptions`. */
+export type GivenOptions = Readonly<Record<string, unknown>>;
 
-/**
- * The options of one job, checked.
- *
- * @throws CairnError `option-unknown`, `option-invalid`, or those of `parseFeatureOptions`.
- */
-export function parseJobOptions(given: Readonly<Record<string, unknown>>) {
-  const texts: Partial<Record<(typeof OPTION_NAMES)[number], string>> = {};
-  for (const [name, value] of Object.entries(given)) {
-    if (!(OPTION_NAMES as readonly string[]).includes(name)) {
-      throw new CairnError('option-unknown', `There is no option "${name}"; known are ${OPTION_NAMES.join(', ')}.`);
-    }
-    const text = valueSchema.safeParse(value);
-    if (!text.success)
-      throw new CairnError('option-invalid', `${name} must be text, a number, a boolean or a list of names.`);
-    texts[name as keyof typeof texts] = text.data;
-  }
-  return { ...parseFeatureOptions(texts), priority: parsePriority(texts.priority ?? 'normal') };
+export interface JobOptions {
+  readonly spec: RequestedSpec;
+  readonly priority: Priority;
 }
 
-export type JobOptions = ReturnType<typeof parseJobOptions>;
-
-function parsePriority(name: string): Priority {
-  if (Object.hasOwn(PRIORITIES, name)) return name as Priority;
-  throw new CairnError('option-invalid', `priority must be ${Object.keys(PRIORITIES).join(', ')}, not "${name}".`);
+/** @throws CairnError as `parseOptions`. */
+export function parseJobOptions(given: GivenOptions): JobOptions {
+  const { priority, ...spec } = parseOptions(jobOptionsSchema, given);
+  return { spec, priority };
 }

@@ -1,31 +1,21 @@
 import { z } from 'zod';
+import { imageSourceSchema } from '../images/image-source.js';
+import { featureSpecSchema } from '../spec/feature-spec.js';
 import { STAGES } from './stages.js';
+
+const SPEC_FIELDS = Object.keys(featureSpecSchema.shape);
 
 /** The queue that extraction jobs wait in, and the name each of them bears. */
 export const EXTRACT_QUEUE = 'extract';
 export const EXTRACT_JOB = 'extract';
 
-/** Where uploads and fetched images are kept in the store, by digest. */
-export const IMAGES_PREFIX = 'images';
-
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** Where a job's image is. Pixels never travel through the queue. */
-const sourceSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('upload'), key: z.string(), sha256 }),
-  z.object({ kind: z.literal('url'), url: z.url(), allowPrivate: z.boolean(), maxBytes: z.int().positive() }),
-]);
-export type ImageSource = z.infer<typeof sourceSchema>;
-
-/** What a job carries: references and options. */
-export const payloadSchema = z.object({
-  source: sourceSchema,
-  model: z.string(),
-  stage5: z.boolean(),
-  levels: z.array(z.string()),
-  dtype: z.string(),
-  precision: z.string().default('float32'),
-  size: z.int(),
+const fields = z.object({
+  source: imageSourceSchema,
+  spec: featureSpecSchema,
+  /** The answer's id; unknown while the image is still to be fetched. */
+  featuresId: sha256.optional(),
   /** Digest of the weights at submission: a worker that has others must not answer under this job's id. */
   weightsDigest: sha256,
   /** What to call those weights: `seeded`, `seeded:N` or a file's name. */
@@ -33,7 +23,20 @@ export const payloadSchema = z.object({
   /** The batch it belongs to: which of its lines (from 1) this is, and what the submitter calls it. */
   batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
 });
+
+/** Jobs and manifests of version 0.1 have the fields of the spec beside the others. */
+function fromVersion01(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || 'spec' in value) return value;
+  const old = value as Record<string, unknown>;
+  return { ...old, spec: Object.fromEntries(SPEC_FIELDS.flatMap((name) => (name in old ? [[name, old[name]]] : []))) };
+}
+
+/** What a job carries: references and the spec. */
+export const payloadSchema = z.preprocess(fromVersion01, fields);
 export type JobPayload = z.infer<typeof payloadSchema>;
+
+/** What a job of a batch carries. */
+export const batchPayloadSchema = z.preprocess(fromVersion01, fields.required({ batch: true }));
 
 /** What a finished job leaves in Redis: small, since the event stream keeps a copy. */
 export const resultSchema = z.object({

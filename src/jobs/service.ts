@@ -1,42 +1,77 @@
-import { featureId } from '../spec/feature-id.js';
-import type { ImageSource, JobPayload } from './payload.js';
-import { JobQueue } from './queue.js';
+import { CairnError } from '../errors.js';
 import type { FeatureLibrary } from '../features/library.js';
-import type { ModelRegistry } from '../spec/resolve.js';
+import { featureId } from '../spec/feature-id.js';
+import type { RequestedSpec } from '../spec/feature-spec.js';
+import type { ModelRegistry, ResolvedSpec } from '../spec/resolve.js';
 import type { JobOptions } from './options.js';
-import { cachedJob, jobView, type JobView } from '../api/jobs/job-view.js';
+import type { JobPayload } from './payload.js';
+import type { ImageSource } from '../images/image-source.js';
+import type { JobQueue } from './queue.js';
+import { cachedStatus, type JobStatus } from './status.js';
+import type { JobWaiter } from './waiter.js';
 
-/** A question as the queue carries it. */
-export interface Question {
-  readonly payload: JobPayload;
-  /** Of the answer; not known of an image that is still to be fetched. */
-  readonly featuresId?: string;
-}
-
-/** Turns questions into jobs, or into the answer where the store has it already. */
-export class JobSubmitter {
+/** Submits jobs, or answers from the store where it has the features already. */
+export class JobService {
   constructor(
     private readonly queue: JobQueue,
+    private readonly waiter: JobWaiter,
     private readonly library: FeatureLibrary,
     private readonly registry: ModelRegistry,
   ) {}
 
-  /** @throws CairnError of the weights room for what is asked, `queue-…` for what passes. */
-  async submit(asked: JobOptions, source: ImageSource): Promise<JobView> {
-    const { payload, featuresId } = await this.question(asked, source);
+  /**
+   * The job of an image; a completed one, which never was in the queue, where the store has its features.
+   *
+   * @throws CairnError of the weights module for bad weights; transient `queue-…`.
+   */
+  async submit({ spec, priority }: JobOptions, source: ImageSource): Promise<JobStatus> {
+    const payload = payloadFor(await this.resolve(spec), source);
+    const { featuresId } = payload;
     if (featuresId !== undefined && (await this.library.has(featuresId))) {
-      return cachedJob(await this.library.describe(featuresId));
+      return cachedStatus(await this.library.describe(featuresId));
     }
-    return jobView(await this.queue.submit(payload, asked.priority));
+    return this.queue.submit(payload, priority);
   }
 
-  /** What a job would carry. @throws CairnError of the weights room. */
-  async question(asked: JobOptions, source: ImageSource): Promise<Question> {
-    const options = await this.registry.resolve(asked);
-    const { model, stage5, levels, dtype, precision, size } = options;
-    const { weights, digest } = await this.registry.weights(model.name, stage5, levels);
-    const request = { model: model.name, stage5, levels: [...levels], dtype, precision, size };
-    const payload: JobPayload = { source, ...request, weights, weightsDigest: digest };
-    return { payload, ...(source.kind === 'upload' && { featuresId: featureId(source.sha256, digest, options) }) };
+  /**
+   * The id of the features of an image, once they are in the store. The job is cancelled when `signal` is aborted.
+   *
+   * @throws CairnError as the job that failed, `cancelled`, or as `submit`.
+   */
+  async complete(options: JobOptions, source: ImageSource, signal: AbortSignal): Promise<string> {
+    if (signal.aborted) throw new CairnError('cancelled', 'The client has gone away.');
+    const job = await this.submit(options, source);
+    const { state, result, error } = job.result ? job : await this.waiter.end(job.id, signal);
+    if (result) return result.featuresId;
+    throw new CairnError(error?.code ?? 'cancelled', error?.message ?? `Job ${job.id} was ${state}.`);
   }
+
+  /**
+   * As `complete`, for each of some images: the ids in order, once all have ended. When one fails, the jobs of the
+   * others are cancelled.
+   */
+  async completeAll(options: JobOptions, sources: readonly ImageSource[], signal: AbortSignal): Promise<string[]> {
+    const failed = new AbortController();
+    const stop = AbortSignal.any([signal, failed.signal]);
+    const runs = sources.map((source) => this.complete(options, source, stop));
+    try {
+      return await Promise.all(runs);
+    } catch (error) {
+      failed.abort();
+      // Their jobs have been cancelled once these have settled.
+      await Promise.allSettled(runs);
+      throw error;
+    }
+  }
+
+  /** The levels and weights that a spec means here. @throws CairnError of the weights module. */
+  resolve(requested: RequestedSpec): Promise<ResolvedSpec> {
+    return this.registry.resolve(requested);
+  }
+}
+
+/** What a job carries; the features' id is computed here and nowhere else on the way to the worker. */
+export function payloadFor({ spec, weights, weightsDigest }: ResolvedSpec, source: ImageSource): JobPayload {
+  if (source.kind !== 'upload') return { source, spec, weights, weightsDigest };
+  return { source, spec, featuresId: featureId(source.sha256, weightsDigest, spec), weights, weightsDigest };
 }

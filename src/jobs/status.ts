@@ -1,5 +1,7 @@
 import type { Job } from 'bullmq';
 import type { ErrorCode } from '../errors.js';
+import type { Description } from '../features/feature-set.js';
+import { specOf } from '../spec/feature-spec.js';
 import { fromFailedReason } from './failure.js';
 import {
   payloadSchema,
@@ -9,6 +11,7 @@ import {
   type JobProgress,
   type JobResult,
 } from './payload.js';
+import { IMAGES_PREFIX } from '../images/image-source.js';
 
 export const JOB_STATES = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -46,6 +49,33 @@ export function readStatus(job: Job, queueState: string, cancelled: boolean): Jo
     ...(state === 'failed' && { error: fromFailedReason(job.failedReason) }),
     ...(job.processedOn !== undefined && { startedAt: toIso(job.processedOn) }),
     ...(job.finishedOn !== undefined && { finishedAt: toIso(job.finishedOn) }),
+  };
+}
+
+const CACHED = 'cached-';
+
+/** The feature set that a job id of this kind stands for. */
+export function cachedFeatures(jobId: string): string | undefined {
+  return jobId.startsWith(CACHED) ? jobId.slice(CACHED.length) : undefined;
+}
+
+/** The job of an image whose features the store had when it was submitted: it never was in the queue. */
+export function cachedStatus(description: Description): JobStatus {
+  const { id: featuresId, weights, weightsDigest, imageSha256, createdAt } = description;
+  return {
+    id: CACHED + featuresId,
+    state: 'completed',
+    payload: {
+      source: { kind: 'upload', key: `${IMAGES_PREFIX}/${imageSha256}`, sha256: imageSha256 },
+      spec: specOf(description),
+      featuresId,
+      weights,
+      weightsDigest,
+    },
+    result: { featuresId, timings: {} },
+    attempts: 0,
+    createdAt,
+    finishedAt: createdAt,
   };
 }
 

@@ -1,44 +1,25 @@
 import { createHash } from 'node:crypto';
+import { findModel, type Model } from '../backbone/catalogue.js';
+import type { SessionRequest } from '../backbone/backbone.js';
 
-/** Everything that decides the numbers of a feature set, beside the image and the weights. Which engine computes them does not. */
-export interface FeatureQuestion {
-  readonly model: {
-    readonly family: string;
-    readonly architecture: string;
-    readonly normalization: {
-      readonly channelOrder: string;
-      readonly mean: readonly number[];
-      readonly std: readonly number[];
-    };
-  };
-  readonly stage5: boolean;
-  readonly size: number;
-  /** In the order in which they are stored. */
-  readonly levels: readonly string[];
-  readonly dtype: string;
-  readonly precision?: string;
-}
-
-/** Raised whenever the same question gets other numbers, so that old archives are not taken for new ones. */
+/** Raised whenever the same spec gives other numbers, so that old archives are not taken for new ones. */
 const FORMAT = 'cairn-features-v2';
 
-/** Same question, same id: SHA-256 in hexadecimal over the parts of the question in a fixed order. */
-export function featureId(imageSha256: string, weightsDigest: string, question: FeatureQuestion): string {
-  const { model, stage5, size, levels, dtype, precision = 'float32' } = question;
-  const { family, architecture, normalization } = model;
+/**
+ * Same image, weights and spec, same id: SHA-256 in hexadecimal over everything that decides the numbers, in a fixed
+ * order. Options that came after the first release count only where they are not the default, so that ids stay.
+ */
+export function featureId(
+  imageSha256: string,
+  weightsDigest: string,
+  spec: Omit<SessionRequest, 'weights' | 'top'>,
+  { family, architecture, normalization }: Model = findModel(spec.model),
+): string {
+  const { stage5, size, levels, dtype, precision } = spec;
   const { channelOrder, mean, std } = normalization;
   const network = [family, architecture, stage5, weightsDigest];
-  const parts = [
-    FORMAT,
-    imageSha256,
-    ...network,
-    channelOrder,
-    mean,
-    std,
-    size,
-    levels,
-    dtype,
-    ...(precision === 'float32' ? [] : [precision]),
-  ];
+  const pixels = [channelOrder, mean, std, size];
+  const later = [precision].filter((value) => value !== 'float32');
+  const parts = [FORMAT, imageSha256, ...network, ...pixels, levels, dtype, ...later];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

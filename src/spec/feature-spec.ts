@@ -1,5 +1,4 @@
-import { CairnError } from '../errors.js';
-import type { LevelName } from '../backbone/graph/graph.js';
+import { z } from 'zod';
 import {
   chooseLevels,
   DEFAULT_MODEL,
@@ -7,81 +6,121 @@ import {
   findModel,
   MAX_SIZE,
   MIN_SIZE,
-  graphFor,
   SIZE_STEP,
-  type Model,
 } from '../backbone/catalogue.js';
-import { DTYPES, PRECISIONS, type Dtype, type Precision } from '../backbone/tensor.js';
+import { LEVEL_NAMES } from '../backbone/graph/graph.js';
+import { DTYPES, PRECISIONS } from '../backbone/tensor.js';
+import { CairnError, type ErrorCode } from '../errors.js';
+import type { Description } from '../features/feature-set.js';
 
-/** Which features of an image are wanted. */
-export interface FeatureRequest {
-  readonly model: Model;
-  readonly stage5: boolean;
-  /** Finest first. */
-  readonly levels: readonly LevelName[];
-  /** Nothing was asked: where the weights hold a pyramid, its levels are meant; see `preferPyramid`. */
-  readonly levelsByDefault: boolean;
-  readonly dtype: Dtype;
-  /** What the network computes in. */
-  readonly precision: Precision;
-  /** Side of the canvas in pixels. */
-  readonly size: number;
-}
+/** Text comes from a query, a form or a flag; JSON, manifests and the queue bring typed values. Both mean the same. */
+const fromText = (convert: (text: string) => unknown) => (value: unknown) =>
+  typeof value === 'string' ? convert(value) : value;
+const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, false: false };
+const toNumber = fromText((text) => (/^\d{1,5}$/.test(text) ? Number(text) : text));
+const toBoolean = fromText((text) => BOOLEANS[text] ?? text);
+const toList = fromText((text) => text.split(',').map((name) => name.trim()));
+/** A parameter that a query or a form repeats is a list of texts. */
+const toText = (value: unknown) => (Array.isArray(value) ? value.join(',') : value);
 
-/** What a user may say about the features wanted, as text: options of a command or fields of a request. */
-export interface FeatureOptions {
-  readonly model?: string | undefined;
-  /** Comma-separated level names. */
-  readonly levels?: string | undefined;
-  readonly dtype?: string | undefined;
-  readonly precision?: string | undefined;
-  readonly size?: string | undefined;
-  readonly stage5?: string | undefined;
-}
+const problem = (sentence: string) => ({
+  error: ({ input }: { input?: unknown }) => `${sentence}, not "${showValue(input)}".`,
+});
+const unknown = (what: string, known: readonly string[]) => ({
+  error: ({ input }: { input?: unknown }) =>
+    `There is no ${what} "${showValue(input)}"; known are ${known.join(', ')}.`,
+});
+const SIZE = problem(`size must be a multiple of ${SIZE_STEP} from ${MIN_SIZE} to ${MAX_SIZE}`);
 
 /**
- * Checks the options and fills in the defaults; only the weights remain to be chosen.
- *
- * @throws CairnError `model-unknown`, `level-unknown`, `level-absent`, `dtype-unknown` or `option-invalid`.
+ * Which features of an image are wanted: the one schema behind every door. It takes text or typed values and gives
+ * the typed spec. `levels` are left out where the caller has no wish: see `ModelRegistry.resolve`.
  */
-export function parseFeatureOptions(options: FeatureOptions): FeatureRequest {
-  const model = findModel(options.model ?? DEFAULT_MODEL);
-  const stage5 = parseBoolean('stage5', options.stage5 ?? 'true');
-  const asked = options.levels?.split(',').map((name) => name.trim());
-  const levels = chooseLevels(graphFor(model, stage5, asked ?? []), asked);
-  const dtype = parseDtype(options.dtype ?? 'float16');
-  const precision = parsePrecision(options.precision ?? 'float32');
-  return {
-    model,
-    stage5,
-    levels,
-    levelsByDefault: asked === undefined,
-    dtype,
-    precision,
-    size: parseSize(options.size),
-  };
+export const requestedSpecSchema = z.strictObject({
+  model: z
+    .preprocess(toText, z.string(problem('model must be a name')))
+    .default(DEFAULT_MODEL)
+    .meta({ description: 'Entry of the catalogue; GET /v1/models lists them.', example: DEFAULT_MODEL }),
+  stage5: z
+    .preprocess(toBoolean, z.boolean(problem('stage5 must be true or false')))
+    .default(true)
+    .meta({ description: 'false leaves out stage 5 of the network, and C5 with it.' }),
+  levels: z
+    .preprocess(
+      toList,
+      z.array(z.enum(LEVEL_NAMES, unknown('level', LEVEL_NAMES)), problem('levels must be a list of names')),
+    )
+    .optional()
+    .meta({
+      description: 'Levels to compute. Default: P2 to P6 where the weights hold a feature pyramid, else C2 to C5.',
+      example: 'C2,C3,C4,C5',
+    }),
+  dtype: z
+    .preprocess(toText, z.enum(DTYPES, unknown('dtype', DTYPES)))
+    .default('float16')
+    .meta({ description: 'Element type in which the levels are kept.' }),
+  precision: z
+    .preprocess(toText, z.enum(PRECISIONS, problem(`precision must be ${PRECISIONS.join(' or ')}`)))
+    .default('float32')
+    .meta({ description: 'Element type in which the network computes; float16 needs a GPU.' }),
+  size: z
+    .preprocess(toNumber, z.int(SIZE).min(MIN_SIZE, SIZE).max(MAX_SIZE, SIZE).multipleOf(SIZE_STEP, SIZE))
+    .default(DEFAULT_SIZE)
+    .meta({ description: `Side of the square canvas in pixels, a multiple of ${SIZE_STEP}.` }),
+});
+
+/** The spec of a computation: every field is known. Queue payloads, manifests and views carry it as it is. */
+export const featureSpecSchema = requestedSpecSchema.required({ levels: true });
+
+/** What a caller wants; without `levels`, those that the weights suggest. */
+export type RequestedSpec = Readonly<z.infer<typeof requestedSpecSchema>>;
+export type FeatureSpec = Readonly<z.infer<typeof featureSpecSchema>>;
+
+/** Codes of values that are not among the known ones; every other problem is `option-invalid`. */
+const CODES: Readonly<Record<string, ErrorCode>> = { levels: 'level-unknown', dtype: 'dtype-unknown' };
+
+/**
+ * Options by name, checked and completed. A schema may add options of its own to those of the spec.
+ *
+ * @throws CairnError `option-unknown`, `option-invalid`, `model-unknown`, `level-unknown`, `level-absent`,
+ *   `levels-unsuitable` or `dtype-unknown`.
+ */
+export function parseOptions<S extends z.ZodType<RequestedSpec>>(schema: S, values: unknown): z.infer<S> {
+  const parsed = schema.safeParse(values);
+  if (parsed.success) return Object.freeze(checkLevels(parsed.data)) as z.infer<S>;
+  const { issues } = parsed.error;
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
+  if (issue?.code === 'unrecognized_keys') {
+    const known = Object.keys((schema as unknown as z.ZodObject).shape).join(', ');
+    throw new CairnError('option-unknown', `There is no option "${issue.keys[0]}"; known are ${known}.`);
+  }
+  const code = issue?.code === 'invalid_value' ? CODES[String(issue.path[0])] : undefined;
+  throw new CairnError(code ?? 'option-invalid', issue?.message ?? 'The options are malformed.');
 }
 
-function parseDtype(dtype: string): Dtype {
-  if ((DTYPES as readonly string[]).includes(dtype)) return dtype as Dtype;
-  throw new CairnError('dtype-unknown', `There is no dtype "${dtype}"; known are ${DTYPES.join(', ')}.`);
+/** The spec that options give. @throws CairnError as `parseOptions`. */
+export function parseSpec(values: unknown): RequestedSpec {
+  return parseOptions(requestedSpecSchema, values);
 }
 
-function parsePrecision(precision: string): Precision {
-  if ((PRECISIONS as readonly string[]).includes(precision)) return precision as Precision;
-  throw new CairnError('option-invalid', `precision must be ${PRECISIONS.join(' or ')}, not "${precision}".`);
+/** Levels of a model, finest first and without repeats. @throws CairnError for those that it does not have. */
+function checkLevels<S extends RequestedSpec>(spec: S): S {
+  const model = findModel(spec.model);
+  if (!spec.levels) return spec;
+  return { ...spec, levels: chooseLevels(model, spec.stage5, spec.levels) };
 }
 
-function parseSize(text: string | undefined): number {
-  const size = text === undefined ? DEFAULT_SIZE : /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (size >= MIN_SIZE && size <= MAX_SIZE && size % SIZE_STEP === 0) return size;
-  throw new CairnError(
-    'option-invalid',
-    `size must be a multiple of ${SIZE_STEP} from ${MIN_SIZE} to ${MAX_SIZE}, not "${text}".`,
-  );
+/** The spec with the levels that it means when its weights hold no pyramid: C2 and above. */
+export function withBackboneLevels(spec: RequestedSpec): FeatureSpec {
+  return Object.freeze({ ...spec, levels: spec.levels ?? chooseLevels(findModel(spec.model), spec.stage5) });
 }
 
-function parseBoolean(name: string, text: string): boolean {
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw new CairnError('option-invalid', `${name} must be true or false, not "${text}".`);
+/** The spec that a feature set was made by. */
+export function specOf({ levels, ...description }: Description): FeatureSpec {
+  const values = { ...description, levels: levels.map(({ name }) => name), dtype: levels[0]!.dtype };
+  return featureSpecSchema.strip().parse(values);
+}
+
+function showValue(input: unknown): string {
+  return typeof input === 'string' ? input : (JSON.stringify(input) ?? 'nothing');
 }

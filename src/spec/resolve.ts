@@ -1,64 +1,101 @@
-import type { FeatureRequest } from './feature-spec.js';
-import { DEFAULT_MODEL, findModel, graphFor, isPyramidLevel, listModels } from '../backbone/catalogue.js';
-import { preferPyramid } from './prefer-pyramid.js';
+import { stat } from 'node:fs/promises';
+import { DEFAULT_MODEL, findModel, graphFor, listModels } from '../backbone/catalogue.js';
+import { isPyramidLevel } from '../backbone/graph/fpn-graph.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { isSeeded, loadWeights, weightsSource } from '../backbone/weights/weights.js';
+import { holdsPyramid, withLevels } from './default-levels.js';
+import { parseSpec, type FeatureSpec, type RequestedSpec } from './feature-spec.js';
 
-/** The weights that a model runs with on this installation. */
-export interface ModelWeights {
+/** A spec with the weights that it is computed with on this installation. */
+export interface ResolvedSpec {
+  readonly spec: FeatureSpec;
   /** `seeded` (untrained) or a file's name. */
   readonly weights: string;
-  readonly digest: string;
+  /** SHA-256 over the parameters that the levels need. */
+  readonly weightsDigest: string;
+}
+
+/** How long a folder is trusted to hold what it held. */
+const LOOK_AGAIN_MS = 1000;
+
+/** One state of a weights file (path, size, mtime) with what was read of it. */
+interface WeightsFile {
+  readonly path: string;
+  readonly stamp: string;
+  /** By which part of the network they cover. */
+  readonly digests: Map<string, Promise<string>>;
+  pyramid?: Promise<boolean>;
 }
 
 /**
- * Knows the weights of every model of the catalogue. Their digests are part of every feature id:
- * reading a file takes about a second, so it is read when its model is first asked for, and once.
+ * Knows the weights of every model of the catalogue. Their digests are part of every feature id and their names
+ * decide the default levels. Both are read once per state of a file and remembered: a digest takes about a second.
  */
 export class ModelRegistry {
-  private readonly known = new Map<string, Promise<ModelWeights>>();
+  private readonly files = new Map<string, { readonly until: number; readonly file: Promise<WeightsFile> }>();
 
   constructor(private readonly weightsDir: string) {}
 
   /** `seeded` or a file's name; nothing is read. */
-  async source(name: string): Promise<string> {
-    return weightsSource(await defaultWeights(name, this.weightsDir));
+  async source(model: string): Promise<string> {
+    return weightsSource((await this.file(model)).path);
   }
 
   /**
-   * Reads the files that are there, so that one that does not fit its model is found before the first
-   * request, and the default model's weights in any case, so that the first request does not wait.
+   * Reads the files that are present, so that one that does not fit its model is found before the first request, and
+   * the default model's weights in any case, so that the first request does not wait.
    *
-   * @throws CairnError of the weights room.
+   * @throws CairnError of the weights module.
    */
   async prepare(): Promise<void> {
     for (const { name } of listModels()) {
-      if (name === DEFAULT_MODEL || !isSeeded(await this.source(name))) await this.weights(name, true);
+      if (name === DEFAULT_MODEL || !isSeeded(await this.source(name))) await this.resolve(parseSpec({ model: name }));
     }
   }
 
-  /** A request with the levels that it means on this installation. @throws CairnError of the weights room. */
-  async resolve<R extends FeatureRequest>(request: R): Promise<R> {
-    return { ...request, ...(await preferPyramid(request, await defaultWeights(request.model.name, this.weightsDir))) };
+  /** The levels and weights that a spec means on this installation. @throws CairnError of the weights module. */
+  async resolve(requested: RequestedSpec): Promise<ResolvedSpec> {
+    const file = await this.file(requested.model);
+    const spec = await withLevels(requested, file.path, (graph, weights) => {
+      return (file.pyramid ??= forgetting(holdsPyramid(graph, weights), () => delete file.pyramid));
+    });
+    return { spec, weights: weightsSource(file.path), weightsDigest: await digestOf(file, spec) };
   }
 
-  /**
-   * The weights of a model as far as some levels need them: with a pyramid's where they name one of its levels.
-   *
-   * @throws CairnError `model-unknown`, or of the weights room.
-   */
-  weights(name: string, stage5: boolean, levels: readonly string[] = []): Promise<ModelWeights> {
-    const key = `${name} ${stage5} ${levels.some(isPyramidLevel)}`;
-    const found = this.known.get(key) ?? this.read(name, stage5, levels);
-    this.known.set(key, found);
-    // A file that could not be read may be mended.
-    found.catch(() => this.known.delete(key));
-    return found;
+  /** The file that a model's weights are in now, with what is remembered of it. */
+  private file(model: string): Promise<WeightsFile> {
+    const known = this.files.get(model);
+    if (known && known.until > Date.now()) return known.file;
+    const file = this.look(model, known?.file);
+    this.files.set(model, { until: Date.now() + LOOK_AGAIN_MS, file });
+    return forgetting(file, () => this.files.delete(model));
   }
 
-  private async read(name: string, stage5: boolean, levels: readonly string[]): Promise<ModelWeights> {
-    const spec = await defaultWeights(name, this.weightsDir);
-    const { source, digest } = await loadWeights(spec, graphFor(findModel(name), stage5, levels));
-    return { weights: source, digest };
+  private async look(model: string, known: Promise<WeightsFile> | undefined): Promise<WeightsFile> {
+    const path = await defaultWeights(model, this.weightsDir);
+    const stamp = isSeeded(path) ? path : await stampOf(path);
+    const before = await known?.catch(() => undefined);
+    return before?.stamp === stamp ? before : { path, stamp, digests: new Map() };
   }
+}
+
+function digestOf({ path, digests }: WeightsFile, { model, stage5, levels }: FeatureSpec): Promise<string> {
+  const key = `${stage5} ${levels.some(isPyramidLevel)}`;
+  const known = digests.get(key);
+  if (known) return known;
+  const read = loadWeights(path, graphFor(findModel(model), stage5, levels)).then(({ digest }) => digest);
+  digests.set(key, read);
+  // A file that could not be read may be replaced.
+  return forgetting(read, () => digests.delete(key));
+}
+
+async function stampOf(path: string): Promise<string> {
+  const { size, mtimeMs } = await stat(path);
+  return `${path} ${size} ${mtimeMs}`;
+}
+
+/** The promise itself; `forget` runs when it is rejected. */
+function forgetting<T>(promise: Promise<T>, forget: () => void): Promise<T> {
+  promise.catch(forget);
+  return promise;
 }

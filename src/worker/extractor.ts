@@ -1,5 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Backbone, Provenance, SessionRequest } from '../backbone/backbone.js';
+import { findModel } from '../backbone/catalogue.js';
 import { preprocess, type Canvas } from '../backbone/preprocess/preprocess.js';
 import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
@@ -33,8 +34,10 @@ export interface ExtractOptions {
   /** Where in the store the result goes; by default where archives are looked for by id. */
   readonly key?: string;
   readonly signal?: AbortSignal;
-  /** What the caller takes the weights' digest to be. */
+  /** The weights' digest that the caller expects. */
   readonly weightsDigest?: string;
+  /** The set's id, where the caller has computed it. */
+  readonly featuresId?: string;
   /** Called when a stage begins. */
   onStage?(stage: Stage): void;
 }
@@ -67,7 +70,7 @@ export class Extractor {
   /**
    * Computes and stores the levels of one image.
    *
-   * @throws CairnError of any room of the library; `cancelled` when the signal was aborted;
+   * @throws CairnError of any module of the library; `cancelled` when the signal was aborted;
    *   `weights-changed` when the weights are not those that the caller expects.
    */
   async extract(image: Image, request: SessionRequest, options: ExtractOptions = {}): Promise<Extraction> {
@@ -92,7 +95,8 @@ export class Extractor {
         `${source} has digest ${digest}; the job asks for ${options.weightsDigest}.`,
       );
     }
-    const description = this.describe(image, request, canvas, levels, madeBy);
+    const id = options.featuresId ?? featureId(image.sha256, madeBy.weights.digest, request);
+    const description = this.describe(id, image, request, canvas, levels, madeBy);
     const key = options.key ?? archiveKey(description.id);
     const { size } = await stage('pack', () => this.pack({ description, levels }, key, options));
     return { description, key, bytes: size, timings };
@@ -104,24 +108,25 @@ export class Extractor {
   }
 
   private describe(
+    id: string,
     image: Image,
-    request: SessionRequest,
+    { model, stage5, precision }: SessionRequest,
     canvas: Canvas,
     levels: Level[],
     madeBy: Provenance,
   ): Description {
-    const { model, stage5 } = request;
+    const { family, architecture } = findModel(model);
     return {
-      id: featureId(image.sha256, madeBy.weights.digest, request),
-      model: model.name,
-      family: model.family,
-      architecture: model.architecture,
+      id,
+      model,
+      family,
+      architecture,
       stage5,
       weights: madeBy.weights.source,
       weightsDigest: madeBy.weights.digest,
       engine: madeBy.engine,
       device: madeBy.device,
-      precision: request.precision ?? 'float32',
+      precision,
       imageSha256: image.sha256,
       originalShape: [...canvas.originalShape],
       size: canvas.size,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Backbone } from '../../src/backbone/backbone.js';
-import { parseFeatureOptions } from '../../src/spec/feature-spec.js';
+import { specFor } from '../support/specs.js';
 import { preprocess } from '../../src/backbone/preprocess/preprocess.js';
 import type { Level } from '../../src/backbone/tensor.js';
 import { imageBytes, readGolden } from '../support/fixtures.js';
@@ -39,7 +39,7 @@ describe.each(['mask-rcnn-resnet50', 'mask-rcnn-resnet101'])('%s with seeded wei
   const run = async (seed: number) => {
     const canvas = await preprocess(imageBytes(golden.image), golden.size);
     const options = { model, levels: LEVELS.join(), dtype: 'float32', size: String(golden.size) };
-    return (await backbone.run({ ...parseFeatureOptions(options), weights: `seeded:${seed}` }, canvas)).levels;
+    return (await backbone.run({ ...specFor(options), weights: `seeded:${seed}` }, canvas)).levels;
   };
   const expectUsefulDeviations = (levels: readonly Level[]) => {
     expect(levels.map((level) => level.name)).toEqual(LEVELS);

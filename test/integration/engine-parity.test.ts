@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Backbone, type SessionRequest } from '../../src/backbone/backbone.js';
-import { parseFeatureOptions, type FeatureOptions } from '../../src/spec/feature-spec.js';
+import { specFor, type SpecOptions } from '../support/specs.js';
 import type { Level } from '../../src/backbone/tensor.js';
 import { relativeDifference } from '../support/compare-levels.js';
 import { listDevices } from '../support/devices.js';
@@ -20,8 +20,8 @@ const COMPUTED_IN_FLOAT16 = 2e-2;
 const BACKBONE = 'C1,C2,C3,C4,C5';
 const PYRAMID = 'P2,P3,P4,P5,P6';
 
-const CASES: [string, FeatureOptions, number][] = [
-  ...smallestOfEachFamily().map(({ name: model }): [string, FeatureOptions, number] => [
+const CASES: [string, SpecOptions, number][] = [
+  ...smallestOfEachFamily().map(({ name: model }): [string, SpecOptions, number] => [
     `${model}: ${BACKBONE}`,
     { model, levels: BACKBONE, size: '128', dtype: 'float32' },
     FLOAT32,
@@ -37,15 +37,15 @@ const CASES: [string, FeatureOptions, number][] = [
     NEIGHBOURS,
   ],
 ];
-const CASES_IN_FLOAT16 = ['mask-rcnn-resnet50', 'keras-v2-resnet50v2'].map((model): FeatureOptions => {
+const CASES_IN_FLOAT16 = ['mask-rcnn-resnet50', 'keras-v2-resnet50v2'].map((model): SpecOptions => {
   return { model, levels: BACKBONE, size: '128', dtype: 'float32' };
 });
 
 /** Threads of the process and not of jest: what is slow there is fast in them. */
 const TIMEOUT_MS = 300_000;
 
-function requestOf(options: FeatureOptions): SessionRequest {
-  return { ...parseFeatureOptions(options), weights: 'seeded' };
+function requestOf(options: SpecOptions): SessionRequest {
+  return { ...specFor(options), weights: 'seeded' };
 }
 
 async function levelsOf(backbone: Backbone, request: SessionRequest): Promise<Level[]> {
@@ -60,16 +60,16 @@ async function levelsOf(backbone: Backbone, request: SessionRequest): Promise<Le
 }
 
 const reference = new Backbone({ engine: 'onnx', device: 'cpu', maxSessions: 1 });
-const expected = new Map<FeatureOptions, Promise<Level[]>>();
+const expected = new Map<SpecOptions, Promise<Level[]>>();
 /** Computed once for all devices. */
-function expectedOf(options: FeatureOptions): Promise<Level[]> {
+function expectedOf(options: SpecOptions): Promise<Level[]> {
   if (!expected.has(options)) expected.set(options, levelsOf(reference, requestOf(options)));
   return expected.get(options)!;
 }
 afterAll(() => reference.close());
 
 /** Level by level, so that a failure tells which. */
-async function differences(found: Promise<Level[]>, options: FeatureOptions): Promise<Record<string, number>> {
+async function differences(found: Promise<Level[]>, options: SpecOptions): Promise<Record<string, number>> {
   const [levels, references] = [await found, await expectedOf(options)];
   expect(levels).toHaveLength(references.length);
   return Object.fromEntries(references.map((level, i) => [level.name, relativeDifference(levels[i]!, level)]));

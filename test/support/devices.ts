@@ -1,6 +1,6 @@
 import { Backbone } from '../../src/backbone/backbone.js';
 import { createEngine, ENGINE_NAMES } from '../../src/backbone/engine/engines.js';
-import { parseFeatureOptions } from '../../src/spec/feature-spec.js';
+import { specFor } from './specs.js';
 import { asCairnError } from '../../src/errors.js';
 
 export interface DeviceHere {
@@ -27,7 +27,7 @@ export async function listDevices(): Promise<DeviceHere[]> {
 async function refusal(engine: string, device: string): Promise<string | undefined> {
   const backbone = new Backbone({ engine, device });
   try {
-    await backbone.load({ ...parseFeatureOptions({ model: 'mask-rcnn-resnet18', size: '64' }), weights: 'seeded' });
+    await backbone.load({ ...specFor({ model: 'mask-rcnn-resnet18', size: '64' }), weights: 'seeded' });
     return undefined;
   } catch (error) {
     const { code, message } = asCairnError(error);

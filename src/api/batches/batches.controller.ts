@@ -15,6 +15,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
+import type { Store } from '../../features/store/store.js';
+import { ImageIntake } from '../../images/intake.js';
+import type { GivenOptions } from '../../jobs/options.js';
+import { readEntries } from './read-entries.js';
+import { STORE } from '../tokens.js';
 import { BatchQueue } from '../../batches/queue.js';
 import { BatchIntake } from '../../batches/intake.js';
 import { batchView, type BatchView } from '../../batches/view.js';
@@ -27,6 +32,8 @@ export class BatchesController {
   constructor(
     @Inject(BatchIntake) private readonly intake: BatchIntake,
     @Inject(BatchQueue) private readonly batches: BatchQueue,
+    @Inject(ImageIntake) private readonly images: ImageIntake,
+    @Inject(STORE) private readonly store: Store,
   ) {}
 
   @Post()
@@ -79,7 +86,9 @@ export class BatchesController {
 
   /** Whether the batch is new: another request with its key may have been quicker. */
   private async accept(id: string, request: FastifyRequest): Promise<boolean> {
-    const batch = await this.intake.accept(id, request);
+    const batch = await this.intake.accept(id, request.query as GivenOptions, (check) =>
+      readEntries(request, this.store, this.images, check),
+    );
     // Should this fail, Redis may have the batch all the same: its manifest stays, and is swept one day.
     const isNew = await this.batches.submit(batch);
     if (!isNew) await this.intake.discard(batch);

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { CairnError } from '../../errors.js';
 import type { ImageIntake } from '../../images/intake.js';
-import { partsOf, type GivenOptions } from '../http/read-submission.js';
+import type { GivenOptions } from '../../jobs/options.js';
+import { partsOf } from '../http/read-submission.js';
 import type { Entry } from '../../batches/entries/entry.js';
 import { imageEntry } from '../../batches/entries/image-entry.js';
 

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
 import type { Store } from '../../features/store/store.js';
 import type { ImageIntake } from '../../images/intake.js';
-import type { GivenOptions } from '../http/read-submission.js';
+import type { GivenOptions } from '../../jobs/options.js';
 import { gunzip, kindOf, peek } from '../../batches/entries/body-kind.js';
 import type { Entry } from '../../batches/entries/entry.js';
 import { formEntries } from './form-entries.js';

@@ -10,14 +10,12 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CairnError } from '../../errors.js';
-import { JobWaiter } from '../../jobs/waiter.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { chooseFrom, parseOrder } from '../features/level-options.js';
 import { sendLevels } from '../features/send-levels.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobOptionQueries } from '../jobs/job-option-docs.js';
-import { JobSubmitter } from '../../jobs/service.js';
+import { JobService } from '../../jobs/service.js';
 import { readSubmission } from '../http/read-submission.js';
 
 /** Somebody waits for the answer. */
@@ -28,8 +26,7 @@ const PRIORITY = 'high';
 export class ExtractController {
   constructor(
     @Inject(ImageIntake) private readonly intake: ImageIntake,
-    @Inject(JobSubmitter) private readonly submitter: JobSubmitter,
-    @Inject(JobWaiter) private readonly waiter: JobWaiter,
+    @Inject(JobService) private readonly jobs: JobService,
     @Inject(FeatureLibrary) private readonly library: FeatureLibrary,
   ) {}
 
@@ -51,20 +48,11 @@ export class ExtractController {
     const { order, ...given } = request.query as Record<string, unknown>;
     parseOrder(order);
     const { options, source } = await readSubmission(request, this.intake, { priority: PRIORITY, ...given });
-    const job = await this.submitter.submit(options, source);
-    const id = job.features?.id ?? (await this.made(job.id, gone.signal));
+    const id = await this.jobs.complete(options, source, gone.signal);
     void reply.status(200).header('content-location', `/v1/features/${id}.safetensors`);
     const archive = await this.library.archive(id);
     // Nobody would close what is sent to a connection that has ended already.
     if (gone.signal.aborted) return archive.close();
     await sendLevels(archive, (held) => chooseFrom(held, { order }), request, reply);
-  }
-
-  /** The features that a job makes. @throws CairnError as the job failed. */
-  private async made(jobId: string, gone: AbortSignal): Promise<string> {
-    const { state, result, error } = await this.waiter.end(jobId, gone);
-    if (result) return result.featuresId;
-    if (error) throw new CairnError(error.code, error.message);
-    throw new CairnError('cancelled', `Job ${jobId} was ${state}.`);
   }
 }

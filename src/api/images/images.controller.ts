@@ -15,7 +15,6 @@ import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
 import { sendHead } from '../http/send-range.js';
 import { ImageIntake } from '../../images/intake.js';
-import { uploadAll } from '../http/read-submission.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -38,7 +37,7 @@ export class ImagesController {
     if (!(request.body instanceof Readable)) {
       throw new CairnError('request-malformed', 'The body must be an image; forms and JSON go to /v1/jobs.');
     }
-    const { sha256 } = await uploadAll(request.body, this.intake);
+    const { sha256 } = await this.intake.receive(request.body);
     return { sha256, bytes: (await this.intake.size(sha256)) ?? 0, href: `/v1/images/${sha256}` };
   }
 

@@ -1,6 +1,7 @@
 import type { Model } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
-import type { ImageIntake, Upload } from '../../images/intake.js';
+import type { Upload } from '../../images/image-source.js';
+import type { ImageIntake } from '../../images/intake.js';
 import { parseJobOptions, type JobOptions } from '../../jobs/options.js';
 import type { ByteReader } from '../http/byte-reader.js';
 import { parseImageInput } from './image-input.js';
@@ -66,7 +67,7 @@ export async function readInferenceRequest(
   const outputs = parseOutputs(json.outputs, binary);
   const options = optionsOf(model, outputs, parameters);
   const someInJson = outputs ? outputs.some((output) => !output.binary) : !binary;
-  if (options.dtype === 'float16' && someInJson) {
+  if (options.spec.dtype === 'float16' && someInJson) {
     throw malformed('FP16 has no form in JSON: ask for binary data, or for FP32.');
   }
   return { id: json.id, options, images: await keepImages(input, body, intake), outputs, binary };
@@ -97,17 +98,13 @@ function optionsOf(
   outputs: readonly RequestedOutput[] | undefined,
   { dtype = 'FP32', ...parameters }: Omit<Partial<RequestJson['parameters']>, 'binary_data_output'>,
 ): JobOptions {
-  const options = parseJobOptions({
+  return parseJobOptions({
     ...parameters,
     model: model.name,
     dtype: DTYPES.get(dtype) ?? dtype,
     priority: PRIORITY,
     ...(outputs && { levels: outputs.map(({ name }) => name) }),
   });
-  // Options are text, in which a comma begins another level; in the name of an output it is part of the name.
-  const unknown = outputs?.find(({ name }) => !(options.levels as readonly string[]).includes(name));
-  if (unknown) throw new CairnError('level-unknown', `There is no output "${unknown.name}".`);
-  return options;
 }
 
 function malformed(message: string): CairnError {

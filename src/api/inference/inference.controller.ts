@@ -10,16 +10,14 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { JobWaiter } from '../../jobs/waiter.js';
 import type { ArchiveReader } from '../../features/archive-reader.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
-import { JobSubmitter } from '../../jobs/service.js';
+import { JobService } from '../../jobs/service.js';
 import { readInferenceRequest } from './inference-request.js';
 import { MODEL_VERSION, modelOf } from './model-metadata.js';
 import { withBody } from '../http/request-body.js';
 import { streamAnswer } from './response-stream.js';
-import { runJobs } from './run-jobs.js';
 
 const HEADER_LENGTH = 'Inference-Header-Content-Length';
 
@@ -29,8 +27,7 @@ const HEADER_LENGTH = 'Inference-Header-Content-Length';
 export class InferenceController {
   constructor(
     @Inject(ImageIntake) private readonly intake: ImageIntake,
-    @Inject(JobSubmitter) private readonly submitter: JobSubmitter,
-    @Inject(JobWaiter) private readonly waiter: JobWaiter,
+    @Inject(JobService) private readonly jobs: JobService,
     @Inject(FeatureLibrary) private readonly library: FeatureLibrary,
   ) {}
 
@@ -68,12 +65,7 @@ export class InferenceController {
     const asked = await withBody(request, (body) =>
       readInferenceRequest(modelOf(name, version), headerLength, body, this.intake),
     );
-    const ids = await runJobs(
-      asked.images,
-      asked.options,
-      { submitter: this.submitter, waiter: this.waiter },
-      gone.signal,
-    );
+    const ids = await this.jobs.completeAll(asked.options, asked.images, gone.signal);
     const archives: ArchiveReader[] = [];
     try {
       for (const id of ids) archives.push(await this.library.archive(id));

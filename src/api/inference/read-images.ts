@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { encodePixels } from '../../backbone/preprocess/encode-pixels.js';
 import { CairnError } from '../../errors.js';
-import type { ImageIntake, Upload } from '../../images/intake.js';
+import type { Upload } from '../../images/image-source.js';
+import type { ImageIntake } from '../../images/intake.js';
 import type { ByteReader } from '../http/byte-reader.js';
 import type { ImageInput } from './image-input.js';
 

@@ -12,14 +12,14 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { JobEvents, type JobEvent } from '../../jobs/events.js';
 import { JobQueue } from '../../jobs/queue.js';
-import { isFinal } from '../../jobs/status.js';
+import { cachedFeatures, cachedStatus, isFinal } from '../../jobs/status.js';
 import { CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { formatEvent, heartbeatUntil, sendEvents } from '../http/event-stream.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobOptionQueries } from './job-option-docs.js';
-import { JobSubmitter } from '../../jobs/service.js';
-import { cachedFeatures, cachedJob, jobView, type JobView } from './job-view.js';
+import { JobService } from '../../jobs/service.js';
+import { jobView, type JobView } from './job-view.js';
 import { readSubmission } from '../http/read-submission.js';
 
 @ApiTags('jobs')
@@ -27,7 +27,7 @@ import { readSubmission } from '../http/read-submission.js';
 export class JobsController {
   constructor(
     @Inject(ImageIntake) private readonly intake: ImageIntake,
-    @Inject(JobSubmitter) private readonly submitter: JobSubmitter,
+    @Inject(JobService) private readonly jobs: JobService,
     @Inject(JobQueue) private readonly queue: JobQueue,
     @Inject(JobEvents) private readonly events: JobEvents,
     @Inject(FeatureLibrary) private readonly library: FeatureLibrary,
@@ -43,7 +43,7 @@ export class JobsController {
   @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { options, source } = await readSubmission(request, this.intake);
-    const job = await this.submitter.submit(options, source);
+    const job = jobView(await this.jobs.submit(options, source));
     await reply
       .status(job.state === 'completed' ? 200 : 202)
       .header('location', job.links['self']!)
@@ -58,7 +58,7 @@ export class JobsController {
     const featuresId = cachedFeatures(id);
     if (featuresId === undefined) return jobView(await this.queue.status(id));
     if (!(await this.library.has(featuresId))) throw new CairnError('job-not-found', `There is no job ${id}.`);
-    return cachedJob(await this.library.describe(featuresId));
+    return jobView(cachedStatus(await this.library.describe(featuresId)));
   }
 
   @Delete(':id')

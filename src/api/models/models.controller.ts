@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { describeModel } from '../../backbone/describe-model.js';
-import { parseFeatureOptions } from '../../spec/feature-spec.js';
+import { parseSpec } from '../../spec/feature-spec.js';
 import { DEFAULT_MODEL, listModels, type Model } from '../../backbone/catalogue.js';
 import { isSeeded } from '../../backbone/weights/weights.js';
 import { CairnError } from '../../errors.js';
@@ -23,7 +23,7 @@ export class ModelsController {
   @ApiQuery(SIZE)
   @ApiOkResponse({ description: 'The models, whether weights are there for them, and who works (null: not known)' })
   async list(@Query('size') size?: string) {
-    const { size: side } = parseFeatureOptions({ size });
+    const { size: side } = parseSpec({ size });
     const [models, workers] = await Promise.all([
       Promise.all(listModels().map((model) => this.describe(model, side))),
       // The catalogue is there without a queue.
@@ -38,11 +38,11 @@ export class ModelsController {
   @ApiQuery(SIZE)
   @ApiOkResponse({ description: 'The model' })
   async get(@Param('name') name: string, @Query('size') size?: string) {
-    const { size: side } = parseFeatureOptions({ size });
+    const { size: side } = parseSpec({ size });
     const model = listModels().find((entry) => entry.name === name);
     if (!model) throw new CairnError('model-not-found', `There is no model "${name}"; GET /v1/models lists them.`);
-    const { digest } = await this.registry.weights(name, true);
-    return { ...(await this.describe(model, side)), weightsDigest: digest };
+    const { weightsDigest } = await this.registry.resolve(parseSpec({ model: name, levels: ['C5'] }));
+    return { ...(await this.describe(model, side)), weightsDigest };
   }
 
   private async describe(model: Model, size: number) {

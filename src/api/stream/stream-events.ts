@@ -10,11 +10,12 @@ const COMMENT = ':\n\n';
 
 /** A feature set as subscribers are told of it. */
 export function announcementView({ id, announcement }: Announced) {
-  const { featuresId, model, levels, dtype, size, jobId, batch, made } = announcement;
+  const { featuresId, jobId, batch, made, ...spec } = announcement;
   return {
     id,
     features: { id: featuresId, href: `/v1/features/${featuresId}` },
-    ...{ model, levels, dtype, size, made },
+    ...spec,
+    made,
     job: { id: jobId, href: `/v1/jobs/${jobId}` },
     ...(batch && { batch }),
     links: featureLinks(featuresId),

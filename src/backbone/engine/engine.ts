@@ -1,18 +1,38 @@
 import type { Graph, OutputName } from '../graph/graph.js';
+import type { TopOptions } from '../graph/resnet-graph.js';
 import type { Dtype, Level, Precision } from '../tensor.js';
 import type { Weights } from '../weights/weights.js';
 
-export interface CompileOptions {
-  /** What to return, in this order; parts of the graph that none of these needs are not computed. */
-  readonly outputs: readonly OutputName[];
+/** What a session computes, and everything that tells one compiled session from another. */
+export interface SessionRequest {
+  /** Entry of the catalogue. */
+  readonly model: string;
+  readonly stage5: boolean;
+  /** What to return; `top` counts as a level here. */
+  readonly levels: readonly OutputName[];
+  /** What follows the last stage; needed where `levels` name `top`. */
+  readonly top?: TopOptions;
+  /** Element type of the levels. */
   readonly dtype: Dtype;
+  /** Element type in which the network computes. */
+  readonly precision: Precision;
   /** Side of the square canvas in pixels. */
   readonly size: number;
+  /** `seeded`, `seeded:N` or a path. */
+  readonly weights: string;
+}
+
+/** How a graph is compiled: those parts of a request that graph and weights do not hold already. */
+export interface CompileOptions extends Omit<
+  SessionRequest,
+  'model' | 'stage5' | 'levels' | 'top' | 'weights' | 'precision'
+> {
+  /** What to return, in this order; parts of the graph that none of these needs are not computed. */
+  readonly outputs: readonly OutputName[];
+  readonly precision?: Precision;
   readonly device: string;
   /** Threads within one operation; 0 leaves the choice to the runtime. */
   readonly threads: number;
-  /** `float32` where nothing is said. */
-  readonly precision?: Precision;
 }
 
 /** Something that an engine can run on. */

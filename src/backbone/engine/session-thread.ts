@@ -5,8 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { asCairnError, CairnError } from '../../errors.js';
-import { fpnGraph, isPyramidLevel } from '../graph/fpn-graph.js';
-import { resnetGraph } from '../graph/resnet-graph.js';
+import { findModel, graphFor } from '../catalogue.js';
 import type { Level } from '../tensor.js';
 import { loadWeights } from '../weights/weights.js';
 import type { Session } from './engine.js';
@@ -17,11 +16,10 @@ const port = parentPort!;
 const sessions = new Map<number, Session>();
 
 async function compile(id: number, request: CompileRequest): Promise<CompiledReply> {
-  const { architecture, stage5, family, top, weights: spec, engine: engineName, ...options } = request;
-  const backbone = resnetGraph(architecture, stage5, { ...top, family });
-  const graph = options.outputs.some(isPyramidLevel) ? fpnGraph(backbone) : backbone;
-  const [engine, weights] = await Promise.all([createEngine(engineName), loadWeights(spec, graph)]);
-  const session = await engine.compile(graph, weights, options);
+  const { model, stage5, levels: outputs, top, weights: source, engine: engineName, ...options } = request;
+  const graph = graphFor(findModel(model), stage5, outputs, top);
+  const [engine, weights] = await Promise.all([createEngine(engineName), loadWeights(source, graph)]);
+  const session = await engine.compile(graph, weights, { ...options, outputs });
   sessions.set(id, session);
   return { engine: engine.name, device: session.device, weights: { source: weights.source, digest: weights.digest } };
 }

@@ -1,16 +1,11 @@
 import type { ErrorCode } from '../../errors.js';
-import type { TopOptions } from '../graph/resnet-graph.js';
-import type { CompileOptions } from './engine.js';
+import type { SessionRequest } from './engine.js';
 
 /** What the session thread needs to make a session by itself; weights are named, never sent. */
-export interface CompileRequest extends CompileOptions {
+export interface CompileRequest extends SessionRequest {
   readonly engine: string;
-  readonly family: string;
-  readonly architecture: string;
-  readonly stage5: boolean;
-  readonly top: TopOptions;
-  /** `seeded`, `seeded:N` or a path. */
-  readonly weights: string;
+  readonly device: string;
+  readonly threads: number;
 }
 
 export interface CompiledReply {

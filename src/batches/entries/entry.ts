@@ -1,6 +1,6 @@
 import { asCairnError, type CairnError } from '../../errors.js';
-import type { ImageSource } from '../../jobs/payload.js';
-import type { GivenOptions } from '../../api/http/read-submission.js';
+import type { ImageSource } from '../../images/image-source.js';
+import type { GivenOptions } from '../../jobs/options.js';
 
 /** One image of a batch as it comes in, with its place from 1, or why there is none. */
 export type Entry = { readonly line: number; readonly name: string } & (

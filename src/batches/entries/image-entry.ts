@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
 import type { ImageIntake } from '../../images/intake.js';
-import { uploadAll, type GivenOptions } from '../../api/http/read-submission.js';
+import type { GivenOptions } from '../../jobs/options.js';
 import { clipName, MAX_NAME_BYTES, refusal, type Entry } from './entry.js';
 
 export interface ImageFile {
@@ -28,7 +28,7 @@ export async function imageEntry(file: ImageFile, bytes: Readable, intake: Image
     return { line, name, error: new CairnError('option-invalid', message) };
   }
   try {
-    return { line, name, options, source: await uploadAll(bytes, intake) };
+    return { line, name, options, source: await intake.receive(bytes) };
   } catch (error) {
     return { line, name, error: refusal(error) };
   }

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { CairnError } from '../../errors.js';
 import type { ImageIntake } from '../../images/intake.js';
-import { findSource, sourceSchema, type GivenSource } from '../../api/http/read-submission.js';
+import { givenSourceSchema, type GivenSource } from '../../images/image-source.js';
 import { clipName, MAX_LINES, MAX_NAME_BYTES, refusal, type Entry } from './entry.js';
 import { splitLines, type RawLine } from '../../formats/split-lines.js';
 
 const MAX_LINE_BYTES = 64 << 10;
 
 const lineSchema = z.looseObject({
-  source: sourceSchema,
+  source: givenSourceSchema,
   name: z
     .string()
     .refine((name) => Buffer.byteLength(name) <= MAX_NAME_BYTES)
@@ -57,7 +57,7 @@ async function read(line: number, value: unknown, intake: ImageIntake): Promise<
   const { source: given, name: called, ...options } = parsed.data;
   const name = called ?? nameOf(given);
   try {
-    return { line, name, source: await findSource(given, intake), options };
+    return { line, name, source: await intake.find(given), options };
   } catch (error) {
     return { line, name, error: refusal(error) };
   }

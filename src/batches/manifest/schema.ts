@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../../errors.js';
-import { payloadSchema } from '../../jobs/payload.js';
+import { batchPayloadSchema } from '../../jobs/payload.js';
 import { PRIORITY_NAMES } from '../../jobs/priorities.js';
 
 /** The queue that batches wait in to be fed into the queue of jobs, and the name each entry bears. */
@@ -17,7 +17,7 @@ const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
 /** One line of a manifest at rest: a job to be, or why there is none. */
 export const batchLineSchema = z.union([
-  z.object({ payload: payloadSchema.required({ batch: true }), priority: z.enum(PRIORITY_NAMES) }),
+  z.object({ payload: batchPayloadSchema, priority: z.enum(PRIORITY_NAMES) }),
   z.object({
     line: z.int().positive(),
     name: z.string(),

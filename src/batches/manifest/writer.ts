@@ -1,11 +1,10 @@
 import { CairnError } from '../../errors.js';
 import { MAX_MESSAGE, type BatchLine } from './schema.js';
 import type { Rejected } from '../batch.js';
-import type { ImageSource, JobPayload } from '../../jobs/payload.js';
+import type { ResolvedSpec } from '../../spec/resolve.js';
 import type { Priority } from '../../jobs/priorities.js';
-import { parseJobOptions, type JobOptions } from '../../jobs/options.js';
-import type { JobSubmitter } from '../../jobs/service.js';
-import type { GivenOptions } from '../../api/http/read-submission.js';
+import { parseJobOptions, type GivenOptions, type JobOptions } from '../../jobs/options.js';
+import { payloadFor, type JobService } from '../../jobs/service.js';
 import { MAX_LINES, refusal, type Entry } from '../entries/entry.js';
 
 /** How many refused lines the answer lists; all of them are among the results. */
@@ -18,9 +17,7 @@ const MAX_REMEMBERED = 64;
 const PRIORITY: Priority = 'low';
 
 /** What all lines with the same options have in common. */
-interface Template {
-  /** Of the first of them; the others differ in their source. */
-  readonly payload: JobPayload;
+interface Template extends ResolvedSpec {
   readonly priority: Priority;
 }
 
@@ -33,7 +30,7 @@ export class LineWriter {
   constructor(
     private readonly batchId: string,
     private readonly defaults: GivenOptions,
-    private readonly submitter: JobSubmitter,
+    private readonly jobs: JobService,
   ) {}
 
   /** Options that hold for every line unless it has others. @throws CairnError `option-…`. */
@@ -59,8 +56,8 @@ export class LineWriter {
     if ('error' in entry) return this.reject(entry, entry.error);
     const { line, name, source, options } = entry;
     try {
-      const { payload, priority } = await this.template(options, source);
-      return { payload: { ...payload, source, batch: { id: this.batchId, line, name } }, priority };
+      const { priority, ...resolved } = await this.template(options);
+      return { payload: { ...payloadFor(resolved, source), batch: { id: this.batchId, line, name } }, priority };
     } catch (error) {
       return this.reject(entry, refusal(error));
     }
@@ -76,13 +73,12 @@ export class LineWriter {
   }
 
   /** Thousands of lines have the same few options: models and weights are looked up once for each. */
-  private async template(options: GivenOptions, source: ImageSource): Promise<Template> {
+  private async template(options: GivenOptions): Promise<Template> {
     const key = JSON.stringify(options);
     const known = this.templates.get(key);
     if (known) return known;
     const asked = this.check(options);
-    const { payload } = await this.submitter.question(asked, source);
-    const template = { payload, priority: asked.priority };
+    const template = { ...(await this.jobs.resolve(asked.spec)), priority: asked.priority };
     if (this.templates.size < MAX_REMEMBERED) this.templates.set(key, template);
     return template;
   }

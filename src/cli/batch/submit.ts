@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { parseFeatureOptions } from '../../spec/feature-spec.js';
-import { addRequestFlags, type FeatureFlags } from '../feature-flags.js';
+import { addRequestFlags, specFromFlags, type FeatureFlags } from '../feature-flags.js';
 import { BatchClient } from './batch-client.js';
 import { FeatureFiles } from './feature-files.js';
 import { followBatch } from './follow-batch.js';
@@ -60,7 +59,7 @@ export function submitCommand(): Command {
 }
 
 async function submit(target: string, flags: Flags): Promise<void> {
-  parseFeatureOptions(flags);
+  specFromFlags(flags);
   const server = serverOf(flags);
   const progress = new Progress(!flags.json);
   const report = new Report(flags.json ?? false, progress);

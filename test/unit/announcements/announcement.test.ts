@@ -1,9 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { fromEntry, matches, toFields, type Announcement } from '../../../src/announcements/announcement.js';
+import { specFor } from '../../support/specs.js';
 import { isBefore, isEntryId } from '../../../src/announcements/entry-id.js';
 
 const plain: Announcement = {
-  ...{ featuresId: '0f'.repeat(32), model: 'm', levels: ['C4'], dtype: 'float32', size: 64, jobId: 'j', made: false },
+  ...specFor({ levels: ['C4'], dtype: 'float32', size: 64 }),
+  model: 'm',
+  ...{ featuresId: '0f'.repeat(32), jobId: 'j', made: false },
 };
 const ofBatch: Announcement = { ...plain, batch: { id: 'b', line: 1, name: 'data' } };
 

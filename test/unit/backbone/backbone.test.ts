@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { Backbone } from '../../../src/backbone/backbone.js';
 import { EngineThread, type ThreadedSession } from '../../../src/backbone/engine/engine-thread.js';
 import type { CompileRequest } from '../../../src/backbone/engine/thread-protocol.js';
-import { parseFeatureOptions } from '../../../src/spec/feature-spec.js';
+import { specFor } from '../../support/specs.js';
 import type { Canvas } from '../../../src/backbone/preprocess/preprocess.js';
 import type { Level } from '../../../src/backbone/tensor.js';
 import { CairnError, type ErrorCode } from '../../../src/errors.js';
@@ -15,7 +15,7 @@ const canvas = (): Canvas => ({
   window: [0, 0, SIZE, SIZE],
   scale: 1,
 });
-const request = (weights = 'seeded') => ({ ...parseFeatureOptions({ size: '64', levels: 'C2' }), weights });
+const request = (weights = 'seeded') => ({ ...specFor({ size: '64', levels: 'C2' }), weights });
 
 interface FakeSession {
   readonly run: jest.Mock<ThreadedSession['run']>;
@@ -63,12 +63,10 @@ describe('Backbone', () => {
       device: 'cuda',
       threads: 3,
       precision: 'float32',
-      family: 'mask-rcnn',
-      architecture: 'resnet50',
+      model: 'mask-rcnn-resnet50',
       stage5: true,
-      top: {},
       weights: 'seeded:4',
-      outputs: ['C2'],
+      levels: ['C2'],
       dtype: 'float16',
       size: 64,
     });
@@ -77,7 +75,7 @@ describe('Backbone', () => {
   test('hands on what is to follow the last stage', async () => {
     const top = { includeTop: true, classes: 10 };
     await new Backbone().load({ ...request(), levels: ['C5', 'top'], top });
-    expect(compile).toHaveBeenCalledWith(expect.objectContaining({ top, outputs: ['C5', 'top'] }));
+    expect(compile).toHaveBeenCalledWith(expect.objectContaining({ top, levels: ['C5', 'top'] }));
   });
 
   test('a batch is one run of the session that single canvases use', async () => {
@@ -106,7 +104,7 @@ describe('Backbone', () => {
   ])('another %s is another session', async (_, change) => {
     const backbone = new Backbone();
     await backbone.load(request());
-    const options = parseFeatureOptions({ size: '64', levels: 'C2', ...change });
+    const options = specFor({ size: '64', levels: 'C2', ...change });
     await backbone.load({ ...options, weights: 'seeded' });
     expect(compile).toHaveBeenCalledTimes(2);
   });

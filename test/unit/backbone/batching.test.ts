@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Backbone, type SessionRequest } from '../../../src/backbone/backbone.js';
 import { EngineThread, type ThreadedSession } from '../../../src/backbone/engine/engine-thread.js';
-import { parseFeatureOptions } from '../../../src/spec/feature-spec.js';
+import { specFor } from '../../support/specs.js';
 import type { Canvas } from '../../../src/backbone/preprocess/preprocess.js';
 import { CairnError } from '../../../src/errors.js';
 import { largestAbsolute, largestDifference, numbersOf, randomNumbers } from '../../support/tensors.js';
 
 const SIZE = 64;
 const request: SessionRequest = {
-  ...parseFeatureOptions({ model: 'mask-rcnn-resnet18', size: String(SIZE), dtype: 'float32' }),
+  ...specFor({ model: 'mask-rcnn-resnet18', size: String(SIZE), dtype: 'float32' }),
   weights: 'seeded',
 };
 

@@ -6,14 +6,17 @@ import { PERCENT_AT, STAGES } from '../../../src/jobs/stages.js';
 const SHA = 'ab'.repeat(32);
 const upload = { kind: 'upload', key: `images/${SHA}`, sha256: SHA };
 const url = { kind: 'url', url: 'https://example.org/cat.jpg', allowPrivate: false, maxBytes: 1000 };
-const payload = {
-  source: upload,
+const spec = {
   model: 'mask-rcnn-resnet50',
   stage5: true,
   levels: ['C2'],
   dtype: 'float16',
   precision: 'float32',
   size: 1024,
+};
+const payload = {
+  source: upload,
+  spec,
   weightsDigest: SHA,
   weights: 'seeded',
 };
@@ -38,13 +41,22 @@ describe('payloadSchema', () => {
     expect(payloadSchema.safeParse({ ...payload, source }).success).toBe(false);
   });
 
-  const required = Object.fromEntries(Object.entries(payload).filter(([name]) => name !== 'precision'));
-  test('computes in float32 where nothing is said, as jobs of older versions', () => {
-    expect(payloadSchema.parse(required)).toEqual({ ...payload, precision: 'float32' });
+  test.each([
+    ['all of the spec', spec],
+    ['no precision, as the oldest', { ...spec, precision: undefined }],
+  ])('reads jobs of version 0.1, with the fields of the spec beside the others: %s', (_, fields) => {
+    const old = JSON.parse(JSON.stringify({ ...payload, spec: undefined, ...fields })) as unknown;
+    expect(payloadSchema.parse(old)).toEqual(payload);
   });
 
-  test.each(Object.keys(required))('refuses a job without %s', (field) => {
+  test.each(Object.keys(payload))('refuses a job without %s', (field) => {
     expect(payloadSchema.safeParse({ ...payload, [field]: undefined }).success).toBe(false);
+  });
+
+  test('refuses a spec without its levels, or with others than there are', () => {
+    for (const levels of [undefined, ['C9']]) {
+      expect(payloadSchema.safeParse({ ...payload, spec: { ...spec, levels } }).success).toBe(false);
+    }
   });
 
   test('lets nothing through that it does not know: pixels never travel through the queue', () => {

@@ -8,12 +8,14 @@ import { isFinal, JOB_STATES, readStatus } from '../../../src/jobs/status.js';
 const SHA = 'ab'.repeat(32);
 const payload: JobPayload = {
   source: { kind: 'upload', key: `images/${SHA}`, sha256: SHA },
-  model: 'mask-rcnn-resnet50',
-  stage5: true,
-  levels: ['C2'],
-  dtype: 'float16',
-  precision: 'float32',
-  size: 64,
+  spec: {
+    model: 'mask-rcnn-resnet50',
+    stage5: true,
+    levels: ['C2'],
+    dtype: 'float16',
+    precision: 'float32',
+    size: 64,
+  },
   weightsDigest: SHA,
   weights: 'seeded',
 };

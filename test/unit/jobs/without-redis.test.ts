@@ -65,7 +65,7 @@ describe('JobEvents while Redis is away', () => {
       `const events = new JobEvents(process.argv[1], 'test');
        setTimeout(() => process.exit(99), 5000).unref();
        ${script}`,
-      { imports: { JobEvents: 'jobs/queue/job-events.js' }, args: [redisUrl] },
+      { imports: { JobEvents: 'jobs/events.js' }, args: [redisUrl] },
     );
 
   test('followers of a job hear what is announced of it from the moment they follow, and of no other', async () => {

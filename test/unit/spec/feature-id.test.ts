@@ -1,49 +1,54 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseFeatureOptions } from '../../../src/spec/feature-spec.js';
-import { featureId, type FeatureQuestion } from '../../../src/spec/feature-id.js';
+import { findModel, type Model } from '../../../src/backbone/catalogue.js';
+import { featureId } from '../../../src/spec/feature-id.js';
+import type { FeatureSpec } from '../../../src/spec/feature-spec.js';
+import { specFor } from '../../support/specs.js';
 
 const IMAGE = 'aa'.repeat(32);
 const WEIGHTS = 'bb'.repeat(32);
-const QUESTION: FeatureQuestion = {
-  model: {
-    family: 'mask-rcnn',
-    architecture: 'resnet50',
-    normalization: { channelOrder: 'rgb', mean: [123.7, 116.8, 103.9], std: [1, 1, 1] },
-  },
+const SPEC: FeatureSpec = {
+  model: 'mask-rcnn-resnet50',
   stage5: true,
   size: 1024,
   levels: ['C2', 'C3', 'C4', 'C5'],
   dtype: 'float16',
+  precision: 'float32',
 };
-const { model } = QUESTION;
-const { normalization } = model;
-const id = featureId(IMAGE, WEIGHTS, QUESTION);
+const MODEL = findModel(SPEC.model);
+const { normalization } = MODEL;
+const id = featureId(IMAGE, WEIGHTS, SPEC);
 
-/** Each differs from the question above in one part. */
+/** Each differs from the id above in one part. */
 const others: [string, string][] = [
-  ['image', featureId('ab'.repeat(32), WEIGHTS, QUESTION)],
-  ['weights', featureId(IMAGE, 'ba'.repeat(32), QUESTION)],
-  ['image and weights exchanged', featureId(WEIGHTS, IMAGE, QUESTION)],
-  ['family', featureId(IMAGE, WEIGHTS, { ...QUESTION, model: { ...model, family: 'keras' } })],
-  ['architecture', featureId(IMAGE, WEIGHTS, { ...QUESTION, model: { ...model, architecture: 'resnet101' } })],
+  ['image', featureId('ab'.repeat(32), WEIGHTS, SPEC)],
+  ['weights', featureId(IMAGE, 'ba'.repeat(32), SPEC)],
+  ['image and weights exchanged', featureId(WEIGHTS, IMAGE, SPEC)],
+  ['family', modelled({ family: 'keras' })],
+  ['architecture', modelled({ architecture: 'resnet101' })],
   ['channel order', normalized({ channelOrder: 'bgr' })],
   ['mean', normalized({ mean: [123.7, 116.8, 103.8] })],
   ['order of the mean', normalized({ mean: [103.9, 116.8, 123.7] })],
   ['deviation', normalized({ std: [1, 1, 2] })],
   ['order of the deviation', normalized({ std: [2, 1, 1] })],
   ['mean and deviation exchanged', normalized({ mean: [1, 1, 1], std: [123.7, 116.8, 103.9] })],
-  ['stage5', featureId(IMAGE, WEIGHTS, { ...QUESTION, stage5: false })],
-  ['size', featureId(IMAGE, WEIGHTS, { ...QUESTION, size: 960 })],
-  ['fewer levels', featureId(IMAGE, WEIGHTS, { ...QUESTION, levels: ['C2', 'C3', 'C4'] })],
-  ['order of the levels', featureId(IMAGE, WEIGHTS, { ...QUESTION, levels: ['C3', 'C2', 'C4', 'C5'] })],
-  ['dtype', featureId(IMAGE, WEIGHTS, { ...QUESTION, dtype: 'float32' })],
+  ['stage5', specified({ stage5: false })],
+  ['size', specified({ size: 960 })],
+  ['fewer levels', specified({ levels: ['C2', 'C3', 'C4'] })],
+  ['order of the levels', specified({ levels: ['C3', 'C2', 'C4', 'C5'] })],
+  ['dtype', specified({ dtype: 'float32' })],
+  ['precision', specified({ precision: 'float16' })],
 ];
 
-function normalized(change: Partial<typeof normalization>): string {
-  return featureId(IMAGE, WEIGHTS, {
-    ...QUESTION,
-    model: { ...model, normalization: { ...normalization, ...change } },
-  });
+function specified(change: Partial<FeatureSpec>): string {
+  return featureId(IMAGE, WEIGHTS, { ...SPEC, ...change });
+}
+
+function modelled(change: Partial<Model>): string {
+  return featureId(IMAGE, WEIGHTS, SPEC, { ...MODEL, ...change });
+}
+
+function normalized(change: Partial<Model['normalization']>): string {
+  return modelled({ normalization: { ...normalization, ...change } });
 }
 
 describe('featureId', () => {
@@ -61,14 +66,14 @@ describe('featureId', () => {
   });
 
   test('changes with nothing else', () => {
-    const renamed = { ...QUESTION, model: { ...model, name: 'another-name' }, weights: 'seeded', engine: 'onnx' };
-    expect(featureId(IMAGE, WEIGHTS, renamed)).toBe(id);
-    const reversed = Object.fromEntries(Object.entries(QUESTION).toReversed()) as unknown as FeatureQuestion;
+    const more = { ...SPEC, weights: 'seeded', engine: 'onnx' };
+    expect(featureId(IMAGE, WEIGHTS, more, { ...MODEL, name: 'another-name' })).toBe(id);
+    const reversed = Object.fromEntries(Object.entries(SPEC).toReversed()) as unknown as FeatureSpec;
     expect(featureId(IMAGE, WEIGHTS, reversed)).toBe(id);
   });
 
-  test('is the same for a request that the options make', () => {
-    expect(featureId(IMAGE, WEIGHTS, parseFeatureOptions({}))).toBe(id);
-    expect(featureId(IMAGE, WEIGHTS, parseFeatureOptions({ levels: 'C5,C4,C3,C2' }))).toBe(id);
+  test('is the same for a spec that options give', () => {
+    expect(featureId(IMAGE, WEIGHTS, specFor({}))).toBe(id);
+    expect(featureId(IMAGE, WEIGHTS, specFor({ levels: 'C5,C4,C3,C2' }))).toBe(id);
   });
 });

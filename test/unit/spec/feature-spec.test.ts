@@ -1,50 +1,51 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseFeatureOptions, type FeatureOptions } from '../../../src/spec/feature-spec.js';
-import { findModel, listModels } from '../../../src/backbone/catalogue.js';
+import { listModels } from '../../../src/backbone/catalogue.js';
+import { parseSpec, withBackboneLevels } from '../../../src/spec/feature-spec.js';
+import type { SpecOptions } from '../../support/specs.js';
 
-describe('parseFeatureOptions', () => {
-  test('fills in the defaults', () => {
-    expect(parseFeatureOptions({})).toEqual({
-      model: findModel('mask-rcnn-resnet50'),
-      stage5: true,
-      levels: ['C2', 'C3', 'C4', 'C5'],
-      levelsByDefault: true,
-      dtype: 'float16',
-      precision: 'float32',
-      size: 1024,
-    });
+describe('parseSpec', () => {
+  const defaults = { model: 'mask-rcnn-resnet50', stage5: true, dtype: 'float16', precision: 'float32', size: 1024 };
+
+  test('fills in the defaults; levels stay open until the weights are known', () => {
+    const spec = parseSpec({});
+    expect(spec).toEqual(defaults);
+    expect(spec).not.toHaveProperty('levels');
+    expect(withBackboneLevels(spec)).toEqual({ ...defaults, levels: ['C2', 'C3', 'C4', 'C5'] });
+    expect(withBackboneLevels(parseSpec({ stage5: 'false' })).levels).toEqual(['C2', 'C3', 'C4']);
   });
 
-  test('takes everything that is said', () => {
-    const options = {
-      model: 'mask-rcnn-resnet101',
-      stage5: 'false',
-      levels: ' C4, C1 ',
-      dtype: 'float32',
-      precision: 'float16',
-      size: '4096',
-    };
-    expect(parseFeatureOptions(options)).toEqual({
-      model: findModel('mask-rcnn-resnet101'),
-      stage5: false,
-      levels: ['C1', 'C4'],
-      levelsByDefault: false,
-      dtype: 'float32',
-      precision: 'float16',
-      size: 4096,
-    });
-    expect(parseFeatureOptions({ stage5: 'false' }).levels).toEqual(['C2', 'C3', 'C4']);
+  const typed = {
+    model: 'mask-rcnn-resnet101',
+    stage5: false,
+    levels: ['C4', 'C1'],
+    dtype: 'float32',
+    precision: 'float16',
+    size: 4096,
+  };
+  const text = { ...typed, stage5: 'false', levels: ' C4, C1 ', size: '4096' };
+  test.each([
+    ['text', text],
+    ['typed values', typed],
+    ['a repeated parameter', { ...text, levels: ['C4', 'C1'] }],
+  ])('takes everything as %s', (_, values) => {
+    expect(parseSpec(values)).toEqual({ ...typed, levels: ['C1', 'C4'] });
+  });
+
+  test('a spec is frozen and parses to itself', () => {
+    const spec = withBackboneLevels(parseSpec(text));
+    expect(Object.isFrozen(spec)).toBe(true);
+    expect(parseSpec(JSON.parse(JSON.stringify(spec)))).toEqual(spec);
   });
 
   test.each(['64', '96', '224', '4064', '4096'])('a canvas may be %s pixels wide', (size) => {
-    expect(parseFeatureOptions({ size }).size).toBe(Number(size));
+    expect(parseSpec({ size }).size).toBe(Number(size));
   });
 
-  test('every model of the catalogue may be asked for, with its own preprocessing', () => {
-    for (const model of listModels()) expect(parseFeatureOptions({ model: model.name }).model).toBe(model);
+  test('takes every model of the catalogue', () => {
+    for (const { name } of listModels()) expect(parseSpec({ model: name }).model).toBe(name);
   });
 
-  const refused: [FeatureOptions, string, RegExp][] = [
+  const refused: [SpecOptions, string, RegExp][] = [
     [
       { model: 'resnet50' },
       'model-unknown',
@@ -58,16 +59,34 @@ describe('parseFeatureOptions', () => {
     [{ dtype: '' }, 'dtype-unknown', /no dtype ""/],
     [{ stage5: 'no' }, 'option-invalid', /stage5 must be true or false, not "no"/],
     [{ stage5: '' }, 'option-invalid', /stage5 must be true or false/],
+    [{ levels: ['C2,C3'] }, 'level-unknown', /no level "C2,C3"/],
+    [{ levels: [] }, 'level-unknown', /empty/],
+    [{ levels: 5 }, 'option-invalid', /levels must be a list of names, not "5"/],
+    [{ levels: ['P2'], model: 'keras-v2-resnet50v2' }, 'levels-unsuitable', /strides double/],
+    [{ levels: ['P2'], stage5: false }, 'level-absent', /stage 5/],
+    [{ model: null }, 'option-invalid', /model must be a name, not "null"/],
+    [{ stage5: 1 }, 'option-invalid', /stage5 must be true or false, not "1"/],
+    [{ size: 512.5 }, 'option-invalid', /size must be a multiple of 32/],
+    [{ size: { toString: 1 } }, 'option-invalid', /size must be a multiple of 32/],
+    [{ precision: 'int4' }, 'option-invalid', /precision must be float32 or float16, not "int4"/],
     ...['0', '32', '100', '240', '1000', '4128', '-64', '64.0', '1e3', '0x40', ' 64', '640000', 'big', ''].map(
-      (size): [FeatureOptions, string, RegExp] => [
+      (size): [SpecOptions, string, RegExp] => [
         { size },
         'option-invalid',
         new RegExp(`size must be a multiple of 32 from 64 to 4096, not "${size.replace('.', '\\.')}"`),
       ],
     ),
   ];
+  test('refuses options that it does not know, before all else', () => {
+    const expected = {
+      code: 'option-unknown',
+      message: expect.stringMatching(/no option "colour"; known are model, stage5/),
+    };
+    expect(() => parseSpec({ size: 'big', colour: 'red' })).toThrow(expect.objectContaining(expected));
+  });
+
   test.each(refused)('%j is refused as %s', (options, code, message) => {
-    expect(() => parseFeatureOptions(options)).toThrow(
+    expect(() => parseSpec(options)).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message) }),
     );
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { Backbone, type SessionRequest } from '../../../src/backbone/backbone.js';
-import { parseFeatureOptions } from '../../../src/spec/feature-spec.js';
+import { specFor } from '../../support/specs.js';
 import type { Level } from '../../../src/backbone/tensor.js';
 import { Extractor } from '../../../src/worker/extractor.js';
 import { ArchiveReader } from '../../../src/features/archive-reader.js';
@@ -15,7 +15,7 @@ import { useTempDirs } from '../../support/temp-dir.js';
 
 const tempDir = useTempDirs();
 const zstd = await loadZstd();
-const request: SessionRequest = { ...parseFeatureOptions({ size: '64', levels: 'C2,C3' }), weights: 'seeded' };
+const request: SessionRequest = { ...specFor({ size: '64', levels: 'C2,C3' }), weights: 'seeded' };
 
 /** Long enough for one image too many to come. */
 const MOMENT_MS = 50;

@@ -108,7 +108,7 @@ describe('options', () => {
 
   test('are float32 and the default levels where nothing is said', async () => {
     const { options, outputs, binary, id } = await accepted(withInput(input));
-    expect(options).toMatchObject({ dtype: 'float32', levelsByDefault: true, size: 1024, priority: 'high' });
+    expect(options).toMatchObject({ spec: { dtype: 'float32', size: 1024 }, priority: 'high' });
     expect([outputs, binary, id]).toEqual([undefined, false, undefined]);
   });
 
@@ -119,7 +119,7 @@ describe('options', () => {
       outputs: [{ name: 'P3', parameters: { binary_data: true } }, { name: 'C2' }],
       parameters: { size: 128, precision: 'float16', binary_data_output: true, dtype: 'FP16' },
     });
-    expect(options).toMatchObject({ size: 128, levels: ['C2', 'P3'], dtype: 'float16', precision: 'float16' });
+    expect(options.spec).toMatchObject({ size: 128, levels: ['C2', 'P3'], dtype: 'float16', precision: 'float16' });
     expect([id, outputs]).toEqual([
       'mine',
       [

@@ -1,24 +1,20 @@
 import { expect, test } from '@jest/globals';
 import { consumeEvent, followEvent } from '../../../../src/api/stream/stream-events.js';
+import { specFor } from '../../../support/specs.js';
 import { parseEvent } from '../../../integration/support/event-client.js';
 
 const featuresId = 'ab'.repeat(32);
+const spec = specFor({ model: 'mask-rcnn-resnet18', levels: ['C2', 'C3'], size: 64, precision: 'float16' });
 const announcement = {
-  ...{
-    featuresId,
-    model: 'mask-rcnn-resnet18',
-    levels: ['C2', 'C3'],
-    dtype: 'float16',
-    size: 64,
-    jobId: 'j',
-    made: true,
-  },
+  ...spec,
+  ...{ featuresId, jobId: 'j', made: true },
   batch: { id: 'b', line: 3, name: 'one\n\ntwo.jpg' },
 };
 const data = {
   id: '5-1',
   features: { id: featuresId, href: `/v1/features/${featuresId}` },
-  ...{ model: 'mask-rcnn-resnet18', levels: ['C2', 'C3'], dtype: 'float16', size: 64, made: true },
+  ...{ model: 'mask-rcnn-resnet18', stage5: true, levels: ['C2', 'C3'], dtype: 'float16', size: 64, made: true },
+  precision: 'float16',
   job: { id: 'j', href: '/v1/jobs/j' },
   batch: announcement.batch,
   links: expect.objectContaining({ regions: `/v1/features/${featuresId}/roi-align` }),

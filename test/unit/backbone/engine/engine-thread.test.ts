@@ -14,14 +14,13 @@ const REQUEST: CompileRequest = {
   engine: 'auto',
   device: 'cpu',
   threads: 1,
-  family: 'mask-rcnn',
-  architecture: 'resnet50',
+  model: 'mask-rcnn-resnet50',
   stage5: false,
-  top: {},
   weights: 'seeded',
   // Stage 2 is all that is compiled, which keeps these tests short.
-  outputs: ['C1', 'C2'],
+  levels: ['C1', 'C2'],
   dtype: 'float32',
+  precision: 'float32',
   size: SIZE,
 };
 
@@ -89,9 +88,9 @@ describe('EngineThread', () => {
     ['weights that are not there', { weights: '/nowhere/weights.h5' }, 'weights-unreadable'],
     ['an engine that is not known', { engine: 'abacus' }, 'engine-unavailable'],
     ['an unknown device', { device: 'abacus' }, 'device-unavailable'],
-    ['an unknown architecture', { architecture: 'resnet51' }, 'model-unknown'],
-    ['an unknown family', { family: 'caffe' }, 'model-unknown'],
-    ['a family that lacks the architecture', { family: 'scale' }, 'model-unknown'],
+    ['an unknown architecture', { model: 'mask-rcnn-resnet51' }, 'model-unknown'],
+    ['an unknown family', { model: 'caffe-resnet50' }, 'model-unknown'],
+    ['a family that lacks the architecture', { model: 'scale-resnet50' }, 'model-unknown'],
     ['a classifier without stage 5', { top: { includeTop: true } }, 'option-invalid'],
     ['a seed that is none', { weights: 'seeded:x' }, 'option-invalid'],
   ])('the code of a failed compilation comes through, and the thread lives on: %s', async (_, change, code) => {

@@ -25,10 +25,11 @@ describe('seeded weights keep every level between a deviation of 0.1 and 10, wit
     const { levels: backboneLevels, pyramid } = describeModel(model, true, SIZE);
     const names = [...backboneLevels, ...(pyramid?.levels ?? [])].map((level) => level.name as LevelName);
     const request = {
-      model,
+      model: model.name,
       stage5: true,
       levels: names,
       dtype: 'float16',
+      precision: 'float32',
       size: SIZE,
       weights: 'seeded',
     } as const;

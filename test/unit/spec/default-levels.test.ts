@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseFeatureOptions, type FeatureOptions } from '../../../src/spec/feature-spec.js';
-import { graphFor } from '../../../src/backbone/catalogue.js';
-import { preferPyramid } from '../../../src/spec/prefer-pyramid.js';
+import { parseSpec } from '../../../src/spec/feature-spec.js';
+import { findModel, graphFor } from '../../../src/backbone/catalogue.js';
+import { withLevels } from '../../../src/spec/default-levels.js';
+import type { SpecOptions } from '../../support/specs.js';
 import { withHeader } from '../../support/safetensors-bytes.js';
 import { useTempDirs } from '../../support/temp-dir.js';
 
@@ -13,7 +14,7 @@ const PYRAMID = ['P2', 'P3', 'P4', 'P5', 'P6'];
 
 /** A safetensors file of zeros with the parameters that a model needs for `levels`; a hole on the disk. */
 async function fileFor(model: string, levels: readonly string[]): Promise<string> {
-  const { nodes } = graphFor(parseFeatureOptions({ model }).model, true, levels);
+  const { nodes } = graphFor(findModel(model), true, levels);
   let end = 0;
   const header = nodes.flatMap(({ name, parameters }) =>
     Object.entries(parameters).map(([parameter, shape]) => {
@@ -34,8 +35,8 @@ async function fileFor(model: string, levels: readonly string[]): Promise<string
   return path;
 }
 
-async function levelsOf(options: FeatureOptions, weights: string): Promise<readonly string[]> {
-  return (await preferPyramid(parseFeatureOptions({ size: '64', ...options }), weights)).levels;
+async function levelsOf(options: SpecOptions, weights: string): Promise<readonly string[]> {
+  return (await withLevels(parseSpec({ size: '64', ...options }), weights)).levels;
 }
 
 test('where nothing is asked, a file with a pyramid gives the pyramid, one without the backbone’s levels', async () => {
