@@ -1,82 +1,56 @@
 /**
- * Which room may know which. Arrows point one way: api → jobs/queue, features, models; jobs/worker
- * and cli → extractor → backbone, features; graph knows nobody.
+ * Which room may import which. A room imports from the layers below its own and from nobody beside it; the doors (`api`,
+ * `cli`) reach the engines only through the queue or through `worker`.
  */
-const only = (name, from, allowed, comment) => ({
-  name,
-  comment,
-  severity: 'error',
-  from: { path: from },
-  to: { path: '^src/', pathNot: [from, '^src/(errors|split-lines)\\.ts$', ...allowed] },
-});
+const LAYERS = [
+  ['formats'],
+  ['backbone'],
+  ['features', 'redis'],
+  ['spec', 'images'],
+  ['jobs'],
+  ['batches', 'announcements'],
+  ['worker'],
+  ['api', 'cli'],
+];
+const ENTRIES = '^src/(run|main)\\.ts$';
+const path = (rooms) => `^src/(${rooms.join('|')})/`;
+
+const layers = LAYERS.flatMap((rooms, layer) =>
+  rooms.map((room) => ({
+    name: `${room}-imports-from-below`,
+    severity: 'error',
+    from: { path: path([room]) },
+    to: { path: path(LAYERS.slice(layer).flat().filter((other) => other !== room)) },
+  })),
+).filter(({ to }) => to.path !== path([]));
 
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    only('graph-knows-nobody', '^src/backbone/graph/', [], 'the network is plain data'),
-    only(
-      'weights',
-      '^src/backbone/weights/',
-      ['^src/backbone/graph/', '^src/backbone/floats\\.ts$'],
-      'weights know the graph',
-    ),
-    only('preprocess', '^src/backbone/preprocess/', [], 'bytes to pixels'),
-    only(
-      'engine',
-      '^src/backbone/engine/',
-      ['^src/backbone/(graph|weights)/', '^src/backbone/preprocess/normalization\\.ts$', '^src/backbone/tensor\\.ts$'],
-      'engines lower the graph with its weights',
-    ),
-    only('backbone-is-a-library', '^src/backbone/', [], 'no server, queue or environment in the library'),
-    only(
-      'features-know-tensors-only',
-      '^src/features/',
-      ['^src/backbone/(tensor|floats)\\.ts$'],
-      'the artefact, however made',
-    ),
-    only('extractor', '^src/extractor\\.ts$', ['^src/backbone/', '^src/features/'], 'the one file that knows both'),
-    only('supervisor', '^src/supervisor\\.ts$', [], 'keeps processes, whatever they do'),
-    only('queue', '^src/jobs/queue/', ['^src/backbone/feature-request\\.ts$'], 'safe for the API to import'),
-    only(
-      'worker',
-      '^src/jobs/worker/',
-      ['^src/jobs/queue/', '^src/extractor\\.ts$', '^src/backbone/', '^src/features/'],
-      'workers run the chain',
-    ),
-    only(
-      'api',
-      '^src/api/',
-      [
-        '^src/jobs/queue/',
-        '^src/features/',
-        '^src/backbone/(models|describe-model|feature-request|prefer-pyramid)\\.ts$',
-        '^src/backbone/(weights|preprocess)/',
-      ],
-      'the API submits and serves',
-    ),
+    ...layers,
     {
-      name: 'api-imports-no-engine',
+      name: 'graph-is-plain-data',
+      severity: 'error',
+      from: { path: '^src/backbone/graph/' },
+      to: { path: '^src/', pathNot: ['^src/backbone/graph/', '^src/errors\\.ts$'] },
+    },
+    {
+      name: 'api-reaches-no-engine',
       severity: 'error',
       from: { path: '^src/api/' },
-      to: { path: '^src/backbone/engine/', reachable: true },
+      to: { path: '^src/(backbone/engine|worker)/', reachable: true },
     },
     {
-      name: 'only-preprocess-imports-sharp',
+      name: 'one-room-imports-a-native-library',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/backbone/preprocess/' },
-      to: { path: 'node_modules/sharp' },
+      from: { path: '^src/', pathNot: '^src/backbone/(preprocess|engine)/' },
+      to: { path: 'node_modules/(sharp|onnxruntime|@tensorflow)' },
     },
     {
-      name: 'engines-keep-their-runtimes',
+      name: 'entries-read-the-environment',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/backbone/engine/' },
-      to: { path: 'node_modules/(onnxruntime|@tensorflow)' },
-    },
-    {
-      name: 'environment-is-read-by-entries',
-      severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(run|main)\\.ts$', '^src/cli/', '^src/config/'] },
-      to: { path: '^src/config/' },
+      from: { path: '^src/', pathNot: [ENTRIES, '^src/(cli|config)/'] },
+      to: { path: ['^src/config/', ENTRIES] },
     },
   ],
   options: {

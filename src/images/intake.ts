@@ -1,8 +1,11 @@
 import type { Readable } from 'node:stream';
 import { inspectImage } from '../backbone/preprocess/decode.js';
-import { CairnError } from '../errors.js';
+import { asCairnError, CairnError } from '../errors.js';
 import type { Store } from '../features/store/store.js';
 import { IMAGES_PREFIX, type GivenSource, type ImageSource, type Upload } from './image-source.js';
+
+/** Headers of all formats but some TIFFs lie within this. */
+const HEAD_BYTES = 256 << 10;
 
 export interface IntakeLimits {
   readonly maxUploadBytes: number;
@@ -10,35 +13,22 @@ export interface IntakeLimits {
   readonly allowPrivateUrls: boolean;
 }
 
-/** Where images come in: as bytes, which the store keeps, or as addresses, which workers fetch. */
+/** An image in the store, as the source of a job, and its bytes. */
+export interface KeptImage {
+  readonly source: Upload;
+  readonly size: number;
+}
+
+/** Takes images in: bytes, which the store keeps, or URLs, which workers fetch. */
 export class ImageIntake {
   constructor(
     private readonly store: Store,
     readonly limits: IntakeLimits,
   ) {}
 
-  /**
-   * Keeps the bytes under their digest, unless their header already tells that they are of no use. `maxBytes` is for
-   * files that were made here, of pixels that were counted before.
-   *
-   * @throws CairnError `upload-too-large`, or `image-…` of `inspectImage`.
-   */
-  async upload(bytes: Readable, maxBytes = this.limits.maxUploadBytes): Promise<Upload> {
-    const { maxPixels } = this.limits;
-    // A request that is destroyed for its size could not be answered any more.
-    const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
-    const { key, sha256 } = await this.store.putByDigest(IMAGES_PREFIX, chunks, maxBytes);
-    const object = await this.store.open(key);
-    if (!object) throw new CairnError('image-unsupported', 'The same bytes were refused a moment ago.');
-    try {
-      await inspectImage(await object.read(0, object.size), maxPixels);
-    } catch (error) {
-      await this.store.delete(key);
-      throw error;
-    } finally {
-      await object.close();
-    }
-    return { kind: 'upload', key, sha256 };
+  /** As `keep`, as the source of a job. */
+  async receive(bytes: Readable): Promise<Upload> {
+    return (await this.keep(bytes)).source;
   }
 
   /**
@@ -47,7 +37,7 @@ export class ImageIntake {
    *
    * @throws CairnError `request-malformed` when the client broke off, else as `upload`.
    */
-  async receive(bytes: Readable): Promise<Upload> {
+  async keep(bytes: Readable): Promise<KeptImage> {
     try {
       return await this.upload(bytes);
     } catch (error) {
@@ -56,6 +46,22 @@ export class ImageIntake {
     } finally {
       bytes.resume();
     }
+  }
+
+  /**
+   * Keeps an image under its digest, unless its header shows that it cannot be decoded. `maxBytes` is for files that
+   * were made here, of pixels that were counted before.
+   *
+   * @throws CairnError `upload-too-large`, or `image-…` of `inspectImage`.
+   */
+  async upload(bytes: Readable, maxBytes = this.limits.maxUploadBytes): Promise<KeptImage> {
+    // A request that is destroyed for its size could not be answered any more.
+    const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
+    const { head, whole } = await takeHead(chunks);
+    const inspected = await this.inspectHead(head, whole);
+    const { key, sha256, size } = await this.store.putByDigest(IMAGES_PREFIX, joined(head, chunks), maxBytes);
+    if (!inspected) await this.inspectStored(key);
+    return { source: { kind: 'upload', key, sha256 }, size };
   }
 
   /** An image that was named instead of sent. @throws CairnError `image-missing` for a digest that the store does not have. */
@@ -76,4 +82,47 @@ export class ImageIntake {
     await object?.close();
     return object?.size;
   }
+
+  /** Whether the first bytes of a file showed its header; those of a whole file always do. */
+  private async inspectHead(head: Buffer, whole: boolean): Promise<boolean> {
+    try {
+      await inspectImage(head, this.limits.maxPixels);
+      return true;
+    } catch (error) {
+      // The directory of a TIFF may lie at the end of the file.
+      if (!whole && asCairnError(error).code === 'image-unsupported') return false;
+      throw error;
+    }
+  }
+
+  private async inspectStored(key: string): Promise<void> {
+    const object = await this.store.open(key);
+    if (!object) throw new CairnError('image-unsupported', 'Another request has just sent and refused the same bytes.');
+    try {
+      await inspectImage(await object.read(0, object.size), this.limits.maxPixels);
+    } catch (error) {
+      await this.store.delete(key);
+      throw error;
+    } finally {
+      await object.close();
+    }
+  }
+}
+
+/** The first bytes of a source, about `HEAD_BYTES`, and whether they are all of it. */
+async function takeHead(chunks: AsyncIterator<Uint8Array>): Promise<{ head: Buffer; whole: boolean }> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  while (length < HEAD_BYTES) {
+    const { value, done } = await chunks.next();
+    if (done) return { head: Buffer.concat(parts), whole: true };
+    parts.push(value);
+    length += value.byteLength;
+  }
+  return { head: Buffer.concat(parts), whole: false };
+}
+
+async function* joined(head: Buffer, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield head;
+  yield* rest;
 }

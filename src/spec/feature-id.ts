@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { findModel, type Model } from '../backbone/catalogue.js';
-import type { SessionRequest } from '../backbone/backbone.js';
+import type { FeatureSpec } from './feature-spec.js';
 
 /** Raised whenever the same spec gives other numbers, so that old archives are not taken for new ones. */
 const FORMAT = 'cairn-features-v2';
@@ -12,7 +12,7 @@ const FORMAT = 'cairn-features-v2';
 export function featureId(
   imageSha256: string,
   weightsDigest: string,
-  spec: Omit<SessionRequest, 'weights' | 'top'>,
+  spec: Omit<FeatureSpec, 'levels'> & { readonly levels: readonly string[] },
   { family, architecture, normalization }: Model = findModel(spec.model),
 ): string {
   const { stage5, size, levels, dtype, precision } = spec;

@@ -37,8 +37,9 @@ export class ImagesController {
     if (!(request.body instanceof Readable)) {
       throw new CairnError('request-malformed', 'The body must be an image; forms and JSON go to /v1/jobs.');
     }
-    const { sha256 } = await this.intake.receive(request.body);
-    return { sha256, bytes: (await this.intake.size(sha256)) ?? 0, href: `/v1/images/${sha256}` };
+    const { source, size } = await this.intake.keep(request.body);
+    const { sha256 } = source;
+    return { sha256, bytes: size, href: `/v1/images/${sha256}` };
   }
 
   @Head(':sha256')

@@ -18,14 +18,14 @@ export async function keepImages(input: ImageInput, body: ByteReader, intake: Im
   const uploads: Upload[] = [];
   if (input.kind === 'files') {
     for await (const file of files(input, body, intake.limits.maxUploadBytes)) {
-      uploads.push(await intake.upload(Readable.from([file])));
+      uploads.push((await intake.upload(Readable.from([file]))).source);
     }
   } else {
     const { height, width } = input;
     for await (const data of pixels(input, body)) {
       const file = await encodePixels({ data, height, width });
       // Pixels were counted already; noise is no smaller as a file.
-      uploads.push(await intake.upload(Readable.from([file]), file.length));
+      uploads.push((await intake.upload(Readable.from([file]), file.length)).source);
     }
   }
   await body.end();
@@ -35,7 +35,7 @@ export async function keepImages(input: ImageInput, body: ByteReader, intake: Im
 /** The body that is one file, without any JSON. @throws CairnError as `keepImages`. */
 export async function keepWhole(body: ByteReader, intake: ImageIntake): Promise<Upload[]> {
   const file = await body.all(intake.limits.maxUploadBytes, 'The image');
-  return [await intake.upload(Readable.from([file]))];
+  return [(await intake.upload(Readable.from([file]))).source];
 }
 
 async function* pixels(input: ImageInput & { kind: 'pixels' }, body: ByteReader): AsyncGenerator<Buffer> {
