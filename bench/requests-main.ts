@@ -1,0 +1,154 @@
+/**
+ * Requests per second of one process that is API and worker, with a small image over 16 connections: a job that the
+ * store answers, an extract that the store answers, and new jobs.
+ *
+ *     npm run bench -- requests [--against FOLDER] [--rounds 5] [--seconds 4] [--json]
+ *
+ * With `--against`, another checkout that has been built is measured in turn with this one, and the figures that mean
+ * something are the ratios.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { startRedis } from './service.js';
+import { median } from './statistics.js';
+
+const { values: flags } = parseArgs({
+  allowPositionals: true,
+  options: {
+    against: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const CONNECTIONS = 16;
+const OPTIONS = 'model=mask-rcnn-resnet18&size=64&levels=C5';
+const HERE = fileURLToPath(new URL('../..', import.meta.url));
+const CALLS = {
+  'stored job': `/v1/jobs?${OPTIONS}`,
+  'stored extract': `/v1/extract?${OPTIONS}`,
+  'new job': `/v1/jobs?${OPTIONS}&priority=low`,
+} as const;
+type Call = keyof typeof CALLS;
+
+/** One build of the service with a Redis and a folder of its own. */
+class Build {
+  readonly rates: Record<Call, number[]> = { 'stored job': [], 'stored extract': [], 'new job': [] };
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  private sent = 0;
+
+  private constructor(
+    readonly name: string,
+    private readonly image: Buffer,
+    private readonly child: ChildProcess,
+    private readonly url: URL,
+    private readonly cleanUp: () => Promise<void>,
+  ) {}
+
+  static async start(checkout: string, image: Buffer): Promise<Build> {
+    const folder = await mkdtemp(join(tmpdir(), 'cairn-bench-'));
+    const redis = await startRedis();
+    const settings = { ROLE: 'all', PORT: '0', NO_COLOR: '1', REDIS_URL: redis.url, CAIRN_DATA_DIR: folder };
+    const child = spawn(process.execPath, [join(checkout, 'dist/src/main.js')], {
+      env: { PATH: process.env['PATH'], CAIRN_QUEUE_LIMIT: '1000000', CAIRN_DEVICE: 'cpu', ...settings },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const cleanUp = async () => {
+      child.kill('SIGKILL');
+      await redis.stop();
+      await rm(folder, { recursive: true, force: true });
+    };
+    for await (const line of createInterface({ input: child.stdout })) {
+      const listening = /listening on (\S+)/.exec(line);
+      if (!listening) continue;
+      child.stdout.resume();
+      const build = new Build(checkout, image, child, new URL(listening[1]!), cleanUp);
+      await build.send('stored extract', image);
+      return build;
+    }
+    throw new Error(`${checkout} ended before it listened.`);
+  }
+
+  /** Keeps all connections busy for some seconds. */
+  async measure(call: Call, seconds: number): Promise<void> {
+    const begun = performance.now();
+    const end = begun + seconds * 1000;
+    let answered = 0;
+    const connection = async () => {
+      while (performance.now() < end) {
+        await this.send(call, call === 'new job' ? this.distinct() : this.image);
+        answered++;
+      }
+    };
+    await Promise.all(Array.from({ length: CONNECTIONS }, connection));
+    this.rates[call].push((answered * 1000) / (performance.now() - begun));
+  }
+
+  async stop(): Promise<void> {
+    this.agent.destroy();
+    const ended = once(this.child, 'exit');
+    await this.cleanUp();
+    await ended;
+  }
+
+  /** Decoders stop at the end of the image: what follows makes another digest and the same pixels. */
+  private distinct(): Buffer {
+    const counter = Buffer.alloc(8);
+    counter.writeDoubleLE(++this.sent);
+    return Buffer.concat([this.image, counter]);
+  }
+
+  private send(call: Call, body: Buffer): Promise<void> {
+    return new Promise((done, failed) => {
+      const headers = { 'content-type': 'image/png', 'content-length': body.length };
+      const sent = request(new URL(CALLS[call], this.url), { method: 'POST', agent: this.agent, headers }, (answer) => {
+        answer.resume();
+        answer.once('end', () => {
+          if (answer.statusCode! < 300) done();
+          else failed(new Error(`${call}: HTTP ${answer.statusCode}`));
+        });
+      });
+      sent.once('error', failed);
+      sent.end(body);
+    });
+  }
+}
+
+const image = await sharp({ create: { width: 48, height: 48, channels: 3, background: '#468' } }).png().toBuffer();
+const folders = [HERE, ...(flags.against === undefined ? [] : [resolve(flags.against)])];
+const builds: Build[] = [];
+try {
+  for (const folder of folders) builds.push(await Build.start(folder, image));
+  for (let round = 0; round <= Number(flags.rounds); round++) {
+    for (const call of Object.keys(CALLS) as Call[]) {
+      for (const build of builds) {
+        await build.measure(call, Number(flags.seconds));
+        // Nothing is cold any more when it counts.
+        if (round === 0) build.rates[call].length = 0;
+      }
+      process.stderr.write(`round ${round} of ${flags.rounds}, ${call}\n`);
+    }
+  }
+  const results = (Object.keys(CALLS) as Call[]).map((call) => {
+    const [here, there] = builds.map(({ rates }) => rates[call]);
+    const ratios = there && here!.map((rate, round) => rate / there[round]!);
+    return { call, perSecond: median(here!), ...(there && { against: median(there), ratio: median(ratios!) }) };
+  });
+  if (flags.json) console.log(JSON.stringify({ node: process.version, connections: CONNECTIONS, results }));
+  else for (const result of results) console.log(show(result));
+} finally {
+  for (const build of builds) await build.stop();
+}
+
+function show({ call, perSecond, against, ratio }: { call: Call; perSecond: number; against?: number; ratio?: number }) {
+  const beside = against === undefined ? '' : `, ${against.toFixed(0)} there: ${ratio!.toFixed(2)} times`;
+  return `${call}: ${perSecond.toFixed(0)} requests/s${beside}`;
+}
