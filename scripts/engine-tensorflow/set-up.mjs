@@ -98,6 +98,9 @@ async function compile(folder, library, { nodedir, python }) {
   // CUDA in ../nvidia from its own folder.
   await rm(join(folder, 'deps/lib'), { recursive: true });
   await symlink(library.lib, join(folder, 'deps/lib'));
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith('build')) await rm(join(folder, name), { recursive: true });
+  }
   say(`compiling: done in ${since(started)}`);
 }
 
