@@ -16,17 +16,20 @@ WORKDIR /app
 
 FROM base AS packages
 COPY package.json package-lock.json .npmrc ./
-# Like `npm ci`, but content with a lock file that lacks other platforms' binaries (scripts/setup/packages.mjs).
-RUN npm install --no-save --include=dev --no-audit --no-fund --loglevel=error
+RUN npm ci --include=dev --no-audit --no-fund --loglevel=error
 
 FROM packages AS build
-COPY nest-cli.json tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json ./
+# The benchmarks and examples are not part of the image: tsconfig.build.json compiles whichever of its folders exist.
 COPY src ./src
-COPY bench ./bench
-# ONNX Runtime brings its libraries for every system: 220 MB that a Linux container cannot load.
-RUN npm run build \
+RUN npm run build
+# Only the variant that has its addon needs the native TensorFlow package (215 MB with its dependencies). ONNX Runtime
+# ships its libraries for every system: 220 MB that a Linux container cannot load. Source maps take another 224 MB.
+ARG VARIANT
+RUN if [ "${VARIANT}" != tensorflow-gpu ]; then npm pkg delete optionalDependencies.@tensorflow/tfjs-node-gpu; fi \
  && npm prune --omit=dev --no-audit --no-fund --loglevel=error \
- && rm -rf node_modules/onnxruntime-node/bin/napi-v*/darwin node_modules/onnxruntime-node/bin/napi-v*/win32
+ && rm -rf node_modules/onnxruntime-node/bin/napi-v*/darwin node_modules/onnxruntime-node/bin/napi-v*/win32 \
+ && find node_modules -name '*.map' -type f -delete
 
 # What ONNX Runtime needs on GPUs, out of the release for CUDA 12: the package that onnxruntime-node would fetch by
 # itself is made for CUDA 13. Of the same version as onnxruntime-node in package.json.

@@ -1,73 +1,65 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, readdir } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import type { RunningService } from '../scripts/process/service.mjs';
 
-const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url));
-/** What each role says once it works. */
-const READY = { api: /listening on (\S+)/, worker: /working on jobs/ } as const;
+/** A module of scripts/, which is not part of the build. */
+async function load<T>(name: string): Promise<T> {
+  return (await import(new URL(`../../scripts/${name}`, import.meta.url).href)) as T;
+}
 
-/** The private Redis of the scripts, which are not part of the build. */
+/** A private Redis. */
 export async function startRedis(options: { dataDir?: string; port?: number } = {}) {
-  const file = new URL('../../scripts/redis.mjs', import.meta.url);
-  const { startPrivateRedis } = (await import(file.href)) as typeof import('../scripts/redis.mjs');
+  const { startPrivateRedis } = await load<typeof import('../scripts/redis.mjs')>('redis.mjs');
   return startPrivateRedis(options);
 }
 
 /** The real service as a process of its own. */
 export class Service {
-  private constructor(
-    private readonly child: ChildProcess,
-    /** Of the API; empty for a worker. */
-    readonly url: string,
-  ) {}
+  private constructor(private readonly running: RunningService) {}
 
-  static async start(role: keyof typeof READY, env: Record<string, string>): Promise<Service> {
-    const child = spawn(process.execPath, [MAIN], {
+  static async start(role: 'api' | 'worker', env: Record<string, string>): Promise<Service> {
+    const { startService } = await load<typeof import('../scripts/process/service.mjs')>('process/service.mjs');
+    const running = startService({
       env: { PATH: process.env['PATH'], ROLE: role, PORT: '0', NO_COLOR: '1', ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stderr: process.stderr,
+      keep: 10_000,
     });
-    const said: string[] = [];
-    for await (const line of createInterface({ input: child.stdout })) {
-      said.push(line);
-      const ready = READY[role].exec(line);
-      if (!ready) continue;
-      child.stdout.resume();
-      return new Service(child, ready[1] ?? '');
-    }
-    throw new Error(`The ${role} ended before it was ready: ${said.join('\n')}`);
+    await running.ready().catch((error: unknown) => {
+      throw new Error(`${role}: ${String(error)}\n${running.log()}`, { cause: error });
+    });
+    return new Service(running);
+  }
+
+  /** Origin of the API; empty for a worker. */
+  get url(): string {
+    return this.running.url;
   }
 
   get pid(): number {
-    return this.child.pid!;
+    return this.running.process.pid!;
   }
 
-  /** Resident memory now. */
+  /** Current resident memory. */
   memoryMb(): Promise<number> {
     return memoryMb(this.pid, 'VmRSS');
   }
 
-  /** Files, sockets and the rest that are open. */
+  /** Open descriptors: files, sockets and the rest. */
   async handles(): Promise<number> {
     return (await readdir(`/proc/${this.pid}/fd`)).length;
   }
 
-  /** One number of `/metrics`. */
+  /** One value from `/metrics`. */
   async metric(name: string): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)![1]);
   }
 
-  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const ended = once(this.child, 'exit');
-    this.child.kill(signal);
-    await ended;
+  end(signal?: NodeJS.Signals): Promise<void> {
+    return this.running.stop(undefined, signal);
   }
 }
 
-/** The most resident memory that a process ever had. */
+/** Peak resident memory of a process. */
 export function peakMemoryMb(pid: number): Promise<number> {
   return memoryMb(pid, 'VmHWM');
 }

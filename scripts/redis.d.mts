@@ -1,10 +1,10 @@
-// Types of redis.mjs for the TypeScript tests that import it.
+// Types of redis.mjs for the tests and benchmarks that import it.
 
 export type RedisServer = { kind: 'url'; url: string } | { kind: 'binary'; path: string };
 
 export interface OpenRedis {
   readonly url: string;
-  /** Settles when the server process has ended, whoever ended it. */
+  /** Settles when the server process has ended. */
   readonly exited: Promise<unknown>;
   /** Safe to call again. */
   stop(): Promise<void>;
@@ -16,7 +16,7 @@ export interface PrivateRedis extends OpenRedis {
 }
 
 export interface PrivateRedisOptions {
-  /** Keeps the data here; without it the server keeps nothing. */
+  /** The folder for its data; without it the server persists nothing. */
   dataDir?: string;
   /** An unused loopback port when left out. */
   port?: number;

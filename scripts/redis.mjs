@@ -1,4 +1,4 @@
-// A Redis to work with: find one, or start a private one. Used by demo, start and the integration tests.
+// A Redis to work with: find one, or start a private one. Used by start, demo, bench and the tests.
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,16 +9,16 @@ import { exitOf, hasExited, keepTail, stopChild, tieToParent } from './process/c
 import { isUnused, unusedPort } from './process/ports.mjs';
 import { installCommand, installServer } from './redis/install.mjs';
 import { locateServer } from './redis/locate.mjs';
-import { servingPid } from './redis/probe.mjs';
+import { checkReachable, servingPid } from './redis/probe.mjs';
 
 const READY_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 5_000;
 const PORT_ATTEMPTS = 5;
 
 /**
- * `REDIS_URL` where it is set, else a server program on the PATH, else one that the system's package manager
- * installs, else an error that says the one command to run. `own`: a server to start and stop is wanted, so a
- * program is preferred and `REDIS_URL` is only what remains.
+ * `REDIS_URL` where it is set, else a server program on the PATH, else one that the system's package manager installs,
+ * else an error with the command to run. `own`: the caller wants to start and stop servers itself, so a program is
+ * preferred to `REDIS_URL`.
  */
 export async function findRedisServer({ own = false } = {}) {
   const url = process.env.REDIS_URL;
@@ -36,19 +36,20 @@ export async function findRedisServer({ own = false } = {}) {
 /** The Redis at `REDIS_URL` where it is set (its `stop()` leaves it running), else a private one. */
 export async function openRedis(options) {
   const url = process.env.REDIS_URL;
-  if (url) return { url, exited: new Promise(() => {}), stop: async () => {} };
-  return startPrivateRedis(options);
+  if (!url) return startPrivateRedis(options);
+  await checkReachable(url);
+  return { url, exited: new Promise(() => {}), stop: async () => {} };
 }
 
 /**
- * Starts a Redis of our own on a loopback port, and resolves when it answers. With a `dataDir` it keeps its data
- * there (append-only file), so that a later call with the same `dataDir` and `port` goes on where it stopped.
+ * Starts a private Redis on a loopback port, and resolves when it answers. With a `dataDir` it keeps its data there
+ * (append-only file), so that a later call with the same `dataDir` continues with them.
  */
 export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined } = {}) {
   const binary = locateServer();
   if (!binary) throw new Error(`There is no redis-server or valkey-server on the PATH.\n${advice()}`);
   if (port !== undefined && !(await isUnused(port))) {
-    throw new Error(`Port ${port} is taken: stop what listens there, or leave the port to be chosen.`);
+    throw new Error(`Port ${port} is in use: stop the program that listens there, or let the port be chosen.`);
   }
   const scratch = dataDir === undefined ? await mkdtemp(join(tmpdir(), 'cairn-redis-')) : undefined;
   const folder = resolve(dataDir ?? scratch);
@@ -58,7 +59,7 @@ export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !=
       try {
         return await launch(binary, { folder, scratch, appendonly, port: port ?? (await unusedPort()) });
       } catch (error) {
-        // Someone else took the port between our look and the server's own.
+        // Another process took the port after it was found unused.
         if (!error.portTaken || port !== undefined || attempt === PORT_ATTEMPTS) throw error;
       }
     }
@@ -82,13 +83,13 @@ async function launch(binary, { folder, scratch, appendonly, port }) {
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(binary, args, {
-    // Out of the terminal's foreground group: at Ctrl-C the service still needs it, to drain.
+    // Outside the terminal's foreground process group: after Ctrl-C the service still needs Redis while it drains.
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Redis 7 refuses to start under a locale that is named but not installed.
+    // Redis 7 refuses to start under a locale that is not installed.
     env: { ...process.env, LC_ALL: 'C' },
   });
-  child.once('error', () => {}); // `hasExited` sees it: there is no pid then
+  child.once('error', () => {}); // `hasExited` detects this: there is no pid
   tieToParent(child);
   const output = [keepTail(child.stdout), keepTail(child.stderr)];
 
@@ -116,7 +117,7 @@ async function launch(binary, { folder, scratch, appendonly, port }) {
   };
 }
 
-/** Resolves when it is this child, and not another server on the same port, that answers. */
+/** Resolves when this child answers, rather than another server on the same port. */
 async function untilServing(child, port) {
   const deadline = performance.now() + READY_WITHIN_MS;
   while (performance.now() < deadline) {
@@ -130,5 +131,5 @@ async function untilServing(child, port) {
 function advice() {
   const command = installCommand();
   const install = command ? `Install one:  ${command}` : 'Install redis-server (or valkey-server)';
-  return `${install}\nor set REDIS_URL to one that runs (redis://host:6379), then run this again.`;
+  return `${install}\nor set REDIS_URL to a running one (redis://host:6379), then run this again.`;
 }

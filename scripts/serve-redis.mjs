@@ -1,4 +1,4 @@
-// A private Redis for a program that is not JavaScript: prints its URL and keeps it until standard input ends.
+// A private Redis for programs in other languages: prints its URL and runs until standard input ends.
 //
 //     node scripts/serve-redis.mjs
 import { once } from 'node:events';

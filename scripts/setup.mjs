@@ -1,5 +1,5 @@
-// Makes a fresh checkout ready to run: packages, build, Redis. Uses only what comes with Node, and does only what
-// is stale.
+// Makes a fresh checkout ready to run: packages, build, Redis. Uses only Node's built-in modules, and skips steps that are
+// up to date.
 //
 //     node scripts/setup.mjs [--no-redis]
 import { readFileSync, realpathSync } from 'node:fs';
@@ -9,19 +9,24 @@ import { fileURLToPath } from 'node:url';
 import { findRedisServer } from './redis.mjs';
 import { buildProject } from './setup/build.mjs';
 import { takeLock } from './setup/lock.mjs';
+import { readOptions } from './setup/options.mjs';
 import { installPackages } from './setup/packages.mjs';
 import { say } from './setup/step.mjs';
 
+const USAGE = `npm run setup [-- --no-redis]
+
+Installs the packages, builds, and finds or installs a Redis server; --no-redis leaves the last step out.
+`;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * `redis`: find a server, or not; `'own'` asks for a program to start servers with, even where REDIS_URL is set.
- * Resolves with what was found.
+ * `redis`: whether to find a Redis; `'own'` asks for a server program even where REDIS_URL is set. Resolves with the one
+ * found.
  */
 export async function setup({ redis = true } = {}) {
   checkNode();
   const release = await takeLock(join(ROOT, '.cairn/setup.lock'), ({ pid }) => {
-    say(`another setup (process ${pid ?? 'unknown'}) is at work; waiting for it`);
+    say(`another setup (process ${pid ?? 'unknown'}) is running; waiting for it`);
   });
   try {
     await installPackages(ROOT);
@@ -32,7 +37,7 @@ export async function setup({ redis = true } = {}) {
   }
 }
 
-/** Ends the process with `error`'s message: what went wrong and what to do, without a stack trace. */
+/** Prints the error's message, without a stack trace, and makes the exit status 1. */
 export function fail(error) {
   process.stderr.write(`\n${error?.message ?? error}\n`);
   if (process.env.DEBUG && error?.stack) process.stderr.write(`${error.stack}\n`);
@@ -52,8 +57,11 @@ function checkNode() {
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    const { redis } = await setup({ redis: !process.argv.includes('--no-redis') });
-    say(`ready${redis ? `; Redis: ${redis.kind === 'url' ? 'REDIS_URL' : redis.path}` : ''}`);
+    const options = readOptions(USAGE, { 'no-redis': { type: 'boolean' } });
+    if (options) {
+      const { redis } = await setup({ redis: !options['no-redis'] });
+      say(`ready${redis ? `; Redis: ${redis.kind === 'url' ? 'REDIS_URL' : redis.path}` : ''}`);
+    }
   } catch (error) {
     fail(error);
   }

@@ -1,4 +1,4 @@
-// Every test, on a checkout that may be fresh. Arguments go to jest: `npm test -- unit/graph`.
+// `npm test`: sets up a checkout, which may be fresh, and runs the tests. Arguments go to jest: `npm test -- unit/graph`.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -8,18 +8,18 @@ import { fail, setup } from './setup.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FLAGS = [
-  // The code under test is ES modules, which jest runs through this.
+  // Jest needs it to run ES modules.
   '--experimental-vm-modules',
   '--disable-warning=ExperimentalWarning',
 ];
 
 try {
-  // The tests start and kill servers of their own, so that no test touches data behind REDIS_URL.
+  // The tests start and kill their own servers: no test touches data behind REDIS_URL.
   await setup({ redis: 'own' });
   const args = [...FLAGS, 'node_modules/jest/bin/jest.js', ...process.argv.slice(2)];
   const jest = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
   jest.once('error', fail);
-  // A terminal sends Ctrl-C to jest as well; other senders only to this process.
+  // A terminal sends Ctrl-C to jest too; other senders signal this process alone.
   onSignals((signal) => jest.kill(signal));
   process.exitCode = shellCode(await exitOf(jest));
 } catch (error) {

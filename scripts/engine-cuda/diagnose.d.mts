@@ -1,7 +1,7 @@
-// Types of diagnose.mjs for the TypeScript tests that import it.
+// Types of diagnose.mjs for the tests that import it.
 
 export function diagnose(
   provider: string,
   log: string,
   facts: { driver: boolean; lacking: readonly string[]; cudaVersion?: number },
-): { step: string; what: string; todo: string };
+): { step: string; what: string; remedy: string };

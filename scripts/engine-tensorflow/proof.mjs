@@ -1,5 +1,5 @@
-// The child process that proves the addon: loads the package, runs a convolution and a matrix product, and writes
-// what it found as one line of JSON. What TensorFlow has to say goes to stderr.
+// The child process that proves the addon: loads the package, runs a convolution and a matrix product, and prints the
+// result as one line of JSON. TensorFlow logs to stderr.
 //
 //     node proof.mjs PACKAGE_FOLDER
 import { createRequire } from 'node:module';
@@ -12,7 +12,7 @@ function report(result) {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-/** Node 23 took these out of `util`; the package still calls them. */
+/** Node 23 removed these from `util`; the package still calls them. */
 function restoreUtil() {
   const util = require('node:util');
   util.isNullOrUndefined ??= (value) => value === null || value === undefined;
@@ -26,7 +26,7 @@ function load() {
   return { tf, found: { backend: tf.getBackend(), tensorflow: binding.TF_Version, gpu: isUsingGpuDevice } };
 }
 
-/** Small whole numbers, which every device computes exactly. */
+/** Small integers, which every device computes exactly. */
 function compute(tf) {
   tf.tidy(() => {
     const image = tf.tensor([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]);
@@ -47,7 +47,7 @@ let found = {};
 try {
   const loaded = load();
   found = loaded.found;
-  report(found); // known also if the process does not survive the next line
+  report(found); // in case the process does not survive the next line
   compute(loaded.tf);
   report({ ...found, computed: true });
 } catch (error) {

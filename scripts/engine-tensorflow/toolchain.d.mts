@@ -1,4 +1,4 @@
-// Types of toolchain.mjs for the TypeScript tests that import it.
+// Types of toolchain.mjs for the tests that import it.
 
 export function findHeaders(
   options: { nodedir?: string },

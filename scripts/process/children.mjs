@@ -1,8 +1,8 @@
-// Child processes that do not outlive what started them.
+// Child processes that do not outlive their parent.
 import { spawn } from 'node:child_process';
 
-// Waits for its standard input to close, which the system does when the parent dies however it dies,
-// then stops the child. `$0` is the child's process id.
+// Waits for its standard input to close, which the system does when the parent dies, in whatever way; then stops the
+// child. `$0` is the child's process id.
 const WATCHDOG = `read -r _
 kill -TERM "$0" || exit 0
 for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; kill -0 "$0" || exit 0; done
@@ -10,12 +10,12 @@ kill -KILL "$0"`;
 
 const tied = new Set();
 
-/** One listener for all children: one each would be reported as a leak from the eleventh on. */
+/** One listener for all children: Node reports one listener per child as a leak from the eleventh on. */
 function stopAll() {
   for (const child of tied) child.kill('SIGTERM');
 }
 
-/** Stops `child` when this process ends, also by SIGKILL or a crash (where there is a POSIX shell). */
+/** Stops `child` when this process ends, even by SIGKILL or a crash (where there is a POSIX shell). */
 export function tieToParent(child) {
   if (tied.size === 0) process.once('exit', stopAll);
   tied.add(child);
@@ -26,11 +26,11 @@ export function tieToParent(child) {
   if (process.platform === 'win32' || child.pid === undefined) return;
 
   const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, String(child.pid)], {
-    // Out of the terminal's foreground group, which Ctrl-C reaches as a whole.
+    // Outside the terminal's foreground process group, which receives Ctrl-C as a whole.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  watchdog.on('error', () => {}); // no /bin/sh: the `exit` listener above is what remains
+  watchdog.on('error', () => {}); // no /bin/sh: the `exit` listener above remains
   watchdog.stdin?.on('error', () => {}); // EPIPE when it is killed below
   watchdog.unref();
   watchdog.stdin?.unref();
@@ -51,23 +51,23 @@ export function exitOf(child) {
   });
 }
 
-/** SIGTERM, then SIGKILL after `graceMs`. Resolves when the child is gone; safe to call again. */
-export async function stopChild(child, graceMs) {
+/** Sends `signal`, then SIGKILL after `graceMs`. Resolves when the child is gone; safe to call again. */
+export async function stopChild(child, graceMs, signal = 'SIGTERM') {
   if (hasExited(child)) return;
   const exited = exitOf(child);
-  child.kill('SIGTERM');
+  child.kill(signal);
   const force = setTimeout(() => child.kill('SIGKILL'), graceMs);
   await exited;
   clearTimeout(force);
 }
 
-/** The exit code a shell would give for what `exitOf` reports. */
+/** The exit code that a shell would report for a result of `exitOf`. */
 export function shellCode({ code, signal }) {
   if (code !== null) return code;
   return 128 + ({ SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 1);
 }
 
-/** Keeps the last `limit` characters of a stream, for the message when something goes wrong. */
+/** Keeps the last `limit` characters of a stream, for error messages. */
 export function keepTail(stream, limit = 8_000) {
   let text = '';
   stream?.setEncoding('utf8');

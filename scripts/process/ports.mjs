@@ -1,9 +1,9 @@
-// Loopback ports that nobody listens on.
+// Unused loopback ports.
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-// Below the ranges from which systems take the ports of outgoing connections (32768 up on Linux, 49152 up
-// elsewhere), so no client's own connection can sit on the port of a server that is being restarted.
+// Below the ephemeral ports (32768 up on Linux, 49152 up elsewhere), so that no outgoing connection can occupy the port
+// of a server that is being restarted.
 const FIRST = 20_000;
 const LAST = 32_000;
 const ATTEMPTS = 50;
@@ -17,22 +17,14 @@ export function isUnused(port, host = '127.0.0.1') {
   });
 }
 
-/** A port that is unused now. Another process may still take it first: whoever listens on it retries. */
+/** A port that is unused now. Another process may still take it before the caller listens on it: retry then. */
 export async function unusedPort(host = '127.0.0.1') {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(FIRST, LAST);
     if (await isUnused(port, host)) return port;
   }
   throw new Error(
-    `No unused port on ${host}: ${ATTEMPTS} tries between ${FIRST} and ${LAST} all failed. ` +
+    `No unused port on ${host}: ${ATTEMPTS} attempts between ${FIRST} and ${LAST} failed. ` +
       `Check that this process may listen on ${host}.`,
   );
-}
-
-/** The first unused port from `start` on. */
-export async function nextUnusedPort(start, host) {
-  for (let port = start; port < start + 100; port++) {
-    if (await isUnused(port, host)) return port;
-  }
-  throw new Error(`Ports ${start} to ${start + 99} on ${host} are all taken. Set PORT to a free one.`);
 }

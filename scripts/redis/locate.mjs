@@ -2,10 +2,10 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-// Where package managers put servers, for shells whose PATH leaves these out.
+// Folders where package managers install servers, for shells whose PATH lacks them.
 const ALSO = ['/usr/local/bin', '/usr/bin', '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
 
-/** The path of an executable by that name, or undefined. */
+/** The path of the executable called `name`, or undefined. */
 export function onPath(name) {
   const windows = process.platform === 'win32';
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
@@ -15,7 +15,7 @@ export function onPath(name) {
       accessSync(path, constants.X_OK);
       if (statSync(path).isFile()) return path;
     } catch {
-      // not here, or not ours to run
+      // absent, or not executable
     }
   }
   return undefined;

@@ -1,7 +1,8 @@
-// One question to a Redis over a plain socket: the client library may not be installed yet.
+// Talks to Redis over a plain socket: the client library may not be installed yet.
 import { connect } from 'node:net';
 
 const MAX_REPLY = 64 * 1024;
+const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Sends one inline command to `127.0.0.1:port` and resolves with the reply's text. */
 export function ask(port, command, timeoutMs = 1_000) {
@@ -34,6 +35,29 @@ export async function servingPid(port) {
     return pid === undefined ? undefined : Number(pid);
   } catch {
     return undefined;
+  }
+}
+
+/** Throws where nothing accepts connections at a redis:// URL. The message leaves out its credentials. */
+export async function checkReachable(text, timeoutMs = CONNECT_TIMEOUT_MS) {
+  const remedy = 'Correct REDIS_URL; or unset it, and Cairn starts a private Redis.';
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!/^rediss?:$/.test(url?.protocol)) {
+    throw new Error(`REDIS_URL must be a URL such as redis://host:6379. ${remedy}`);
+  }
+  try {
+    await new Promise((resolve, reject) => {
+      const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1';
+      const socket = connect({ host, port: Number(url.port || 6379) });
+      socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no connection in ${timeoutMs / 1000} s`)));
+      socket.once('error', reject).once('connect', () => {
+        socket.destroy();
+        resolve();
+      });
+    });
+  } catch (error) {
+    const shown = `${url.protocol}//${url.host}${url.pathname}`;
+    throw new Error(`Redis at ${shown} (REDIS_URL) cannot be reached: ${error.message || error.code}. ${remedy}`);
   }
 }
 

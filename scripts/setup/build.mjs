@@ -1,4 +1,4 @@
-// Builds dist/ from src/ and bench/.
+// Builds dist/.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,11 +9,11 @@ export async function buildProject(root) {
   const entry = join(root, 'dist/src/main.js');
   const built = stamp(join(root, 'dist/.cairn-setup'), () => buildInputs(root));
   if (existsSync(entry) && built.isFresh()) return;
-  const made = buildInputs(root); // read before: a file that changes during the build is stale after it
-  built.begin();
+  const inputs = buildInputs(root); // read first: a file that changes during the build makes it stale
+  built.clear();
   await runNpm('building', ['run', '--silent', 'build']);
   if (!existsSync(entry)) {
     throw new Error('The build wrote no dist/src/main.js. Delete dist/ and *.tsbuildinfo, then try again.');
   }
-  built.write(made);
+  built.write(inputs);
 }

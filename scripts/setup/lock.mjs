@@ -1,5 +1,5 @@
-// A lock file: one process at a time, and none for ever. The holder touches the file while it lives, so a holder
-// that died, on this machine or on another that shares the folder, is seen and its lock taken over.
+// A lock file that survives no crash: its holder touches it while it lives, so that others detect a dead holder, on this
+// machine or on another one that shares the folder, and take the lock over.
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -11,22 +11,22 @@ const STALE_AFTER_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
 /**
- * Takes the lock at `path` and resolves with the function that gives it back. While a live process holds it, calls
+ * Takes the lock at `path` and resolves with the function that releases it. While a live process holds it, calls
  * `onHeld(holder)` once and waits; `onHeld` may throw instead.
  */
 export async function takeLock(path, onHeld) {
   await mkdir(dirname(path), { recursive: true });
   const mine = JSON.stringify({ pid: process.pid, host: hostname(), token: randomUUID() });
-  let told = false;
+  let reported = false;
   while (!(await create(path, mine))) {
     const holder = await read(path);
-    if (holder === undefined) continue; // given back in between
+    if (holder === undefined) continue; // released in the meantime
     if (holder.dead) {
       await takeAway(path, holder.text);
       continue;
     }
-    if (!told) onHeld?.(holder);
-    told = true;
+    if (!reported) onHeld?.(holder);
+    reported = true;
     await sleep(LOOK_EVERY_MS);
   }
   const touch = setInterval(() => {
@@ -56,7 +56,7 @@ async function create(path, text) {
   return true;
 }
 
-/** The lock's text and whether its holder is gone; undefined when there is no lock. */
+/** The lock's text and whether its holder is dead; undefined when there is no lock. */
 async function read(path) {
   try {
     const text = await readFile(path, 'utf8');
@@ -69,7 +69,7 @@ async function read(path) {
   }
 }
 
-/** Who wrote it; nobody known while the holder is between creating the file and writing to it. */
+/** Its holder; empty while the holder has created the file but not yet written to it. */
 function parse(text) {
   try {
     return JSON.parse(text);
@@ -78,7 +78,7 @@ function parse(text) {
   }
 }
 
-/** Removes a dead holder's lock, unless another process has already replaced it with a lock of its own. */
+/** Removes a dead holder's lock, unless another process has already replaced it by its own. */
 async function takeAway(path, deadText) {
   const aside = `${path}.${randomUUID()}`;
   try {
@@ -96,6 +96,6 @@ function isAlive(pid) {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error.code === 'EPERM'; // alive, and someone else's
+    return error.code === 'EPERM'; // alive, but another user's
   }
 }

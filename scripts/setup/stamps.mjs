@@ -1,34 +1,22 @@
-// Whether installed packages and the build are up to date: a hash of what they were made from, kept beside them.
+// Whether installed packages and the build are up to date: a hash of their inputs, stored beside them.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 
-const BEGUN = 'begun';
-
-/** A stamp in a file at `path`, fresh while `inputs()` gives the value that was written. */
+/** A stamp in a file at `path`, fresh while `inputs()` returns the value that was written. */
 export function stamp(path, inputs) {
-  const content = () => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    }
-  };
-  const write = (value) => {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, value);
-  };
   return {
-    isFresh: () => content() === inputs(),
-    /** Before the work: what is ended half-way must not look finished. */
-    begin: () => write(BEGUN),
-    wasBegun: () => content() === BEGUN,
-    write,
+    isFresh: () => String(read(path)) === inputs(),
+    /** Call it before the work: interrupted work must not look finished. */
+    clear: () => rmSync(path, { force: true }),
+    write(value) {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, value);
+    },
   };
 }
 
-/** What the packages in node_modules follow from. */
+/** A digest of everything that determines node_modules. */
 export function packageInputs(root) {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const { dependencies, devDependencies, optionalDependencies, overrides } = manifest;
@@ -37,25 +25,24 @@ export function packageInputs(root) {
     JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides]),
     read(join(root, 'package-lock.json')),
     read(join(root, '.npmrc')),
-    // Native addons differ by these.
+    // Native addons depend on these.
     [process.versions.node.split('.')[0], process.platform, process.arch].join(' '),
   ]);
 }
 
-/** What the build follows from: its sources, its configuration, and the compiler that was installed. */
+/** A digest of everything that determines the build: sources, configuration, and the installed compiler. */
 export function buildInputs(root) {
-  const config = readdirSync(root).filter((name) => /^(tsconfig.*|nest-cli)\.json$/.test(name));
-  const files = [...config, ...filesUnder(root, 'src'), ...filesUnder(root, 'bench')].sort();
+  const config = readdirSync(root).filter((name) => /^tsconfig.*\.json$/.test(name));
+  // The folders that tsconfig.build.json includes, and the scripts' type declarations, which bench/ imports.
+  const sources = ['src', 'bench', 'examples'].flatMap((folder) => filesIn(root, folder, /\.(ts|json)$/));
+  const files = [...config, ...sources, ...filesIn(root, 'scripts', /\.d\.mts$/)].sort();
   return digest([packageInputs(root), ...files.flatMap((file) => [file, read(join(root, file))])]);
 }
 
-function filesUnder(root, folder) {
-  if (!statSync(join(root, folder), { throwIfNoEntry: false })) return [];
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return filesUnder(root, path);
-    return entry.isFile() ? [path] : [];
-  });
+function filesIn(root, folder, pattern) {
+  const entries = readdirSync(join(root, folder), { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile() && pattern.test(entry.name));
+  return files.map((entry) => relative(root, join(entry.parentPath, entry.name)));
 }
 
 function read(path) {
@@ -69,7 +56,7 @@ function read(path) {
 
 function digest(parts) {
   const hash = createHash('sha256');
-  // Each part's length first, so that no two lists of parts run together to the same bytes.
+  // Each part is preceded by its length, so that no two lists of parts hash the same bytes.
   for (const part of parts) hash.update(`${Buffer.byteLength(part)}\n`).update(part);
   return hash.digest('hex');
 }

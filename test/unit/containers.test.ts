@@ -1,11 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { execFile, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, symlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { useTempDirs } from '../support/temp-dir.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(`${ROOT}/${file}`, 'utf8');
+const tempDir = useTempDirs();
 const namesIn = (text: string, pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, name]) => name!))];
 
 describe('the Dockerfile', () => {
@@ -27,11 +31,47 @@ describe('the Dockerfile', () => {
     expect(copied.sort()).toEqual(letIn.sort());
   });
 
+  /** The instructions of a stage, after those of the stage that it starts from. */
+  function instructionsOf(stage: string): string[] {
+    const [, parent, body] =
+      new RegExp(`^FROM (\\S+) AS ${stage}$(.*?)(?=^FROM |(?![^]))`, 'ms').exec(dockerfile) ?? [];
+    if (parent === undefined) return [];
+    const lines = body!
+      .replaceAll(/^#.*\n/gm, '')
+      .replaceAll(/\\\n/g, ' ')
+      .split('\n');
+    return [...instructionsOf(parent), ...lines.map((line) => line.trim()).filter(Boolean)];
+  }
+
+  test('compiles in the build stage, from the files that the stage copies', async () => {
+    const instructions = instructionsOf('build');
+    const folder = await tempDir();
+    for (const [, files, to] of instructions.flatMap((line) => [...line.matchAll(/^COPY (.*) (\S+)$/g)])) {
+      for (const file of files!.split(' ')) {
+        const target = join(folder, to!, to!.endsWith('/') ? basename(file) : '');
+        await cp(join(ROOT, file), target, { recursive: true });
+      }
+    }
+    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    const build = instructions.map((line) => /^RUN (npm run build)\b/.exec(line)?.[1]).find(Boolean);
+    expect(build).toBeDefined();
+    const [program, ...args] = build!.split(' ');
+    const { status, stdout, stderr } = spawnSync(program!, args, { cwd: folder, encoding: 'utf8' });
+    expect({ status, output: stdout + stderr }).toEqual({ status: 0, output: expect.any(String) });
+    for (const file of ['dist/src/main.js', 'dist/src/cli/cairn.js']) expect(existsSync(join(folder, file))).toBe(true);
+  }, 180_000);
+
   test('has a base for every variant that docker-compose.yml builds', () => {
     const bases = namesIn(dockerfile, /^FROM .* AS (\S+)-base$/gm);
     const built = ['cpu', ...namesIn(read('docker-compose.yml'), /^ +VARIANT: (.*)$/gm)];
     expect(built.sort()).toEqual(bases.sort());
   });
+});
+
+test('nest-cli.json builds what npm run build builds', () => {
+  const { compilerOptions } = JSON.parse(read('nest-cli.json')) as { compilerOptions: { tsConfigPath: string } };
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: { build: string } };
+  expect(scripts.build).toMatch(new RegExp(`tsc -p ${compilerOptions.tsConfigPath}$`));
 });
 
 describe('docker-compose.yml', () => {

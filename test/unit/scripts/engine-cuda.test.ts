@@ -4,8 +4,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { diagnose } from '../../../scripts/engine-cuda/diagnose.mjs';
-import { missingFiles, providerFiles } from '../../../scripts/engine-cuda/files.mjs';
-import { setUpProviders } from '../../../scripts/engine-cuda/set-up.mjs';
+import { missingFiles, providerFiles, setUpProviders } from '../../../scripts/engine-cuda/set-up.mjs';
 import { useTempDirs } from '../../support/temp-dir.js';
 
 const tempDir = useTempDirs();
@@ -101,6 +100,31 @@ describe('the provider files without a proof', () => {
     expect(await setUpProviders(folder, { 'no-proof': true })).toEqual({ already: true, ...expected });
   });
 
+  test('are absent after a download that failed, and say how to go on', async () => {
+    const { folder, bin } = await packageWithout();
+    await writeFile(join(bin, NAME), '<html>');
+    await writeFile(
+      join(folder, 'script/install.js'),
+      `require('node:fs').writeFileSync('${join(bin, NAME)}', '\\x7fELF half'); throw new Error('connect ECONNREFUSED');`,
+    );
+    await expect(setUpProviders(folder, { 'no-proof': true })).rejects.toMatchObject({
+      step: 'download',
+      message: expect.stringMatching(/could not be reached\.\n.*HTTPS_PROXY.*--from DIR/),
+    });
+    expect(existsSync(join(bin, NAME))).toBe(false);
+  });
+
+  test('are installed by the script of the package', async () => {
+    const { folder, bin } = await packageWithout();
+    const script = `require('node:fs').writeFileSync('${join(bin, NAME)}', process.env.ONNXRUNTIME_NODE_INSTALL + ' library');`;
+    await writeFile(join(folder, 'script/install.js'), script);
+    const failure = { step: 'files', message: expect.stringContaining(`the download left out ${NAME}`) };
+    await expect(setUpProviders(folder, { 'no-proof': true })).rejects.toMatchObject(failure);
+    await writeFile(join(folder, 'script/install.js'), script.replace('process.env', "'\\x7fELF' + process.env"));
+    expect(await setUpProviders(folder, { 'no-proof': true })).toMatchObject({ already: false, proven: false });
+    expect(await readFile(join(bin, NAME), 'latin1')).toBe('\x7fELFtrue library');
+  });
+
   test('are refused all the same where they are not whole', async () => {
     const [{ folder, bin }, from] = [await packageWithout(), await tempDir()];
     await writeFile(join(from, NAME), '<html>');
@@ -115,26 +139,26 @@ describe('why CUDA does not compute', () => {
   const cannotOpen = (name: string) => `${LOG}${name}: cannot open shared object file: No such file or directory\n`;
 
   test('no driver, and what is missing besides', () => {
-    const { step, what, todo } = diagnose('cuda', '', { driver: false, lacking: ['libcudnn.so.9'] });
+    const { step, what, remedy } = diagnose('cuda', '', { driver: false, lacking: ['libcudnn.so.9'] });
     expect(step).toBe('find GPU');
     expect(what).toMatch(/no NVIDIA driver/);
-    expect(todo).toMatch(/Install the NVIDIA driver.*\n.*libcudnn9-cuda-12/);
+    expect(remedy).toMatch(/Install the NVIDIA driver.*\n.*libcudnn9-cuda-12/);
   });
 
   test('the libraries that are missing, and the packages that have them', () => {
     const facts = { driver: true, lacking: ['libcublasLt.so.12', 'libcudnn.so.9'] };
-    const { step, what, todo } = diagnose('cuda', cannotOpen('libcublasLt.so.12'), facts);
+    const { step, what, remedy } = diagnose('cuda', cannotOpen('libcublasLt.so.12'), facts);
     expect(step).toBe('load');
     expect(what).toBe('the CUDA 12 libraries and cuDNN 9 cannot be found (libcublasLt.so.12, libcudnn.so.9).');
-    expect(todo).toMatch(/cuda-libraries-12-\*.*\n.*libcudnn9-cuda-12.*\n.*LD_LIBRARY_PATH/);
+    expect(remedy).toMatch(/cuda-libraries-12-\*.*\n.*libcudnn9-cuda-12.*\n.*LD_LIBRARY_PATH/);
   });
 
   test('by the log alone where nothing lists them; the CUDA version by their names', () => {
-    const { what, todo } = diagnose('cuda', cannotOpen('libcudart.so.13'), { driver: true, lacking: [] });
+    const { what, remedy } = diagnose('cuda', cannotOpen('libcudart.so.13'), { driver: true, lacking: [] });
     expect(what).toMatch(/the CUDA 13 libraries cannot be found \(libcudart\.so\.13\)/);
-    expect(todo).toMatch(/cuda-libraries-13/);
+    expect(remedy).toMatch(/cuda-libraries-13/);
     const found = diagnose('cuda', '', { driver: true, lacking: ['libcudnn.so.9'], cudaVersion: 13 });
-    expect(found.todo).toMatch(/libcudnn9-cuda-13/);
+    expect(found.remedy).toMatch(/libcudnn9-cuda-13/);
     const tensorRt = diagnose('tensorrt', cannotOpen('libnvinfer.so.10'), { driver: true, lacking: [] });
     expect(tensorRt.what).toMatch(/^TensorRT 10 cannot be found/);
   });

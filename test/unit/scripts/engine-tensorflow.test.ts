@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readlink, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readlink, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { installAddon } from '../../../scripts/engine-tensorflow/install.mjs';
-import { chooseLibtensorflow, identityOf, inspectFolder } from '../../../scripts/engine-tensorflow/libtensorflow.mjs';
-import { openStage, swapIn } from '../../../scripts/engine-tensorflow/stage.mjs';
+import { chooseLibrary, identityOf, inspectFolder } from '../../../scripts/engine-tensorflow/library.mjs';
+import { compileFailure, setUpAddon } from '../../../scripts/engine-tensorflow/set-up.mjs';
 import { checkCompiler, findHeaders } from '../../../scripts/engine-tensorflow/toolchain.mjs';
 import { useTempDirs } from '../../support/temp-dir.js';
 
@@ -101,13 +100,12 @@ describe('which libtensorflow', () => {
     const find = () => Promise.resolve({ folder: installed });
     const env = { TENSORFLOW_DIR: environment };
     const from = { ...linux, find };
-    await expect(chooseLibtensorflow({ libtensorflow: asked }, { ...from, env })).resolves.toMatchObject({
+    await expect(chooseLibrary({ libtensorflow: asked }, { ...from, env })).resolves.toMatchObject({
       folder: asked,
     });
-    await expect(chooseLibtensorflow({}, { ...from, env })).resolves.toMatchObject({ folder: environment });
-    await expect(chooseLibtensorflow({}, from)).resolves.toMatchObject({ folder: installed });
-    await expect(chooseLibtensorflow({ python: 'py' }, { ...from, env })).resolves.toMatchObject({ folder: installed });
-    await expect(chooseLibtensorflow({ prebuilt: true }, { ...from, env })).resolves.toEqual({ kind: 'prebuilt' });
+    await expect(chooseLibrary({}, { ...from, env })).resolves.toMatchObject({ folder: environment });
+    await expect(chooseLibrary({}, from)).resolves.toMatchObject({ folder: installed });
+    await expect(chooseLibrary({ python: 'py' }, { ...from, env })).resolves.toMatchObject({ folder: installed });
   });
 
   test('asks the Python named, else the one in PYTHON, else python3', async () => {
@@ -116,44 +114,47 @@ describe('which libtensorflow', () => {
       asked.push(python);
       return Promise.resolve({ why: 'none' });
     };
-    await expect(chooseLibtensorflow({ python: '/own/python' }, { ...linux, find })).rejects.toThrow();
-    await chooseLibtensorflow({}, { ...linux, find, env: { PYTHON: 'python3.11' } });
-    await chooseLibtensorflow({}, { ...linux, find });
+    await expect(chooseLibrary({ python: '/own/python' }, { ...linux, find })).rejects.toThrow();
+    await expect(chooseLibrary({}, { ...linux, find, env: { PYTHON: 'python3.11' } })).rejects.toThrow();
+    await expect(chooseLibrary({}, { ...linux, find })).rejects.toThrow();
     expect(asked).toEqual(['/own/python', 'python3.11', 'python3']);
   });
 
-  test("the publisher's where nothing is found, and it says so", async () => {
-    const told: string[] = [];
-    const tell = (text: string) => told.push(text);
-    await expect(chooseLibtensorflow({}, { ...linux, tell })).resolves.toEqual({ kind: 'prebuilt' });
-    const old = await folderWith([...HEADERS, WHEEL[1]!]);
-    const find = () => Promise.resolve({ folder: old });
-    await expect(chooseLibtensorflow({}, { ...linux, tell, find })).resolves.toEqual({ kind: 'prebuilt' });
-    expect(told).toEqual([expect.stringMatching(/python3 has no TensorFlow/), expect.stringMatching(/too old/)]);
-  });
-
-  test('what was asked for and does not fit is refused, not passed over', async () => {
+  test('one that does not fit is refused, wherever it comes from', async () => {
     const empty = await tempDir();
     const find = () => Promise.resolve({ folder: empty });
     for (const choice of [
-      chooseLibtensorflow({ libtensorflow: empty }, linux),
-      chooseLibtensorflow({}, { ...linux, env: { TENSORFLOW_DIR: empty } }),
-      chooseLibtensorflow({ python: 'python3' }, { ...linux, find }),
+      chooseLibrary({ libtensorflow: empty }, linux),
+      chooseLibrary({}, { ...linux, env: { TENSORFLOW_DIR: empty } }),
+      chooseLibrary({ python: 'python3' }, { ...linux, find }),
+      chooseLibrary({}, { ...linux, find }),
     ]) {
       await expect(choice).rejects.toMatchObject({
         step: 'find tensorflow',
         message: expect.stringMatching(/holds no libtensorflow/),
       });
     }
-    const nowhere = chooseLibtensorflow({ python: 'python3' }, linux);
-    await expect(nowhere).rejects.toThrow(/python3 has no TensorFlow\.\n.*python3 -m pip install tensorflow/);
+    const old = await folderWith([...HEADERS, WHEEL[1]!]);
+    const tooOld = chooseLibrary({}, { ...linux, find: () => Promise.resolve({ folder: old }) });
+    await expect(tooOld).rejects.toThrow(/too old/);
   });
 
-  test("on other systems only the publisher's", async () => {
+  test.each([{ python: 'python3' }, {}])('none is a failure that says how to get one: %j', async (options) => {
+    await expect(chooseLibrary(options, linux)).rejects.toMatchObject({
+      step: 'find tensorflow',
+      message: expect.stringMatching(/python3 has no TensorFlow\.\n.*python3 -m pip install tensorflow/),
+    });
+  });
+
+  test('builds on Linux only', async () => {
     const mac = { ...linux, platform: 'darwin' };
     const folder = await wheel();
-    await expect(chooseLibtensorflow({}, mac)).resolves.toEqual({ kind: 'prebuilt' });
-    await expect(chooseLibtensorflow({ libtensorflow: folder }, mac)).rejects.toThrow(/on Linux only; this is darwin/);
+    for (const options of [{}, { libtensorflow: folder }]) {
+      await expect(chooseLibrary(options, mac)).rejects.toMatchObject({
+        step: 'find tensorflow',
+        message: expect.stringMatching(/on Linux only; this is darwin/),
+      });
+    }
   });
 });
 
@@ -181,6 +182,21 @@ describe('what compiling takes', () => {
     expect(() => findHeaders({}, { env: { npm_config_nodedir: empty } })).toThrow(/npm's setting nodedir names/);
   });
 
+  test('headers that could not be downloaded are told from the errors of a compiler', () => {
+    const run = {
+      ok: false,
+      how: 'exited with 1',
+      stdout: '',
+      stderr: 'getaddrinfo ENOTFOUND nodejs.org',
+      shown: true,
+    };
+    const library = { folder: '/tensorflow' };
+    const { step, message } = compileFailure(run, undefined, library);
+    expect({ step, message }).toEqual({ step: 'headers', message: expect.stringMatching(/--nodedir DIR/) });
+    expect(compileFailure(run, '/usr', library).step).toBe('compile');
+    expect(compileFailure({ ...run, stdout: 'CXX(target) a.o' }, undefined, library).step).toBe('compile');
+  });
+
   test('says which program is missing', async () => {
     const failure = checkCompiler({}, { CXX: 'no-such-compiler -O2', MAKE: process.execPath });
     await expect(failure).rejects.toThrow(/^compiler failed: missing: a C\+\+ compiler \(no-such-compiler\)/);
@@ -188,56 +204,8 @@ describe('what compiling takes', () => {
   });
 });
 
-describe('the stage', () => {
-  async function packageWithAddon() {
-    const folder = join(await tempDir(), 'package');
-    const files = ['package.json', 'dist/index.js', 'lib/old', 'deps/old', 'build-tmp/junk', '.cairn-engine.json'];
-    for (const file of files) {
-      await mkdir(dirname(join(folder, file)), { recursive: true });
-      await writeFile(join(folder, file), file);
-    }
-    return folder;
-  }
-
-  test('is the package without what was made, beside it, whatever an earlier run left', async () => {
-    const folder = await packageWithAddon();
-    await mkdir(join(dirname(folder), '.package-cairn/left-over'), { recursive: true });
-    const stage = await openStage(folder);
-    expect(dirname(stage.folder)).toBe(dirname(folder));
-    expect(await readFile(join(stage.folder, 'dist/index.js'), 'utf8')).toBe('dist/index.js');
-    for (const name of ['lib', 'deps', 'build-tmp', '.cairn-engine.json', 'left-over']) {
-      expect([name, existsSync(join(stage.folder, name))]).toEqual([name, false]);
-    }
-    await stage.close();
-    expect(existsSync(stage.folder)).toBe(false);
-  });
-
-  test('takes the place of what was there, and gives it back', async () => {
-    const folder = await packageWithAddon();
-    const stage = await openStage(folder);
-    for (const name of ['lib', 'deps']) await mkdir(join(stage.folder, name, 'new'), { recursive: true });
-    const goBack = await swapIn(stage.folder, folder);
-    expect(existsSync(join(folder, 'lib/new')) && existsSync(join(folder, 'deps/new'))).toBe(true);
-    expect(existsSync(join(folder, 'lib/old')) || existsSync(join(folder, '.cairn-engine.json'))).toBe(false);
-    await goBack();
-    expect(await readFile(join(folder, 'lib/old'), 'utf8')).toBe('lib/old');
-    expect(existsSync(join(folder, 'deps/old')) && existsSync(join(folder, '.cairn-engine.json'))).toBe(true);
-    expect(existsSync(join(folder, 'lib/new'))).toBe(false);
-  });
-
-  test('leaves the package as it was when it holds half an addon', async () => {
-    const folder = await packageWithAddon();
-    const stage = await openStage(folder);
-    await mkdir(join(stage.folder, 'lib'));
-    await expect(swapIn(stage.folder, folder)).rejects.toThrow(/ENOENT/);
-    for (const file of ['lib/old', 'deps/old', '.cairn-engine.json']) {
-      expect(await readFile(join(folder, file), 'utf8')).toBe(file);
-    }
-  });
-});
-
 describe('an addon without a proof', () => {
-  // Programs that answer --version, and no wish of whoever runs the tests.
+  // Programs that answer --version, and no settings of the environment.
   const settings = { CXX: process.execPath, MAKE: process.execPath, PYTHON: process.execPath, TENSORFLOW_DIR: '' };
   const before: Record<string, string | undefined> = {};
   beforeEach(() => {
@@ -273,7 +241,7 @@ describe('an addon without a proof', () => {
 
   onLinux('is made, loads where its libtensorflow is, and says that it is not proven', async () => {
     const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
-    const made = await installAddon({ libtensorflow, 'no-proof': true }, folder);
+    const made = await setUpAddon(folder, { libtensorflow, 'no-proof': true });
     const addon = join(folder, 'lib/napi-v8/tfjs_binding.node');
     expect(made).toEqual({
       already: false,
@@ -283,23 +251,54 @@ describe('an addon without a proof', () => {
     });
     expect(existsSync(addon)).toBe(true);
     expect(await readlink(join(folder, 'deps/lib'))).toBe(libtensorflow);
-    const again = await installAddon({ libtensorflow, 'no-proof': true }, folder);
+    const again = await setUpAddon(folder, { libtensorflow, 'no-proof': true });
     expect(again).toEqual({ ...made, already: true });
   });
 
   onLinux('is proven by the next call, and stays where it was when that fails', async () => {
     const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
-    const { addon } = await installAddon({ libtensorflow, 'no-proof': true }, folder);
-    await expect(installAddon({}, folder)).rejects.toMatchObject({
+    const { addon } = await setUpAddon(folder, { libtensorflow, 'no-proof': true });
+    await expect(setUpAddon(folder, {})).rejects.toMatchObject({
       step: 'load',
       message: expect.stringMatching(/load failed: loaded/),
     });
     expect(existsSync(addon)).toBe(true);
   });
 
+  onLinux('is rebuilt where an interrupted run left one without its record', async () => {
+    const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
+    for (const file of ['lib/napi-v7/tfjs_binding.node', 'deps/lib/libtensorflow.so']) {
+      await mkdir(dirname(join(folder, file)), { recursive: true });
+      await writeFile(join(folder, file), 'half');
+    }
+    const { already, addon } = await setUpAddon(folder, { libtensorflow, 'no-proof': true });
+    expect({ already, addon }).toEqual({ already: false, addon: join(folder, 'lib/napi-v8/tfjs_binding.node') });
+    expect(existsSync(join(folder, 'lib/napi-v7'))).toBe(false);
+  });
+
+  onLinux('stays where it was while there is nothing to rebuild it with', async () => {
+    const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
+    const made = await setUpAddon(folder, { libtensorflow, 'no-proof': true });
+    process.env['CXX'] = 'no-such-compiler';
+    const again = setUpAddon(folder, { libtensorflow, again: true, 'no-proof': true });
+    await expect(again).rejects.toMatchObject({ step: 'compiler' });
+    expect(await setUpAddon(folder, { libtensorflow, 'no-proof': true })).toEqual({ ...made, already: true });
+  });
+
+  const failures: [string, string, object][] = [
+    ['a compiler that fails', 'process.exit(7)', { step: 'compile', message: expect.stringMatching(/exited with 7/) }],
+    ['a compiler that makes nothing', '', { step: 'compile', message: expect.stringMatching(/no tfjs_binding\.node/) }],
+  ];
+  onLinux.each(failures)('%s leaves nothing behind', async (_, script, failure) => {
+    const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
+    await writeFile(join(folder, '../../@mapbox/node-pre-gyp/bin/node-pre-gyp'), script);
+    await expect(setUpAddon(folder, { libtensorflow, 'no-proof': true })).rejects.toMatchObject(failure);
+    for (const name of ['lib', 'deps', '.cairn-engine.json']) expect(existsSync(join(folder, name))).toBe(false);
+  });
+
   onLinux('is not put in place by a call that proves', async () => {
     const [folder, libtensorflow] = [await packageToCompile(), await folderWith([...HEADERS, ...WHEEL])];
-    await expect(installAddon({ libtensorflow }, folder)).rejects.toMatchObject({ step: 'load' });
+    await expect(setUpAddon(folder, { libtensorflow })).rejects.toMatchObject({ step: 'load' });
     expect(existsSync(join(folder, 'lib'))).toBe(false);
   });
 });
