@@ -43,8 +43,9 @@ export async function openRedis(options) {
 /**
  * Starts a Redis of our own on a loopback port, and resolves when it answers. With a `dataDir` it keeps its data
  * there (append-only file), so that a later call with the same `dataDir` and `port` goes on where it stopped.
+ * `settings` are further ones of redis.conf, by name.
  */
-export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined } = {}) {
+export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined, settings = {} } = {}) {
   const binary = locateServer();
   if (!binary) throw new Error(`There is no redis-server or valkey-server on the PATH.\n${advice()}`);
   if (port !== undefined && !(await isUnused(port))) {
@@ -56,7 +57,7 @@ export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !=
     await mkdir(folder, { recursive: true });
     for (let attempt = 1; ; attempt++) {
       try {
-        return await launch(binary, { folder, scratch, appendonly, port: port ?? (await unusedPort()) });
+        return await launch(binary, { folder, scratch, appendonly, further: settings, port: port ?? (await unusedPort()) });
       } catch (error) {
         // Someone else took the port between our look and the server's own.
         if (!error.portTaken || port !== undefined || attempt === PORT_ATTEMPTS) throw error;
@@ -68,7 +69,7 @@ export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !=
   }
 }
 
-async function launch(binary, { folder, scratch, appendonly, port }) {
+async function launch(binary, { folder, scratch, appendonly, further, port }) {
   const settings = {
     port,
     bind: '127.0.0.1',
@@ -79,6 +80,7 @@ async function launch(binary, { folder, scratch, appendonly, port }) {
     appendonly: appendonly ? 'yes' : 'no',
     save: '',
     daemonize: 'no',
+    ...further,
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(binary, args, {
