@@ -22,6 +22,8 @@ export interface PrivateRedisOptions {
   port?: number;
   /** Defaults to whether there is a `dataDir`. */
   appendonly?: boolean;
+  /** Further settings of redis.conf, by name. */
+  settings?: Readonly<Record<string, string>>;
 }
 
 export function findRedisServer(options?: { own?: boolean }): Promise<RedisServer>;

@@ -44,8 +44,9 @@ export async function openRedis(options) {
 /**
  * Starts a private Redis on a loopback port, and resolves when it answers. With a `dataDir` it keeps its data there
  * (append-only file), so that a later call with the same `dataDir` continues with them.
+ * `settings` are further ones of redis.conf, by name.
  */
-export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined } = {}) {
+export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined, settings = {} } = {}) {
   const binary = locateServer();
   if (!binary) throw new Error(`There is no redis-server or valkey-server on the PATH.\n${advice()}`);
   if (port !== undefined && !(await isUnused(port))) {
@@ -57,7 +58,7 @@ export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !=
     await mkdir(folder, { recursive: true });
     for (let attempt = 1; ; attempt++) {
       try {
-        return await launch(binary, { folder, scratch, appendonly, port: port ?? (await unusedPort()) });
+        return await launch(binary, { folder, scratch, appendonly, further: settings, port: port ?? (await unusedPort()) });
       } catch (error) {
         // Another process took the port after it was found unused.
         if (!error.portTaken || port !== undefined || attempt === PORT_ATTEMPTS) throw error;
@@ -69,7 +70,7 @@ export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !=
   }
 }
 
-async function launch(binary, { folder, scratch, appendonly, port }) {
+async function launch(binary, { folder, scratch, appendonly, further, port }) {
   const settings = {
     port,
     bind: '127.0.0.1',
@@ -80,6 +81,7 @@ async function launch(binary, { folder, scratch, appendonly, port }) {
     appendonly: appendonly ? 'yes' : 'no',
     save: '',
     daemonize: 'no',
+    ...further,
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(binary, args, {

@@ -1,54 +1,64 @@
-import { ConsoleLogger } from '@nestjs/common';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { ModelRegistry } from './spec/resolve.js';
+import { Announcements } from './announcements/announcements.js';
+import { Announcer } from './announcements/announcer.js';
 import { Backbone } from './backbone/backbone.js';
 import { listModels } from './backbone/catalogue.js';
 import { defaultWeights } from './backbone/weights/default-weights.js';
 import { isSeeded, weightsSource } from './backbone/weights/weights.js';
+import { BatchWorker } from './batches/batch-worker.js';
+import { BatchLedger } from './batches/ledger.js';
+import { BATCHES_PREFIX } from './batches/manifest/schema.js';
+import { BatchQueue } from './batches/queue.js';
 import { loadConfig, type Config } from './config/config.js';
 import { readEnv, type Env } from './config/env.js';
 import { softwareVersion } from './config/version.js';
-import { asCairnError } from './errors.js';
-import { Extractor } from './worker/extractor.js';
+import { asCairnError, CairnError } from './errors.js';
 import { FEATURES_PREFIX } from './features/feature-set.js';
 import { FileStore } from './features/store/file-store.js';
 import type { Store } from './features/store/store.js';
 import { loadZstd } from './formats/zstd.js';
-import { BATCHES_PREFIX } from './batches/manifest/schema.js';
-import { BatchQueue } from './batches/queue.js';
-import { Announcements } from './announcements/announcements.js';
 import { JobEvents } from './jobs/events.js';
+import { extractQueue } from './jobs/extract-queue.js';
 import { JobQueue } from './jobs/queue.js';
 import { IMAGES_PREFIX } from './images/image-source.js';
 import { formatWorkerName } from './jobs/worker-name.js';
-import { BatchWorker } from './batches/batch-worker.js';
-import { Announcer } from './announcements/announcer.js';
-import { ExtractProcessor } from './worker/processor.js';
-import { JobWorker } from './worker/job-worker.js';
+import { Logger } from './logger.js';
+import { closeWithin, FAIL_FAST_MS, RedisConnections } from './redis/connections.js';
+import { redisKeys } from './redis/keys.js';
+import { DEAD_AFTER_MS } from './redis/stream-tail.js';
+import { ModelRegistry } from './spec/resolve.js';
 import { Supervisor, workerPerDevice } from './supervisor.js';
+import { Extractor } from './worker/extractor.js';
+import { JobWorker } from './worker/job-worker.js';
+import { ExtractProcessor } from './worker/processor.js';
 
 /** Beyond the time that jobs have to finish. */
 const EXIT_GRACE_MS = 10_000;
-/** Who keeps a process waits this much longer for it than that process waits for itself. */
-const OUTLAST_MS = 2000;
+/** The supervisor's timeout exceeds the child's own by this margin. */
+const SUPERVISOR_MARGIN_MS = 2000;
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const SWEEP_EVERY_MS = 10 * 60_000;
 /** Longer than any batch is expected to run. */
 const MANIFEST_TTL_MS = 30 * 24 * 3600_000;
 
-/** Something that was started: stopped once, however often it is asked to. */
+/** Stops something that was started; is called once. */
 type Stop = () => Promise<void>;
 
 /**
- * Starts what ROLE asks for and stops it on SIGTERM or SIGINT, the worker once its jobs are done. With
- * CAIRN_DEVICES the work is done by processes of their own, one a device, which this one keeps.
+ * Starts what ROLE asks for and stops it on SIGTERM or SIGINT, the worker once its jobs are done. With CAIRN_DEVICES the jobs
+ * are done by child processes, one per device, which this process supervises.
+ *
+ * @throws CairnError when something does not start; what had started is stopped then.
  */
 export async function run(overrides: Record<string, string> = {}): Promise<void> {
   const env = { ...readEnv(), ...overrides };
   const config = loadConfig(env);
-  const context = ['cairn', config.workerName].filter(Boolean).join(' ');
-  const logger = new ConsoleLogger(context, { json: config.logJson, logLevels: ['log', 'warn', 'error', 'fatal'] });
+  const logger = new Logger({
+    context: ['cairn', config.workerName].filter(Boolean).join(' '),
+    json: config.logJson,
+    colors: process.stdout.isTTY && env['NO_COLOR'] === undefined,
+  });
   const store = new FileStore(config.dataDir);
   const supervises = config.role !== 'api' && config.devices.length > 0;
   const stops: Stop[] = [];
@@ -57,16 +67,10 @@ export async function run(overrides: Record<string, string> = {}): Promise<void>
   const stopAll = (reason: string) => {
     stopping ??= (async () => {
       logger.log(`${reason}: finishing what runs`);
-      // A download that crawls must not keep the process for ever.
-      const graceMs = EXIT_GRACE_MS + (supervises ? 2 * OUTLAST_MS : 0);
+      // A slow download must not keep the process for ever.
+      const graceMs = EXIT_GRACE_MS + (supervises ? 2 * SUPERVISOR_MARGIN_MS : 0);
       setTimeout(() => process.exit(1), config.worker.drainTimeoutMs + graceMs).unref();
-      // In rounds, for what was only just starting.
-      while (stops.length > 0) {
-        const results = await Promise.allSettled(stops.splice(0).map((stop) => stop()));
-        for (const { reason } of results.filter((result) => result.status === 'rejected')) {
-          logger.error(asCairnError(reason).message);
-        }
-      }
+      await stopEach(stops, logger);
       logger.log('stopped');
       // Everything is closed by now, but a connection in search of a Redis that is gone would keep the process.
       process.exit(0);
@@ -75,11 +79,26 @@ export async function run(overrides: Record<string, string> = {}): Promise<void>
   process.on('SIGTERM', stopAll).on('SIGINT', stopAll);
   if (config.workerName !== undefined) whenAbandoned(() => stopAll('the supervisor is gone'));
 
-  // Who keeps this process has told it already.
-  if (config.workerName === undefined) await tellWeights(config, logger);
-  if (config.role !== 'worker') stops.push(await startApi(config, store, logger));
-  if (supervises) stops.push(startSupervisor(config, env, logger));
-  else if (config.role !== 'api') stops.push(await startWorker(config, store, logger));
+  try {
+    // Under a supervisor, the supervisor has logged this already.
+    if (config.workerName === undefined) await logWeights(config, logger);
+    if (config.role !== 'worker') await startApi(config, store, logger, stops);
+    if (supervises) stops.push(startSupervisor(config, env, logger));
+    else if (config.role !== 'api') await startWorker(config, store, logger, stops);
+  } catch (error) {
+    await stopEach(stops, logger);
+    throw error;
+  }
+}
+
+/** Stops everything, in rounds, for what was only just starting. */
+async function stopEach(stops: Stop[], logger: Logger): Promise<void> {
+  while (stops.length > 0) {
+    const results = await Promise.allSettled(stops.splice(0).map((stop) => stop()));
+    for (const { reason } of results.filter((result) => result.status === 'rejected')) {
+      logger.error(asCairnError(reason).message);
+    }
+  }
 }
 
 /** Calls back when the process that started this one over a channel has ended, also when it has already. */
@@ -88,8 +107,8 @@ function whenAbandoned(callback: () => void): void {
   else process.once('disconnect', callback);
 }
 
-/** Says loudly which models would run on weights that nobody trained. */
-async function tellWeights({ weightsDir }: Config, logger: ConsoleLogger): Promise<void> {
+/** Logs which weights the models use, with a warning where they are not trained. */
+async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void> {
   let seeded = 0;
   for (const { name } of listModels()) {
     const source = weightsSource(await defaultWeights(name, weightsDir));
@@ -103,43 +122,63 @@ async function tellWeights({ weightsDir }: Config, logger: ConsoleLogger): Promi
   );
 }
 
-async function startApi(config: Config, store: Store, logger: ConsoleLogger): Promise<Stop> {
+async function startApi(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
   // NestJS is loaded only where it serves.
   const { createServer } = await import('./api/server.js');
-  const { http, redisUrl, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
+  const { http, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
   const registry = new ModelRegistry(config.weightsDir);
   await registry.prepare();
-  const queue = new JobQueue({ redisUrl, ...queueOptions });
-  const events = new JobEvents(redisUrl, queueOptions.prefix);
-  const announcements = new Announcements(redisUrl, queueOptions.prefix);
+  const zstd = await loadZstd();
+
+  const connections = new RedisConnections(config.redisUrl, logger);
+  const keys = redisKeys(queueOptions.prefix);
+  const redis = connections.failFast();
+  const jobs = extractQueue(redis, keys.prefix);
+  const queue = new JobQueue({ redis, queue: jobs, keys, limit: queueOptions.limit });
+  const events = new JobEvents(connections.patient(), keys.prefix);
+  const blocking = connections.patient({ socketTimeout: DEAD_AFTER_MS });
+  const announcements = new Announcements({ redis, blocking, keys });
+  const batches = new BatchQueue({ redis, keys, jobs });
+
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
-  const batches = new BatchQueue(redisUrl, queueOptions.prefix);
-  const parts = { store, zstd: await loadZstd(), queue, batches, events, announcements, registry, limits };
-  const app = await createServer(parts, softwareVersion(), logger);
-  await app.listen(http.port, http.host);
-  logger.log(`listening on ${await app.getUrl()}`);
-  return async () => {
+  const parts = { store, zstd, queue, batches, events, announcements, registry, limits };
+  const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
+    connections.close();
+    throw error;
+  });
+  stops.push(async () => {
     // Followers first: the server waits for answers that are under way, and theirs would not end.
     batches.stopFollowing();
     await Promise.all([events.close(), announcements.close()]);
     await app.close();
-    await Promise.all([queue.close(), batches.close()]);
-  };
+    await Promise.all([batches.close(), closeWithin(FAIL_FAST_MS, jobs.close())]);
+    connections.close();
+  });
+  await app.listen(http.port, http.host).catch((error: unknown) => {
+    throw cannotListen(http, error as NodeJS.ErrnoException);
+  });
+  logger.log(`listening on ${await app.getUrl()}`);
 }
 
-function startSupervisor(config: Config, env: Env, log: ConsoleLogger): Stop {
+function cannotListen({ host, port }: Config['http'], error: NodeJS.ErrnoException): Error {
+  if (error.code === 'EADDRINUSE') return new CairnError('option-invalid', `Port ${port} on ${host} is in use.`);
+  if (error.syscall === undefined) return error;
+  return new CairnError('option-invalid', `Cannot listen on port ${port} of ${host}: ${error.code}.`, { cause: error });
+}
+
+function startSupervisor(config: Config, env: Env, log: Logger): Stop {
   const supervisor = new Supervisor({
     command: [process.execPath, ...process.execArgv, MAIN],
-    charges: workerPerDevice(config.devices, env),
+    children: workerPerDevice(config.devices, env),
     // A worker that hangs ends itself; one that cannot is killed.
-    patienceMs: config.worker.drainTimeoutMs + EXIT_GRACE_MS + OUTLAST_MS,
+    killAfterMs: config.worker.drainTimeoutMs + EXIT_GRACE_MS + SUPERVISOR_MARGIN_MS,
     log,
   });
   supervisor.start();
   return () => supervisor.stop();
 }
 
-async function startWorker(config: Config, store: Store, logger: ConsoleLogger): Promise<Stop> {
+async function startWorker(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
   const backbone = new Backbone(config.backbone);
   const zstd = await loadZstd();
   const extractor = new Extractor({
@@ -150,16 +189,33 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
     maxPixels: config.maxPixels,
   });
   const processor = new ExtractProcessor({ extractor, store, weightsDir: config.weightsDir });
-  const { redisUrl, worker: options, queue } = config;
-  const target = await backbone.target();
+  const target = await backbone.target().catch(async (error: unknown) => {
+    await backbone.close();
+    throw error;
+  });
   for (const reason of target.passedOver) logger.log(`not taken: ${reason}`);
-  const name = formatWorkerName({ ...target, host: hostname(), pid: process.pid });
-  const { prefix, limit: queueLimit } = queue;
+
+  const connections = new RedisConnections(config.redisUrl, logger);
+  const keys = redisKeys(config.queue.prefix);
+  const { prefix } = keys;
+  const { worker: options, queue: queueOptions } = config;
   const { lockDurationMs } = options;
-  const announcer = new Announcer({ redisUrl, prefix, length: config.streamLength });
-  const batches = new BatchWorker(store, { redisUrl, prefix, queueLimit, lockDurationMs }, logger);
-  const recorders = [batches.recorder, announcer];
-  const worker = new JobWorker(processor, { name, redisUrl, prefix, ...options }, logger, recorders);
+  const redis = connections.patient();
+  const queue = extractQueue(redis, prefix);
+  const ledger = new BatchLedger(redis, keys);
+  const announcer = new Announcer({ redis, keys, queue, length: config.streamLength });
+  const batches = new BatchWorker(
+    { redis, prefix, ledger, store, queue, lockDurationMs, queueLimit: queueOptions.limit },
+    logger,
+  );
+  const worker = new JobWorker(
+    {
+      process: (payload, signal, onStage) => processor.process(payload, signal, onStage),
+      ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], log: logger },
+    },
+    { name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }), ...options },
+  );
+
   const sweep = () => {
     const swept = [
       store.sweep(IMAGES_PREFIX, options.uploadTtlMs),
@@ -172,15 +228,16 @@ async function startWorker(config: Config, store: Store, logger: ConsoleLogger):
   const sweeper = setInterval(sweep, SWEEP_EVERY_MS);
   worker.start();
   batches.start();
+  stops.push(async () => {
+    clearInterval(sweeper);
+    await Promise.all([batches.stop(), worker.close()]);
+    await closeWithin(FAIL_FAST_MS, queue.close());
+    connections.close();
+    await backbone.close();
+  });
   const together = config.backbone.maxBatch === 1 ? '' : `, in batches of up to ${config.backbone.maxBatch}`;
   logger.log(
     `working on jobs by ${target.engine} on ${target.device}, ${options.concurrency} at a time${together}, ` +
       `zstd by ${zstd.name}`,
   );
-  return async () => {
-    clearInterval(sweeper);
-    await Promise.all([batches.stop(), worker.close()]);
-    await Promise.all([batches.close(), announcer.close()]);
-    await backbone.close();
-  };
 }

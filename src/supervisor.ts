@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from './log.js';
 
 export type ProcessEnv = Readonly<Record<string, string | undefined>>;
 
-/** A process to keep. */
-export interface Charge {
-  /** What the log calls it. */
+/** A child process to run. */
+export interface ChildSpec {
+  /** Its name in the log. */
   readonly name: string;
   /** Its whole environment. */
   readonly env: ProcessEnv;
@@ -15,85 +16,85 @@ export interface Charge {
 export interface SupervisorOptions {
   /** Program and arguments, the same for all. */
   readonly command: readonly [string, ...string[]];
-  readonly charges: readonly Charge[];
-  /** How long a process may take to end once it is told to; then it is killed. */
-  readonly patienceMs: number;
-  /** A process that died starts again after this long, after twice as long the next time, and so on. */
+  readonly children: readonly ChildSpec[];
+  /** How long a child may take to end after SIGTERM before it is killed. */
+  readonly killAfterMs: number;
+  /** The delay before the first restart; it doubles with each further one, up to `maxDelayMs`. */
   readonly firstDelayMs?: number;
   readonly maxDelayMs?: number;
-  /** After a life of this length a death counts as the first one. */
+  /** A child that has run for this long resets the delay. */
   readonly healthyMs?: number;
-  readonly log: { log(message: string): void; warn(message: string): void };
+  readonly log: Log;
 }
 
-/** Keeps processes: one that ends is started again, until all are stopped. */
+/** Runs child processes and restarts each that ends, until all are stopped. */
 export class Supervisor {
-  private readonly keepers: readonly Keeper[];
+  private readonly monitors: readonly ChildMonitor[];
 
   constructor(options: SupervisorOptions) {
-    this.keepers = options.charges.map((charge) => new Keeper(charge, options));
+    this.monitors = options.children.map((child) => new ChildMonitor(child, options));
   }
 
-  /** Starts all; resolves at once. */
+  /** Starts all; returns at once. */
   start(): void {
-    for (const keeper of this.keepers) keeper.start();
+    for (const monitor of this.monitors) monitor.start();
   }
 
   /** SIGTERM to all; resolves when all have ended, by themselves or by SIGKILL. May be called twice. */
   async stop(): Promise<void> {
-    await Promise.all(this.keepers.map((keeper) => keeper.stop()));
+    await Promise.all(this.monitors.map((monitor) => monitor.stop()));
   }
 }
 
-/** Keeps one process. */
-class Keeper {
+/** Runs one child process and restarts it. */
+class ChildMonitor {
   private readonly stopping = new AbortController();
   private child: ChildProcess | undefined;
-  private kept: Promise<void> | undefined;
+  private running: Promise<void> | undefined;
 
   constructor(
-    private readonly charge: Charge,
+    private readonly spec: ChildSpec,
     private readonly options: SupervisorOptions,
   ) {}
 
   start(): void {
-    this.kept ??= this.keep();
+    this.running ??= this.keepRunning();
   }
 
   async stop(): Promise<void> {
     this.stopping.abort();
     this.child?.kill('SIGTERM');
     const overdue = setTimeout(() => {
-      if (this.child) this.options.log.warn(`${this.charge.name} does not end and is killed`);
+      if (this.child) this.options.log.warn(`${this.spec.name} does not end and is killed`);
       this.child?.kill('SIGKILL');
-    }, this.options.patienceMs);
-    await this.kept;
+    }, this.options.killAfterMs);
+    await this.running;
     clearTimeout(overdue);
   }
 
-  private async keep(): Promise<void> {
+  private async keepRunning(): Promise<void> {
     const { firstDelayMs = 1000, maxDelayMs = 60_000, healthyMs = 60_000, log } = this.options;
     const { signal } = this.stopping;
     for (let delay = firstDelayMs; ; delay = Math.min(2 * delay, maxDelayMs)) {
-      const born = performance.now();
-      const end = await this.live().catch((error: unknown) => `did not start (${String(error)})`);
+      const startedAt = performance.now();
+      const end = await this.runOnce().catch((error: unknown) => `did not start (${String(error)})`);
       if (signal.aborted) return;
-      if (performance.now() - born >= healthyMs) delay = firstDelayMs;
-      log.warn(`${this.charge.name} ${end}; it starts again in ${delay / 1000} s`);
-      const rested = await sleep(delay, true, { signal }).catch(() => false);
-      if (!rested) return;
+      if (performance.now() - startedAt >= healthyMs) delay = firstDelayMs;
+      log.warn(`${this.spec.name} ${end}; it starts again in ${delay / 1000} s`);
+      await sleep(delay, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
     }
   }
 
-  /** Resolves when the process has ended, with how it did. */
-  private async live(): Promise<string> {
+  /** Resolves when the process has ended, with how it ended. */
+  private async runOnce(): Promise<string> {
     const [program, ...args] = this.options.command;
-    // The channel is there to break: a process learns by it that nobody keeps it any more.
+    // The IPC channel carries nothing: the child notices by its end that the supervisor is gone.
     const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
-    const child = spawn(program, args, { env: this.charge.env, stdio: [...stdio] });
+    const child = spawn(program, args, { env: this.spec.env, stdio: [...stdio] });
     this.child = child;
     try {
-      if (child.pid !== undefined) this.options.log.log(`${this.charge.name} is process ${child.pid}`);
+      if (child.pid !== undefined) this.options.log.log(`${this.spec.name} is process ${child.pid}`);
       const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
       return signal ? `was ended by ${signal}` : `ended with status ${status}`;
     } finally {
@@ -103,14 +104,14 @@ class Keeper {
 }
 
 /**
- * One worker process for each device, which sees no other. `CUDA_VISIBLE_DEVICES` is what NVIDIA's
- * libraries heed, `HIP_VISIBLE_DEVICES` what AMD's do.
+ * One worker process per device, which sees no other device. NVIDIA's libraries obey `CUDA_VISIBLE_DEVICES`, AMD's
+ * `HIP_VISIBLE_DEVICES`.
  */
-export function workerPerDevice(devices: readonly string[], env: ProcessEnv): Charge[] {
+export function workerPerDevice(devices: readonly string[], env: ProcessEnv): ChildSpec[] {
   return devices.map((device) => {
     const name = `worker ${device}`;
     const visible = { CUDA_VISIBLE_DEVICES: device, HIP_VISIBLE_DEVICES: device };
-    // Undefined variables do not reach the process.
+    // Variables that are undefined are left out of the child's environment.
     return { name, env: { ...env, ...visible, ROLE: 'worker', CAIRN_WORKER_NAME: name, CAIRN_DEVICES: undefined } };
   });
 }

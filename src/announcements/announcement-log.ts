@@ -1,29 +1,30 @@
 import type { Redis } from 'ioredis';
+import { FIRST_ID, isBefore } from '../redis/entry-id.js';
+import type { RedisKeys } from '../redis/keys.js';
 import { reachRedis } from '../redis/reach.js';
-import { fromEntry, type Announced, type AnnouncementKeys } from './announcement.js';
-import { FIRST_ID, isBefore } from './entry-id.js';
+import { fromEntry, type Announced } from './announcement.js';
 
 const PAGE = 100;
 
-/** What follows a position. */
+/** The announcements that follow a position. */
 export interface Page {
   readonly sets: readonly Announced[];
-  /** Present where some of what followed is no longer held: the newest id that is not. */
+  /** Present where some of what followed has been trimmed: the newest trimmed id. */
   readonly missedUntil?: string;
 }
 
-/** Reads the stream of announcements; those who read the same page at the same moment share one answer. */
+/** Reads the stream of announcements; concurrent readers of the same page share one read. */
 export class AnnouncementLog {
-  private readonly underWay = new Map<string, Promise<Page>>();
+  private readonly reading = new Map<string, Promise<Page>>();
 
   constructor(
     private readonly redis: Redis,
-    private readonly keys: AnnouncementKeys,
+    private readonly keys: RedisKeys['announcements'],
   ) {}
 
   /**
-   * Where to begin: at the end without `after`, before the oldest that is held with `0`, else at `after`, or at the end
-   * where `after` lies ahead of it.
+   * Where to begin: at the end without `after`, before the oldest entry with `0`, else at `after`, or at the end where
+   * `after` lies beyond it.
    *
    * @throws CairnError `queue-unavailable`.
    */
@@ -39,16 +40,16 @@ export class AnnouncementLog {
 
   /** @throws CairnError `queue-unavailable`. */
   page(after: string): Promise<Page> {
-    const shared = this.underWay.get(after);
+    const shared = this.reading.get(after);
     if (shared) return shared;
-    const page = this.read(after).finally(() => this.underWay.delete(after));
-    this.underWay.set(after, page);
+    const page = this.read(after).finally(() => this.reading.delete(after));
+    this.reading.set(after, page);
     return page;
   }
 
   private async read(after: string): Promise<Page> {
     const { stream, trimmed } = this.keys;
-    // Both in one step: what is dropped between two looks would be told as missed and then be sent.
+    // In one transaction: an entry trimmed between two reads would be reported as missed and then be sent.
     const replies = await reachRedis(this.redis, () =>
       this.redis.multi().get(trimmed).xrange(stream, `(${after}`, '+', 'COUNT', PAGE).exec(),
     );

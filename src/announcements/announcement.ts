@@ -8,19 +8,19 @@ export const announcementSchema = featureSpecSchema.strip().extend({
   featuresId: sha256,
   jobId: z.string(),
   batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
-  /** False where the job found the archive in the store. */
+  /** False where the archive was in the store already. */
   made: z.boolean(),
 });
 export type Announcement = z.infer<typeof announcementSchema>;
 
-/** An announcement with its place in the stream. */
+/** An announcement with its position in the stream. */
 export interface Announced {
-  /** `<milliseconds>-<number>`, growing. */
+  /** `<milliseconds>-<number>`, ascending. */
   readonly id: string;
   readonly announcement: Announcement;
 }
 
-/** What a subscriber wants to hear of; an empty list is no condition. */
+/** Which announcements a subscriber wants; an empty list is no condition. */
 export interface AnnouncementFilter {
   readonly models: readonly string[];
   readonly batches: readonly string[];
@@ -34,31 +34,16 @@ export function matches({ models, batches }: AnnouncementFilter, { model, batch 
 }
 
 /**
- * An announcement as fields of a stream entry. What filters look at stands beside the rest, for the scripts in Redis;
- * `batch` is empty where there is none.
+ * An announcement as fields of a stream entry. The fields that filters read stand beside the rest, for the scripts in
+ * Redis; `batch` is empty where there is none.
  */
 export function toFields(announcement: Announcement): string[] {
   const { model, batch } = announcement;
   return ['model', model, 'batch', batch?.id ?? '', 'data', JSON.stringify(announcement)];
 }
 
-/** The reverse, of an entry as Redis gives it. */
+/** The inverse, of an entry as Redis returns it. */
 export function fromEntry([id, fields]: readonly [id: string, fields: readonly string[]]): Announced {
   const data = fields[fields.indexOf('data') + 1]!;
   return { id, announcement: announcementSchema.parse(JSON.parse(data)) };
 }
-
-/** Where announcements are in Redis. */
-export function announcementKeys(prefix: string) {
-  const stream = `${prefix}:announcements`;
-  return {
-    stream,
-    /** The newest id that is no longer held. */
-    trimmed: `${stream}:trimmed`,
-    /** A short stream of nudges for consumers: `to` is a group and a consumer. */
-    nudges: `${stream}:nudges`,
-    /** What is known of a group beside what Redis itself knows. */
-    group: (name: string) => `${stream}:group:${name}`,
-  };
-}
-export type AnnouncementKeys = ReturnType<typeof announcementKeys>;

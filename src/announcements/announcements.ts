@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
-import { closeWithin, failFastConnection } from '../redis/connections.js';
-import { announcementKeys, type AnnouncementKeys } from './announcement.js';
-import { AnnouncementHub } from './announcement-hub.js';
+import { closeWithin } from '../redis/connections.js';
+import type { RedisKeys } from '../redis/keys.js';
+import { StreamTail } from '../redis/stream-tail.js';
 import { AnnouncementLog } from './announcement-log.js';
 import { consume, type ConsumeItem, type ConsumeOptions } from './consume.js';
 import { ConsumerGroups } from './consumer-groups.js';
@@ -11,38 +11,46 @@ import { listGroups, type GroupStatus } from './list-groups.js';
 
 const CLOSE_MS = 1000;
 
-/** What is announced, for any number of subscribers and groups, over two connections to Redis however many there are. */
+export interface AnnouncementsParts {
+  /** A fail-fast connection. */
+  readonly redis: Redis;
+  /** A connection for the blocking read of `StreamTail`. */
+  readonly blocking: Redis;
+  readonly keys: RedisKeys;
+}
+
+/** The announcements, for any number of subscribers and consumer groups, over two connections to Redis. */
 export class Announcements {
   readonly groups: ConsumerGroups;
   private readonly redis: Redis;
-  private readonly keys: AnnouncementKeys;
-  private readonly hub: AnnouncementHub;
+  private readonly keys: RedisKeys['announcements'];
+  private readonly tail: StreamTail;
   private readonly log: AnnouncementLog;
-  /** Who is being told, and when that has come to its end. */
-  private readonly told = new Map<AbortController, Promise<void>>();
+  /** The open sequences, each with the promise of its end. */
+  private readonly active = new Map<AbortController, Promise<void>>();
   private closed = false;
 
-  constructor(redisUrl: string, prefix: string) {
-    this.redis = failFastConnection(redisUrl);
-    this.keys = announcementKeys(prefix);
-    this.hub = new AnnouncementHub(redisUrl, this.keys);
-    this.log = new AnnouncementLog(this.redis, this.keys);
-    this.groups = new ConsumerGroups(this.redis, this.keys);
+  constructor({ redis, blocking, keys }: AnnouncementsParts) {
+    this.redis = redis;
+    this.keys = keys.announcements;
+    this.tail = new StreamTail(blocking, this.keys.stream);
+    this.log = new AnnouncementLog(redis, this.keys);
+    this.groups = new ConsumerGroups(redis, this.keys);
   }
 
-  /** As the function `follow`, until `stop` is aborted, which happens too when this is closed. */
+  /** As the function `follow`, until `stop` is aborted, which closing this does too. */
   follow(options: FollowOptions, stop: AbortController): AsyncGenerator<FollowItem> {
-    return this.tell(follow(this.log, this.hub, options, stop.signal), stop);
+    return this.track(follow(this.log, this.tail, options, stop.signal), stop);
   }
 
-  /** As the function `consume`, under a token of its own, until `stop` is aborted, which happens too when this is closed. */
+  /** As the function `consume`, under a token of its own, until `stop` is aborted, which closing this does too. */
   consume(
     { group, consumer }: { readonly group: string; readonly consumer: string },
     options: ConsumeOptions,
     stop: AbortController,
   ): AsyncGenerator<ConsumeItem> {
     const membership = { group, consumer, token: randomUUID() };
-    return this.tell(consume(this.groups, this.hub, membership, options, stop.signal), stop);
+    return this.track(consume(this.groups, this.tail, membership, options, stop.signal), stop);
   }
 
   /** @throws CairnError `queue-unavailable`. */
@@ -50,23 +58,22 @@ export class Announcements {
     return listGroups(this.redis, this.keys);
   }
 
-  /** Ends all that follow and consume, and lets consumers take their leave. May be called twice. */
+  /** Ends all subscribers and consumers, and lets consumers leave their groups. May be called twice. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const stop of this.told.keys()) stop.abort();
-    await closeWithin(CLOSE_MS, Promise.all(this.told.values()));
-    this.hub.close();
-    this.redis.disconnect();
+    for (const stop of this.active.keys()) stop.abort();
+    await closeWithin(CLOSE_MS, Promise.all(this.active.values()));
+    this.tail.close();
   }
 
-  private async *tell<T>(items: AsyncGenerator<T>, stop: AbortController): AsyncGenerator<T> {
+  private async *track<T>(items: AsyncGenerator<T>, stop: AbortController): AsyncGenerator<T> {
     if (this.closed) return;
     let end: () => void = () => undefined;
-    this.told.set(stop, new Promise((resolve) => (end = resolve)));
+    this.active.set(stop, new Promise((resolve) => (end = resolve)));
     try {
       yield* items;
     } finally {
-      this.told.delete(stop);
+      this.active.delete(stop);
       end();
     }
   }

@@ -1,49 +1,53 @@
-import { asCairnError } from '../errors.js';
-import { ANNOUNCED, nudgeOf, type AnnouncementHub } from './announcement-hub.js';
-import type { Bell } from './bell.js';
+import { Heartbeat } from '../redis/heartbeat.js';
+import { unlessAway } from '../redis/reach.js';
+import type { StreamTail } from '../redis/stream-tail.js';
 import type { ConsumerGroups, Delivered, JoinOptions, Membership, TakeOptions } from './consumer-groups.js';
-import { AWAY_MS, SILENCE_MS } from './follow.js';
+import { AWAY_MS } from './follow.js';
 
-/** How often a consumer looks for sets that others have held for too long. */
-const LOOK_EVERY_MS = 1000;
+/**
+ * How often a consumer looks for what only Redis knows: sets that others have held for too long, acknowledgements at another
+ * server, a newer connection of the same name.
+ */
+const LOOK_EVERY_MS = 250;
 
-/** What a consumer is told. */
+/** What a consumer receives. */
 export type ConsumeItem =
   | { readonly kind: 'ready' }
   | ({ readonly kind: 'set' } & Delivered)
-  /** Announcements up to `position` are no longer held, and the group had not heard all of them. */
+  /** Announcements up to `position` have been trimmed before the group saw all of them. */
   | { readonly kind: 'gap'; readonly position: string }
-  /** So many sets that were unacknowledged are no longer held. */
+  /** So many unacknowledged sets have been trimmed. */
   | { readonly kind: 'lost'; readonly count: number }
+  /** A heartbeat. */
   | { readonly kind: 'silence' }
-  /** The group was deleted, or another connection bears the consumer's name. */
+  /** The group was deleted, or another connection has taken over the consumer's name. */
   | { readonly kind: 'end'; readonly reason: 'gone' | 'superseded' };
 
 export type ConsumeOptions = JoinOptions & TakeOptions;
 
 /**
- * The sets that fall to one consumer of a group, at most `prefetch` unacknowledged. A Redis that goes away is waited
- * for. Ends when `signal` is aborted.
+ * The sets that are delivered to one consumer of a group, at most `prefetch` unacknowledged. Waits while Redis is away. Ends
+ * when `signal` is aborted.
  *
  * @throws CairnError `group-conflict` or `queue-unavailable` at the start.
  */
 export async function* consume(
   groups: ConsumerGroups,
-  hub: AnnouncementHub,
+  tail: StreamTail,
   membership: Membership,
   options: ConsumeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<ConsumeItem> {
-  const nudge = nudgeOf(membership.group, membership.consumer);
-  const bell = hub.listen([ANNOUNCED, nudge]);
   const lookEveryMs = Math.min(LOOK_EVERY_MS, options.redeliverAfterMs);
   let held: string[] = [];
   try {
     await groups.join(membership, options);
     yield { kind: 'ready' };
-    let spokenAt = performance.now();
+    const heartbeat = new Heartbeat();
     while (!signal.aborted) {
-      const taken = await takeUnlessAway(groups, membership, options, held);
+      const announced = tail.growth.count;
+      const acknowledged = groups.acknowledgements.count;
+      const taken = await unlessAway(() => groups.take(membership, options, held));
       if (taken && taken.state !== 'ok') {
         yield { kind: 'end', reason: taken.state };
         return;
@@ -53,42 +57,20 @@ export async function* consume(
       if (taken && taken.lost > 0) yield { kind: 'lost', count: taken.lost };
       for (const set of taken?.sets ?? []) {
         yield { kind: 'set', ...set };
-        spokenAt = performance.now();
+        heartbeat.sent();
       }
-      if (performance.now() - spokenAt >= SILENCE_MS) {
+      if (heartbeat.dueInMs <= 0) {
         yield { kind: 'silence' };
-        spokenAt = performance.now();
+        heartbeat.sent();
       }
       if (taken?.more) continue;
-      // Who has its hands full need not look at what is new.
-      await rung(bell, taken?.full ? [nudge] : [ANNOUNCED, nudge], taken ? lookEveryMs : AWAY_MS, signal);
+      const waitMs = taken ? lookEveryMs : AWAY_MS;
+      // A full consumer ignores new announcements.
+      if (taken?.full) await groups.acknowledgements.after(acknowledged, waitMs, signal);
+      else await tail.growth.after(announced, waitMs, signal);
     }
   } finally {
-    bell.close();
-    // Where this fails for want of Redis the name is forgotten later: another consumer's arrival sees to it.
+    // If Redis is away the name expires later, when another consumer joins.
     await groups.leave(membership).catch(() => undefined);
-  }
-}
-
-/** Waits until one of the topics rings, at most `ms`. */
-async function rung(bell: Bell, topics: readonly string[], ms: number, signal: AbortSignal): Promise<void> {
-  const end = performance.now() + ms;
-  for (let left = ms; left > 0; left = end - performance.now()) {
-    const heard = await bell.next(left, signal);
-    if (signal.aborted || topics.some((topic) => heard.has(topic))) return;
-  }
-}
-
-async function takeUnlessAway(
-  groups: ConsumerGroups,
-  membership: Membership,
-  options: TakeOptions,
-  held: readonly string[],
-): Promise<Awaited<ReturnType<ConsumerGroups['take']>> | undefined> {
-  try {
-    return await groups.take(membership, options, held);
-  } catch (error) {
-    if (asCairnError(error).code === 'queue-unavailable') return undefined;
-    throw error;
   }
 }

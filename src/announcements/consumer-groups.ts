@@ -3,23 +3,25 @@ import { z } from 'zod';
 import { CairnError } from '../errors.js';
 import { reachRedis } from '../redis/reach.js';
 import { defineScript, type RedisScript } from '../redis/script.js';
-import { fromEntry, type AnnouncementFilter, type AnnouncementKeys, type Announced } from './announcement.js';
+import type { RedisKeys } from '../redis/keys.js';
+import { ChangeCounter } from '../redis/stream-tail.js';
+import { fromEntry, type AnnouncementFilter, type Announced } from './announcement.js';
 import { ACKNOWLEDGE, EXTEND, LEAVE, OPEN_GROUP, REMOVE, TAKE } from './group-scripts.js';
 
 export const MAX_GROUPS = 256;
 
-/** Who consumes: one connection of one consumer of a group. */
+/** One connection of one consumer of a group. */
 export interface Membership {
   readonly group: string;
   readonly consumer: string;
-  /** Of this connection alone. */
+  /** Identifies the connection. */
   readonly token: string;
 }
 
 export interface JoinOptions {
-  /** What the group hears of; that of the group where nothing is said. */
+  /** Which announcements the group wants; undefined for the filter that the group has. */
   readonly filter: AnnouncementFilter | undefined;
-  /** Where a group that is only now made begins: after this id, `0` for the oldest that is held, `$` for now. */
+  /** Where a new group begins: after this id, `0` for the oldest that is kept, `$` for now. */
   readonly from: string;
 }
 
@@ -28,7 +30,7 @@ export interface TakeOptions {
   readonly redeliverAfterMs: number;
 }
 
-/** A set that was given to a consumer, for the how manieth time. */
+/** A delivered set, with its delivery count. */
 export interface Delivered extends Announced {
   readonly delivery: number;
 }
@@ -36,15 +38,15 @@ export interface Delivered extends Announced {
 export interface Taken {
   readonly state: 'ok';
   readonly sets: readonly Delivered[];
-  /** Of the ids that the connection held, those that are not acknowledged. */
+  /** Of the ids that the connection held, those that are still unacknowledged. */
   readonly held: readonly string[];
-  /** Nothing more may be taken before something is acknowledged or has been held for too long. */
+  /** The consumer holds `prefetch` sets: it gets no more before one is acknowledged or held for too long. */
   readonly full: boolean;
-  /** There may be more, which one step did not reach. */
+  /** There may be more than one step reached. */
   readonly more: boolean;
-  /** What the group had not heard up to this id is no longer held. */
+  /** Announcements up to this id were trimmed before the group saw them. */
   readonly missedUntil: string | undefined;
-  /** Sets that were unacknowledged and are no longer held. */
+  /** How many unacknowledged sets have been trimmed. */
   readonly lost: number;
 }
 
@@ -58,13 +60,15 @@ const takenSchema = z.tuple([
   z.number(),
 ]);
 
-/** Redis's own consumer groups, each step of ours in one script. All throw `queue-unavailable` while Redis is away. */
+/** Redis's own consumer groups, each step of ours in one script. All methods throw `queue-unavailable` while Redis is away. */
 export class ConsumerGroups {
+  /** Acknowledgements through this object; those at other servers are found by looking. */
+  readonly acknowledgements = new ChangeCounter();
   private readonly scripts: Record<'open' | 'take' | 'leave' | 'acknowledge' | 'extend' | 'remove', RedisScript>;
 
   constructor(
     private readonly redis: Redis,
-    private readonly keys: AnnouncementKeys,
+    private readonly keys: RedisKeys['announcements'],
   ) {
     this.scripts = {
       open: defineScript(redis, 'openGroup', OPEN_GROUP),
@@ -77,13 +81,13 @@ export class ConsumerGroups {
   }
 
   /**
-   * Makes the group unless it is there, and the connection the one that bears its consumer's name.
+   * Creates the group unless it exists, and gives the consumer's name to this connection.
    *
    * @throws CairnError `group-conflict` when the group has another filter, or there are too many groups.
    */
   async join({ group, consumer, token }: Membership, { filter, from }: JoinOptions): Promise<void> {
-    const wanted = filter ? JSON.stringify(normalised(filter)) : '';
-    const reply = (await this.run('open', group, consumer, token, wanted, from, MAX_GROUPS)) as [string, string?];
+    const filterText = filter ? JSON.stringify(canonical(filter)) : '';
+    const reply = (await this.run('open', group, consumer, token, filterText, from, MAX_GROUPS)) as [string, string?];
     if (reply[0] === 'conflict') {
       throw new CairnError('group-conflict', `Group ${group} was made with another filter: ${reply[1]!}.`);
     }
@@ -92,7 +96,7 @@ export class ConsumerGroups {
     }
   }
 
-  /** What the connection may have now; `held` are the ids that it was given before. */
+  /** The sets to deliver to the connection now; `held` are the ids that it was given before. */
   async take(
     { group, consumer, token }: Membership,
     { prefetch, redeliverAfterMs }: TakeOptions,
@@ -117,24 +121,26 @@ export class ConsumerGroups {
     };
   }
 
-  /** The connection has ended. A group that is gone meanwhile is left as well. */
+  /** The connection has ended. Leaving a group that is gone is no error. */
   async leave({ group, consumer, token }: Membership): Promise<void> {
     await this.run('leave', group, consumer, token).catch((error: unknown) => {
       if (!isNoGroup(error)) throw error;
     });
   }
 
-  /** How many of the sets were unacknowledged until now. @throws CairnError `group-not-found`. */
+  /** Acknowledges sets; returns how many were unacknowledged until now. @throws CairnError `group-not-found`. */
   async acknowledge(group: string, ids: readonly string[]): Promise<number> {
-    return z.number().parse(await this.runOn('acknowledge', group, ...ids));
+    const count = z.number().parse(await this.runOn('acknowledge', group, ...ids));
+    this.acknowledgements.bump();
+    return count;
   }
 
-  /** Lets a consumer's time with sets begin anew; the ids that it still holds. @throws CairnError `group-not-found`. */
+  /** Restarts a consumer's time limit for sets; returns the ids that it still holds. @throws CairnError `group-not-found`. */
   async extend(group: string, consumer: string, ids: readonly string[]): Promise<string[]> {
     return z.array(z.string()).parse(await this.runOn('extend', group, consumer, ...ids));
   }
 
-  /** Deletes a group with what it has not acknowledged. @throws CairnError `group-not-found`. */
+  /** Deletes a group with its unacknowledged sets. @throws CairnError `group-not-found`. */
   async remove(group: string): Promise<void> {
     if ((await this.run('remove', group)) !== 1) throw notFound(group);
   }
@@ -149,18 +155,18 @@ export class ConsumerGroups {
   }
 
   private run(name: keyof typeof this.scripts, group: string, ...args: (string | number)[]): Promise<unknown> {
-    const { stream, trimmed, nudges } = this.keys;
-    const keys = [stream, trimmed, nudges, this.keys.group(group)];
+    const { stream, trimmed } = this.keys;
+    const keys = [stream, trimmed, this.keys.group(group)];
     return reachRedis(this.redis, () => this.scripts[name](keys, group, ...args));
   }
 }
 
-/** The same wish in the same words, whatever order it was told in. */
-function normalised({ models, batches }: AnnouncementFilter): AnnouncementFilter {
+/** Canonical form of a filter. */
+function canonical({ models, batches }: AnnouncementFilter): AnnouncementFilter {
   return { models: [...new Set(models)].sort(), batches: [...new Set(batches)].sort() };
 }
 
-/** The stream is gone, or was put back to before the group was made. */
+/** The stream is gone, or Redis was restored to a state before the group. */
 function isNoGroup(error: unknown): boolean {
   const { cause } = error as CairnError;
   return cause instanceof Error && cause.message.includes('NOGROUP');

@@ -1,12 +1,11 @@
-/** Most entries that one step reads past because its group does not want them. */
-const PASS_AT_ONCE = 500;
+/** Most entries that one step skips because the group's filter excludes them. */
+const SKIP_AT_ONCE = 500;
 /** More than any consumer holds. */
 const HELD_AT_MOST = 1000;
-/** A consumer that has not been seen for so long has lost its API without a farewell. */
+/** A consumer that has not been seen for this long: its API process died without leaving the group. */
 const FORGET_AFTER_MS = 600_000;
-const NUDGES_HELD = 1000;
 
-/** `stream` and `group` are those of the script that this stands in; `meta` is the group's hash. */
+/** `stream`, `group` and `meta` (the group's hash) are locals of the surrounding script. */
 const HELPERS = `
 local function now()
   local time = redis.call('TIME')
@@ -18,10 +17,7 @@ end
 local function pendingEntry(id)
   return redis.call('XPENDING', stream, group, id, id, 1)[1]
 end
-local function nudge(consumer)
-  redis.call('XADD', nudges, 'MAXLEN', '~', ${NUDGES_HELD}, '*', 'to', group .. '/' .. consumer)
-end
--- A consumer without a connection and without sets is forgotten. Deleting one with sets would lose them.
+-- Deletes a consumer that has neither a connection nor sets. Deleting one with sets would lose them.
 local function tidy(consumer)
   if redis.call('HEXISTS', meta, 'owner:' .. consumer) == 0 and #pendingOf(consumer, 1) == 0 then
     redis.call('XGROUP', 'DELCONSUMER', stream, group, consumer)
@@ -30,16 +26,16 @@ end
 `;
 
 const head = (args: string) => `
-local stream, trimmed, nudges, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local stream, trimmed, meta = KEYS[1], KEYS[2], KEYS[3]
 local ${args} = unpack(ARGV)
 ${HELPERS}`;
 
-/** Replies `ok`, `many` (there are as many groups as there may be) or `conflict` with the group's filter. */
+/** Returns `ok`, `many` (the limit of groups is reached) or `conflict` with the group's filter. */
 export const OPEN_GROUP = `${head('group, consumer, token, filter, from, most')}
 if from == '0' then from = redis.call('GET', trimmed) or '0-0' end
-local made = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
-if made.err then
-  if not string.find(made.err, 'BUSYGROUP') then return made end
+local created = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
+if created.err then
+  if not string.find(created.err, 'BUSYGROUP') then return created end
   local known = redis.call('HGET', meta, 'filter')
   if known and filter ~= '' and filter ~= known then return {'conflict', known} end
 else
@@ -61,19 +57,17 @@ for i = 1, #fields, 2 do
   end
 end
 redis.call('HSET', meta, 'owner:' .. consumer, token, 'seen:' .. consumer, now())
-nudge(consumer)
 return {'ok'}
 `;
 
 /**
- * Takes what a connection may have: first its consumer's sets that this connection does not hold, then sets that
- * others have held for too long, then new ones. What the connection itself has held for too long it gets again after
- * twice the time: until then others may have it. Replies `gone` (the group was deleted), `superseded` (another
- * connection bears the name), or
- * `ok, [[id, fields, delivery]…], ids still held, full, more, missedUntil, lost`.
+ * Delivers to a connection: first its consumer's sets that this connection does not hold, then sets that other consumers
+ * have held for too long, then new ones. A set that the connection itself has held for too long is redelivered to it after
+ * twice the time: until then other consumers may take it. Returns `gone` (the group was deleted), `superseded` (another
+ * connection has the consumer's name), or `ok, [[id, fields, delivery]…], ids still held, full, more, missedUntil, lost`.
  */
-export const TAKE = `${head('group, consumer, token, prefetch, patience')}
-prefetch, patience = tonumber(prefetch), tonumber(patience)
+export const TAKE = `${head('group, consumer, token, prefetch, limit')}
+prefetch, limit = tonumber(prefetch), tonumber(limit)
 local filter = redis.call('HGET', meta, 'filter')
 if not filter then return {'gone'} end
 filter = cjson.decode(filter)
@@ -88,7 +82,7 @@ for _, entry in ipairs(pendingOf(consumer, ${HELD_AT_MOST})) do
     again[#again + 1] = entry
   else
     still[#still + 1] = entry[1]
-    if entry[3] < 2 * patience then free = free - 1 end
+    if entry[3] < 2 * limit then free = free - 1 end
   end
 end
 
@@ -109,9 +103,9 @@ for _, entry in ipairs(again) do
   deliver(entry)
 end
 if free > 0 then
-  for _, entry in ipairs(redis.call('XPENDING', stream, group, 'IDLE', patience, '-', '+', free + #still)) do
+  for _, entry in ipairs(redis.call('XPENDING', stream, group, 'IDLE', limit, '-', '+', free + #still)) do
     if free <= 0 then break end
-    if entry[2] ~= consumer or entry[3] >= 2 * patience then deliver(entry) end
+    if entry[2] ~= consumer or entry[3] >= 2 * limit then deliver(entry) end
   end
 end
 
@@ -139,8 +133,8 @@ local function any(list, value)
   for _, wanted in ipairs(list) do if wanted == value then return true end end
   return false
 end
-local passed = 0
-while free > 0 and passed < ${PASS_AT_ONCE} do
+local skipped = 0
+while free > 0 and skipped < ${SKIP_AT_ONCE} do
   local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', free, 'STREAMS', stream, '>')
   if not reply then break end
   for _, entry in ipairs(reply[1][2]) do
@@ -151,14 +145,14 @@ while free > 0 and passed < ${PASS_AT_ONCE} do
       free = free - 1
     else
       redis.call('XACK', stream, group, entry[1])
-      passed = passed + 1
+      skipped = skipped + 1
     end
   end
 end
-return {'ok', sets, still, free <= 0 and 1 or 0, passed >= ${PASS_AT_ONCE} and 1 or 0, missed, lost}
+return {'ok', sets, still, free <= 0 and 1 or 0, skipped >= ${SKIP_AT_ONCE} and 1 or 0, missed, lost}
 `;
 
-/** A connection has ended: its consumer stays while it holds sets. */
+/** A connection has ended; its consumer is kept while it holds sets. */
 export const LEAVE = `${head('group, consumer, token')}
 if redis.call('HGET', meta, 'owner:' .. consumer) ~= token then return 0 end
 redis.call('HDEL', meta, 'owner:' .. consumer, 'seen:' .. consumer)
@@ -166,7 +160,7 @@ tidy(consumer)
 return 1
 `;
 
-/** Replies how many sets were still unacknowledged, or -1 where there is no such group. */
+/** Returns how many sets were still unacknowledged, or -1 where there is no such group. */
 export const ACKNOWLEDGE = `${head('group')}
 if redis.call('HEXISTS', meta, 'filter') == 0 then return -1 end
 local count = 0
@@ -174,14 +168,13 @@ for i = 2, #ARGV do
   local entry = pendingEntry(ARGV[i])
   if entry then
     count = count + redis.call('XACK', stream, group, ARGV[i])
-    nudge(entry[2])
     tidy(entry[2])
   end
 end
 return count
 `;
 
-/** Replies the ids that the consumer still holds, whose time begins anew, or -1 where there is no such group. */
+/** Restarts the time limit of the consumer's sets. Returns the ids that it still holds, or -1 where there is no such group. */
 export const EXTEND = `${head('group, consumer')}
 if redis.call('HEXISTS', meta, 'filter') == 0 then return -1 end
 local kept = {}
@@ -195,7 +188,7 @@ end
 return kept
 `;
 
-/** Replies whether there was such a group. */
+/** Returns whether there was such a group. */
 export const REMOVE = `${head('group')}
 local known = redis.call('DEL', meta)
 local destroyed = redis.pcall('XGROUP', 'DESTROY', stream, group)

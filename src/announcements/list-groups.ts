@@ -1,10 +1,13 @@
 import type { Redis } from 'ioredis';
 import { reachRedis } from '../redis/reach.js';
-import type { AnnouncementFilter, AnnouncementKeys } from './announcement.js';
+import type { RedisKeys } from '../redis/keys.js';
+import type { AnnouncementFilter } from './announcement.js';
+
+type Keys = RedisKeys['announcements'];
 
 export interface ConsumerStatus {
   readonly name: string;
-  /** Sets that it was given and has not acknowledged. */
+  /** Delivered sets that it has not acknowledged. */
   readonly pending: number;
   readonly connected: boolean;
 }
@@ -14,20 +17,20 @@ export interface GroupStatus {
   readonly filter: AnnouncementFilter;
   /** ISO 8601. */
   readonly createdAt: string;
-  /** Sets that were given to consumers and are not acknowledged. */
+  /** Delivered sets that are not acknowledged. */
   readonly pending: number;
-  /** Announcements that the group has not looked at; null where Redis cannot tell. */
+  /** Announcements that the group has not read; null where Redis does not know. */
   readonly lag: number | null;
-  /** What the group has looked at ends here. */
+  /** The last announcement that the group has read. */
   readonly position: string;
   readonly consumers: readonly ConsumerStatus[];
 }
 
-/** All groups, in the order of their names. @throws CairnError `queue-unavailable`. */
-export function listGroups(redis: Redis, keys: AnnouncementKeys): Promise<GroupStatus[]> {
+/** All groups, sorted by name. @throws CairnError `queue-unavailable`. */
+export function listGroups(redis: Redis, keys: Keys): Promise<GroupStatus[]> {
   return reachRedis(redis, async () => {
     const groups = await redis.xinfo('GROUPS', keys.stream).catch((error: unknown) => {
-      // Nothing was announced yet, and nobody has asked.
+      // The stream does not exist before the first announcement or group.
       if (error instanceof Error && error.message.includes('no such key')) return [];
       throw error;
     });
@@ -38,7 +41,7 @@ export function listGroups(redis: Redis, keys: AnnouncementKeys): Promise<GroupS
 
 async function statusOf(
   redis: Redis,
-  keys: AnnouncementKeys,
+  keys: Keys,
   info: Record<string, unknown>,
 ): Promise<GroupStatus | undefined> {
   const name = String(info['name']);
@@ -59,7 +62,7 @@ async function statusOf(
   };
 }
 
-/** Redis knows of those that were ever given something, the group's hash of those that are connected. */
+/** Redis knows the consumers that were ever delivered to, the group's hash those that are connected. */
 function consumersOf(known: readonly Record<string, unknown>[], meta: Record<string, string>): ConsumerStatus[] {
   const pending = new Map(known.map((consumer) => [String(consumer['name']), Number(consumer['pending'])]));
   const connected = new Set(Object.keys(meta).flatMap((field) => /^owner:(.+)$/.exec(field)?.[1] ?? []));
@@ -68,7 +71,7 @@ function consumersOf(known: readonly Record<string, unknown>[], meta: Record<str
     .map((name) => ({ name, pending: pending.get(name) ?? 0, connected: connected.has(name) }));
 }
 
-/** Names and values in turn, as Redis replies them. */
+/** Alternating names and values, as Redis returns them. */
 function record(flat: unknown[]): Record<string, unknown> {
   const entries = flat.flatMap((value, i) => (i % 2 === 0 ? [[value, flat[i + 1]]] : []));
   return Object.fromEntries(entries) as Record<string, unknown>;

@@ -2,19 +2,19 @@ import { z } from 'zod';
 
 export const BATCH_STATES = ['running', 'completed', 'cancelled'] as const;
 
-/** Lines that were refused when the batch was taken in: how many, and the first of them. */
+/** Lines that were refused at submission: how many, and the first of them. */
 export const rejectedSchema = z.object({
   count: z.int().nonnegative(),
   first: z.array(z.object({ line: z.int(), code: z.string(), message: z.string() })),
 });
 export type Rejected = z.infer<typeof rejectedSchema>;
 
-/** A batch as it is handed over: references and counts. */
+/** A batch as submitted: references and counts. */
 export const newBatchSchema = z.object({
   id: z.string().regex(/^[0-9a-f-]{32,36}$/),
   /** Key of the manifest in the store. */
   manifest: z.string(),
-  /** Lines that are to have an outcome. */
+  /** Lines that will have an outcome. */
   total: z.int().positive(),
   rejected: rejectedSchema,
   createdAt: z.iso.datetime(),
@@ -24,7 +24,7 @@ export type NewBatch = z.infer<typeof newBatchSchema>;
 const count = z.coerce.number().int().nonnegative().default(0);
 const json = z.string().transform((text) => JSON.parse(text) as unknown);
 
-/** A batch as its books have it: the fields of a Redis hash, which are text. */
+/** A batch as the ledger stores it: the fields of a Redis hash, which are text. */
 export const batchSchema = newBatchSchema.extend({
   state: z.enum(BATCH_STATES),
   total: z.coerce.number().int().positive(),
@@ -32,7 +32,7 @@ export const batchSchema = newBatchSchema.extend({
   completed: count,
   failed: count,
   cancelled: count,
-  /** How far it is fed: bytes and lines of the manifest. */
+  /** How far it is fed, in bytes and lines of the manifest. */
   cursor: json.pipe(z.object({ offset: z.int(), lines: z.int() })).default({ offset: 0, lines: 0 }),
   startedAt: z.iso.datetime().optional(),
   /** Set once every line has an outcome. */

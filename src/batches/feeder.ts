@@ -1,4 +1,3 @@
-import type { Queue } from 'bullmq';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { CairnError } from '../errors.js';
@@ -6,46 +5,41 @@ import type { Store } from '../features/store/store.js';
 import type { BatchLedger, FeedCursor, LineOutcome } from './ledger.js';
 import { batchJobId, type BatchLine } from './manifest/schema.js';
 import { endedLines, type Batch, type NewBatch } from './batch.js';
-import { EXTRACT_JOB, type JobPayload } from '../jobs/payload.js';
+import { countWaiting, type ExtractQueue } from '../jobs/extract-queue.js';
+import { EXTRACT_JOB } from '../jobs/payload.js';
 import { PRIORITIES } from '../jobs/priorities.js';
 import { identify, ManifestReader, type ManifestEntry } from './manifest/reader.js';
 
 export interface FeederParts {
   readonly ledger: BatchLedger;
   readonly store: Store;
-  /** The queue of jobs. */
-  readonly queue: Queue<JobPayload>;
-  /** Most lines of one batch that wait or run at a time. */
+  readonly queue: ExtractQueue;
+  /** Most lines of one batch that are in the queue at a time. */
   readonly window: number;
-  /** Batches stop being fed when this many jobs wait, so that single jobs find a place. */
+  /** Batches stop being fed when this many jobs wait, so that single jobs still fit. */
   readonly queueLimit: number;
 }
 
-/** Lines handled at a time: the memory a batch takes, however long it is. */
+/** Lines held in memory at a time, however long the batch is. */
 const CHUNK = 100;
 const LOOK_EVERY_MS = 250;
 
-/** A job of a batch is forgotten by the queue when it has ended: by then its outcome is in the books. */
-const JOB_OPTIONS = {
-  attempts: 5,
-  backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
-  removeOnComplete: true,
-  removeOnFail: true,
-} as const;
+/** The queue drops a finished job of a batch at once: its outcome is in the ledger by then. */
+const REMOVED_AT_END = { removeOnComplete: true, removeOnFail: true } as const;
 
 /**
- * Feeds batches from their manifests into the queue of jobs, a window at a time. Where it stands is kept in the
- * books, and a line that is fed twice is one job: a feeder may die anywhere, and another goes on.
+ * Feeds batches from their manifests into the queue of jobs, a window at a time. The ledger knows how far it came, and a
+ * line that is fed twice is one job: a feeder may die anywhere, and another continues.
  */
 export class BatchFeeder {
-  /** Batches look for room one after the other: together they would all find the same. */
+  /** Batches claim room in the queue one after the other: concurrently all would claim the same room. */
   private readonly oneByOne = pLimit(1);
 
   constructor(private readonly parts: FeederParts) {}
 
   /**
-   * Feeds one batch until it is finished, `signal` is aborted or `turnMs` are over. Answers whether it is finished: then every
-   * line has its outcome.
+   * Feeds one batch until it is finished, `signal` is aborted or `turnMs` have passed. Returns whether it is finished: then
+   * every line has its outcome.
    */
   async feed(given: NewBatch, signal: AbortSignal, turnMs: number): Promise<boolean> {
     const { ledger, store } = this.parts;
@@ -56,7 +50,7 @@ export class BatchFeeder {
     if (!batch || batch.finishedAt) return true;
     const manifest = await ManifestReader.open(store, batch.manifest);
     if (!manifest) {
-      await ledger.giveUp(id);
+      await ledger.fail(id);
       return true;
     }
     try {
@@ -74,38 +68,37 @@ export class BatchFeeder {
     }
   }
 
-  /** Hands lines over until the window is full, the queue is, or there are no more. */
+  /** Enqueues lines until the window or the queue is full, or there are no more. */
   private async fill(batch: Batch, manifest: ManifestReader, signal: AbortSignal): Promise<void> {
     const { ledger, window } = this.parts;
     let { cursor } = batch;
     let room = window - (cursor.lines - endedLines(batch));
     while (room > 0 && cursor.offset < manifest.size && !signal.aborted) {
-      const entries = await this.oneByOne(() => this.handSome(batch.id, manifest, cursor, room));
+      const entries = await this.oneByOne(() => this.enqueueChunk(batch.id, manifest, cursor, room));
       if (entries.length === 0) return;
       room -= entries.filter(({ line }) => 'payload' in line).length;
-      cursor = behind(cursor, entries);
+      cursor = advance(cursor, entries);
       await ledger.advance(batch.id, cursor);
     }
   }
 
-  /** Hands over the lines from `cursor` that the queue has room for; answers which they were. */
-  private async handSome(id: string, manifest: ManifestReader, { offset }: FeedCursor, most: number) {
+  /** Enqueues as many lines from `cursor` as the queue has room for; returns them. */
+  private async enqueueChunk(id: string, manifest: ManifestReader, { offset }: FeedCursor, most: number) {
     const { queue, queueLimit } = this.parts;
-    const waiting = await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed');
-    const count = Math.min(CHUNK, most, queueLimit - waiting);
+    const count = Math.min(CHUNK, most, queueLimit - (await countWaiting(queue)));
     if (count <= 0) return [];
     const entries = await manifest.read(offset, count);
-    await this.handOver(id, entries);
+    await this.enqueueEntries(id, entries);
     return entries;
   }
 
-  /** A line that was refused gets its outcome, the others become jobs unless they have theirs. */
-  private async handOver(id: string, entries: readonly ManifestEntry[]): Promise<void> {
+  /** A refused line gets its outcome; the others become jobs unless they have an outcome already. */
+  private async enqueueEntries(id: string, entries: readonly ManifestEntry[]): Promise<void> {
     const { ledger } = this.parts;
     const refused = entries.flatMap(({ line }): LineOutcome[] =>
       'payload' in line ? [] : [{ line: line.line, name: line.name, state: 'failed', error: line.error }],
     );
-    if (refused.length > 0) await ledger.record(id, refused);
+    if (refused.length > 0) await ledger.recordLines(id, refused);
     const open = await this.withoutOutcome(
       id,
       entries.map(({ line }) => line),
@@ -117,15 +110,15 @@ export class BatchFeeder {
     const jobs = lines.flatMap((line) => {
       if (!('payload' in line)) return [];
       const jobId = batchJobId(id, line.payload.batch.line);
-      const opts = { ...JOB_OPTIONS, jobId, priority: PRIORITIES[line.priority] };
+      const opts = { ...REMOVED_AT_END, jobId, priority: PRIORITIES[line.priority] };
       return [{ name: EXTRACT_JOB, data: line.payload, opts }];
     });
     if (jobs.length > 0) await this.parts.queue.addBulk(jobs);
   }
 
   /**
-   * Lines that were handed over, have no outcome, and whose job the queue does not know any more (a worker died between
-   * giving a job up and telling, Redis lost its last second) are handed over once more.
+   * Enqueues again the lines that were enqueued, have no outcome, and whose job the queue no longer knows: a worker died
+   * between failing a job and recording it, or Redis lost its last second.
    */
   private async restore(batch: Batch, manifest: ManifestReader, signal: AbortSignal): Promise<void> {
     const { queue } = this.parts;
@@ -135,12 +128,12 @@ export class BatchFeeder {
         const state = await queue.getJobState(batchJobId(batch.id, identify(line).line));
         if (state === 'unknown') lost.push(line);
       }
-      // The outcome is recorded before the job goes: whoever has none now is lost.
+      // The outcome is recorded before the job is removed: a line that has none now is lost.
       await this.enqueue(batch.id, await this.withoutOutcome(batch.id, lost));
     }
   }
 
-  /** Takes back what waits, and ends what was never handed over; what runs is told to end by a message. */
+  /** Removes waiting jobs and cancels lines that were never enqueued; running jobs are cancelled by a message. */
   private async cancelRest(batch: Batch, manifest: ManifestReader, signal: AbortSignal): Promise<void> {
     const { ledger, queue } = this.parts;
     for await (const lines of this.openLines(batch, manifest, signal)) {
@@ -150,21 +143,21 @@ export class BatchFeeder {
         const removed = await queue.remove(jobId);
         if (removed === 1 || (await queue.getJobState(jobId)) === 'unknown') taken.push(line);
       }
-      if (taken.length > 0) await ledger.record(batch.id, taken.map(cancelled));
+      if (taken.length > 0) await ledger.recordLines(batch.id, taken.map(cancelled));
     }
     let { cursor } = batch;
     while (cursor.offset < manifest.size && !signal.aborted) {
       const entries = await manifest.read(cursor.offset, CHUNK);
-      await ledger.record(
+      await ledger.recordLines(
         batch.id,
         entries.map(({ line }) => cancelled(line)),
       );
-      cursor = behind(cursor, entries);
+      cursor = advance(cursor, entries);
       await ledger.advance(batch.id, cursor);
     }
   }
 
-  /** The lines that were handed over and have no outcome, chunk after chunk. */
+  /** The lines that were enqueued and have no outcome, in chunks. */
   private async *openLines(
     { id, cursor }: Batch,
     manifest: ManifestReader,
@@ -179,7 +172,7 @@ export class BatchFeeder {
         id,
         entries.map(({ line }) => line),
       );
-      settled = behind(settled, entries);
+      settled = advance(settled, entries);
       moving &&= open.length === 0;
       if (moving) await this.parts.ledger.settle(id, settled);
       if (open.length > 0) yield open;
@@ -196,7 +189,7 @@ export class BatchFeeder {
   }
 }
 
-function behind({ lines }: FeedCursor, entries: readonly ManifestEntry[]): FeedCursor {
+function advance({ lines }: FeedCursor, entries: readonly ManifestEntry[]): FeedCursor {
   const last = entries.at(-1);
   if (!last) throw new CairnError('store-failed', 'The manifest ends before its end.');
   return { offset: last.end, lines: lines + entries.length };

@@ -1,10 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { ErrorCode } from '../errors.js';
 import { MAX_MESSAGE } from './manifest/schema.js';
-import { CANCEL, CREATE, GIVE_UP, RECENT, RECORD } from './scripts.js';
+import { defineScript, type RedisScript } from '../redis/script.js';
+import type { RedisKeys } from '../redis/keys.js';
+import type { Outcome, OutcomeRecorder } from '../jobs/outcome.js';
+import { CANCEL, CREATE, FAIL, RECENT, RECORD } from './scripts.js';
 import { batchSchema, newBatchSchema, type Batch, type NewBatch } from './batch.js';
 
-/** What became of one line. */
+/** The outcome of one line. */
 export interface LineOutcome {
   readonly line: number;
   readonly name: string;
@@ -13,12 +16,12 @@ export interface LineOutcome {
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
 
-/** An outcome as it was recorded; `cursor` is its place in the order of completion. */
+/** A recorded outcome; `cursor` is its place in the order of completion. */
 export interface BatchResult extends LineOutcome {
   readonly cursor: string;
 }
 
-/** How far a batch has been fed: everything before `offset` of its manifest, which is `lines` lines. */
+/** How far a batch has been fed: the first `lines` lines of its manifest, which end at byte `offset`. */
 export interface FeedCursor {
   readonly offset: number;
   readonly lines: number;
@@ -27,73 +30,93 @@ export interface FeedCursor {
 /** The cursor before all results. */
 export const BEFORE_ALL = '0-0';
 
-/** How long a finished batch can be looked at. */
+/** How long a finished batch is kept. */
 const KEPT_SECONDS = 7 * 24 * 3600;
 const RECENT_MS = 60_000;
-/** Enough to tell a rate by, and little for Redis to walk through. */
+/** Enough for a rate, and few for Redis to scan. */
 const MAX_RECENT = 1000;
 
 /**
- * The books of all batches, in Redis: per batch a hash (counts and references), a bit a line that tells whether its
- * outcome is recorded, and the outcomes as a stream. Pixels, tensors and manifests lie in the store.
+ * The records of all batches, in Redis: per batch a hash (counts and references), one bit per line that says whether its
+ * outcome is recorded, and a stream of the outcomes. Pixels, tensors and manifests lie in the store.
  */
-export class BatchLedger {
+export class BatchLedger implements OutcomeRecorder {
+  private readonly scripts: Record<'create' | 'record' | 'cancel' | 'fail' | 'recent', RedisScript>;
+
   constructor(
     private readonly redis: Redis,
-    private readonly prefix: string,
-  ) {}
+    private readonly keys: RedisKeys,
+  ) {
+    this.scripts = {
+      create: defineScript(redis, 'createBatch', CREATE),
+      record: defineScript(redis, 'recordOutcomes', RECORD),
+      cancel: defineScript(redis, 'cancelBatch', CANCEL),
+      fail: defineScript(redis, 'failBatch', FAIL),
+      recent: defineScript(redis, 'recentOutcomes', RECENT),
+    };
+  }
 
-  /** Opens the books of a batch; false when there is one of this id. */
+  /** Creates the record of a batch; false when there is one of this id. */
   async create(batch: NewBatch): Promise<boolean> {
     const { id, manifest, total, rejected, createdAt } = batch;
     const fields = { id, state: 'running', manifest, total, rejected: JSON.stringify(rejected), createdAt };
-    const key = this.keys(id)[0];
-    return (await this.redis.eval(CREATE, 1, key, ...Object.entries(fields).flat())) === 1;
+    return (await this.scripts.create([this.hash(id)], ...Object.entries(fields).flat())) === 1;
   }
 
   /** Undefined when there is no such batch. */
   async read(id: string): Promise<Batch | undefined> {
     if (!isBatchId(id)) return undefined;
-    const fields = await this.redis.hgetall(this.keys(id)[0]);
+    const fields = await this.redis.hgetall(this.hash(id));
     return fields['total'] === undefined ? undefined : batchSchema.parse(fields);
   }
 
-  /** Records outcomes, each line's first one only. Answers how many were new. */
-  async record(id: string, outcomes: readonly LineOutcome[]): Promise<number> {
+  /** Records the outcome of a job that belongs to a batch; ignores other jobs. */
+  async record(outcome: Outcome): Promise<void> {
+    const { batch } = outcome.payload;
+    if (!batch) return;
+    const { line, name } = batch;
+    const { state } = outcome;
+    const details = state === 'completed' ? { featuresId: outcome.result.featuresId } : { error: outcome.error };
+    await this.recordLines(batch.id, [{ line, name, state, ...details }]);
+  }
+
+  /** Records outcomes, the first one of each line only. Returns how many were new. */
+  async recordLines(id: string, outcomes: readonly LineOutcome[]): Promise<number> {
     const now = new Date().toISOString();
     const values = outcomes.flatMap(({ line, name, state, featuresId = '', error }) => [
       ...[line, name, state, featuresId],
       ...[error?.code ?? '', error?.message.slice(0, MAX_MESSAGE) ?? ''],
     ]);
-    return (await this.redis.eval(RECORD, 3, ...this.keys(id), now, KEPT_SECONDS, ...values)) as number;
+    return (await this.scripts.record(this.allKeys(id), now, KEPT_SECONDS, ...values)) as number;
   }
 
   /** Which of the lines have an outcome. */
   async recorded(id: string, lines: readonly number[]): Promise<boolean[]> {
     const pipeline = this.redis.pipeline();
-    for (const line of lines) pipeline.getbit(this.keys(id)[1], line);
-    const answers = (await pipeline.exec()) ?? [];
-    return answers.map(([error, bit]) => {
+    const { recorded } = this.keys.batch(id);
+    for (const line of lines) pipeline.getbit(recorded, line);
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.map(([error, bit]) => {
       if (error) throw error;
       return bit === 1;
     });
   }
 
-  /** Marks a running batch as cancelled; answers the state before, undefined when there is no such batch. */
+  /** Marks a running batch as cancelled; returns the state before, undefined when there is no such batch. */
   async cancel(id: string): Promise<Batch['state'] | undefined> {
     if (!isBatchId(id)) return undefined;
-    const before = (await this.redis.eval(CANCEL, 1, this.keys(id)[0])) as Batch['state'] | null;
+    const before = (await this.scripts.cancel([this.hash(id)])) as Batch['state'] | null;
     return before ?? undefined;
   }
 
-  /** Ends a batch that cannot go on: what has no outcome has failed. */
-  async giveUp(id: string): Promise<void> {
-    await this.redis.eval(GIVE_UP, 3, ...this.keys(id), new Date().toISOString(), KEPT_SECONDS);
+  /** Ends a batch that cannot go on: lines without an outcome count as failed. */
+  async fail(id: string): Promise<void> {
+    await this.scripts.fail(this.allKeys(id), new Date().toISOString(), KEPT_SECONDS);
   }
 
-  /** Keeps how far the batch is fed; the first time also that it has begun. */
+  /** Stores how far the batch is fed; the first time also that it has started. */
   async advance(id: string, { offset, lines }: FeedCursor): Promise<void> {
-    const [key] = this.keys(id);
+    const key = this.hash(id);
     await this.redis
       .multi()
       .hset(key, { cursor: JSON.stringify({ offset, lines }) })
@@ -101,39 +124,44 @@ export class BatchLedger {
       .exec();
   }
 
-  /** A place before which every line of the batch has its outcome, as `settle` has kept it. */
+  /** A place before which every line of the batch has its outcome, as last stored by `settle`. */
   async settled(id: string): Promise<FeedCursor> {
-    const text = await this.redis.hget(this.keys(id)[0], 'settled');
+    const text = await this.redis.hget(this.hash(id), 'settled');
     return text === null ? { offset: 0, lines: 0 } : (JSON.parse(text) as FeedCursor);
   }
 
   async settle(id: string, { offset, lines }: FeedCursor): Promise<void> {
-    await this.redis.hset(this.keys(id)[0], { settled: JSON.stringify({ offset, lines }) });
+    await this.redis.hset(this.hash(id), { settled: JSON.stringify({ offset, lines }) });
   }
 
-  /** Up to `count` outcomes after a cursor, in the order they came. */
+  /** Up to `count` outcomes after a cursor, in order of completion. */
   async results(id: string, after: string, count: number): Promise<BatchResult[]> {
-    const entries = await this.redis.xrange(this.keys(id)[2], `(${after}`, '+', 'COUNT', count);
+    const entries = await this.redis.xrange(this.keys.batch(id).results, `(${after}`, '+', 'COUNT', count);
     return entries.map(([cursor, values]) => toResult(cursor, values));
   }
 
-  /** Outcomes per second of late, and feature sets per second; zero when nothing came within a minute. */
+  /** Recent outcomes per second, and feature sets per second; zero when there were none within a minute. */
   async rates(id: string): Promise<{ outcomes: number; completed: number }> {
-    const answer = await this.redis.eval(RECENT, 1, this.keys(id)[2], RECENT_MS, MAX_RECENT);
-    const [count, completed, spanMs] = answer as [number, number, number];
+    const reply = await this.scripts.recent([this.keys.batch(id).results], RECENT_MS, MAX_RECENT);
+    const [count, completed, spanMs] = reply as [number, number, number];
     if (count === 0) return { outcomes: 0, completed: 0 };
-    // Those of the first moment say little; a second is the least that a rate is taken over.
+    // Average over at least one second.
     const seconds = Math.max(spanMs, 1000) / 1000;
     return { outcomes: count / seconds, completed: completed / seconds };
   }
 
-  private keys(id: string): [batch: string, recorded: string, results: string] {
-    const key = `${this.prefix}:batch:${id}`;
-    return [key, `${key}:recorded`, `${key}:results`];
+  private hash(id: string): string {
+    return this.keys.batch(id).hash;
+  }
+
+  /** In the order that the scripts take them in. */
+  private allKeys(id: string): readonly string[] {
+    const { hash, recorded, results } = this.keys.batch(id);
+    return [hash, recorded, results];
   }
 }
 
-/** What is no id must not lead to another key that begins like that of a batch. */
+/** Rejects anything but an id, so that it cannot address another key. */
 function isBatchId(text: string): boolean {
   return newBatchSchema.shape.id.safeParse(text).success;
 }

@@ -6,63 +6,73 @@ import { BATCH_JOB, BATCH_QUEUE, batchOf } from './manifest/schema.js';
 import { BatchLedger, type BatchResult } from './ledger.js';
 import { endedLines, type Batch, type NewBatch } from './batch.js';
 import { requestCancellation } from '../jobs/cancellation.js';
-import { EXTRACT_QUEUE } from '../jobs/payload.js';
+import type { ExtractQueue } from '../jobs/extract-queue.js';
+import type { RedisKeys } from '../redis/keys.js';
 import { reachRedis } from '../redis/reach.js';
-import { closeWithin, FAIL_FAST_MS, failFastConnection } from '../redis/connections.js';
+import { closeWithin, FAIL_FAST_MS } from '../redis/connections.js';
+
+export interface BatchQueueParts {
+  /** A fail-fast connection. */
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  /** The queue that batches are fed into. */
+  readonly jobs: ExtractQueue;
+}
 
 /** A batch as its submitter sees it. Times are ISO 8601. */
 export interface BatchStatus extends Batch {
   readonly active: number;
   readonly queued: number;
-  /** Feature sets per second of late. */
+  /** Recent feature sets per second. */
   readonly rate: number;
-  /** Null while nothing tells, and once it is finished. */
+  /** Null while unknown, and once the batch is finished. */
   readonly etaSeconds: number | null;
 }
 
 export interface FollowOptions {
   /** Wait for more until the batch is finished. */
   readonly follow: boolean;
-  /** Most results at a time. */
+  /** Most results per page. */
   readonly page: number;
   readonly signal: AbortSignal;
 }
 
-/** Followers look at this pace whether there is more: one small command each. */
+/** How often each follower looks for more: one small command. */
 const LOOK_EVERY_MS = 250;
-/** A follower outlasts a Redis that restarts. */
-const PATIENCE_MS = 30_000;
+/** Long enough for a follower to outlast a restart of Redis. */
+const AWAY_LIMIT_MS = 30_000;
+
+/** Feeding is retried for as long as it takes: giving up would leave the batch running for ever. */
+const NEVER_GIVE_UP = 1_000_000;
+const FEED_OPTIONS = {
+  attempts: NEVER_GIVE_UP,
+  backoff: { type: 'fixed', delay: 5000 },
+  removeOnComplete: true,
+  removeOnFail: true,
+} as const;
 
 /** The producer's side of batches: submit, look, follow, cancel. Answers as fast as `JobQueue`. */
 export class BatchQueue {
-  private readonly redis: Redis;
   private readonly queue: Queue<NewBatch>;
-  private readonly jobs: Queue;
   private readonly ledger: BatchLedger;
   private readonly stopping = new AbortController();
 
-  constructor(
-    redisUrl: string,
-    private readonly prefix: string,
-  ) {
-    this.redis = failFastConnection(redisUrl);
-    const options = { connection: this.redis, prefix, skipVersionCheck: true };
-    this.queue = new Queue(BATCH_QUEUE, options);
-    this.jobs = new Queue(EXTRACT_QUEUE, options);
-    for (const queue of [this.queue, this.jobs]) queue.on('error', () => undefined);
-    this.ledger = new BatchLedger(this.redis, prefix);
+  constructor(private readonly parts: BatchQueueParts) {
+    const { redis, keys } = parts;
+    this.queue = new Queue(BATCH_QUEUE, { connection: redis, prefix: keys.prefix, skipVersionCheck: true });
+    this.queue.on('error', () => undefined);
+    this.ledger = new BatchLedger(redis, keys);
   }
 
   /**
-   * Hands a batch over. False when there is one of this id already, which then stays as it is.
+   * Submits a batch. False when there is one of this id already, which then stays as it is.
    *
    * @throws CairnError `queue-unavailable`.
    */
   submit(batch: NewBatch): Promise<boolean> {
-    return reachRedis(this.redis, async () => {
-      // Who feeds it opens the books as well, should this process end between the two.
-      const options = { jobId: batch.id, attempts: 1_000_000, backoff: { type: 'fixed', delay: 5000 } };
-      await this.queue.add(BATCH_JOB, batch, { ...options, removeOnComplete: true, removeOnFail: true });
+    return this.reach(async () => {
+      // The feeder also creates the record, in case this process ends between the two.
+      await this.queue.add(BATCH_JOB, batch, { jobId: batch.id, ...FEED_OPTIONS });
       if (await this.ledger.create(batch)) return true;
       return (await this.ledger.read(batch.id))?.manifest === batch.manifest;
     });
@@ -70,18 +80,19 @@ export class BatchQueue {
 
   /** Undefined when there is no such batch. @throws CairnError `queue-unavailable`. */
   find(id: string): Promise<Batch | undefined> {
-    return reachRedis(this.redis, () => this.ledger.read(id));
+    return this.reach(() => this.ledger.read(id));
   }
 
   /** @throws CairnError `batch-not-found` or `queue-unavailable`. */
   status(id: string): Promise<BatchStatus> {
-    return reachRedis(this.redis, async () => {
-      const active = (await this.jobs.getRanges(['active'])).filter((jobId) => batchOf(jobId) === id).length;
+    return this.reach(async () => {
+      // The active list is as long as all workers are concurrent, however many jobs there are: a few hundred ids at most.
+      const active = (await this.parts.jobs.getRanges(['active'])).filter((jobId) => batchOf(jobId) === id).length;
       const rates = await this.ledger.rates(id);
       const batch = await this.ledger.read(id);
       if (!batch) throw notFound(id);
       const left = batch.total - endedLines(batch);
-      // A job that has just ended is active for a moment more.
+      // A job whose outcome is recorded stays active for another moment.
       const running = Math.min(active, left);
       const known = left > 0 && rates.outcomes > 0;
       const etaSeconds = known ? Math.ceil(left / rates.outcomes) : null;
@@ -95,25 +106,25 @@ export class BatchQueue {
    * @throws CairnError `batch-not-found`, `batch-finished` when every line has its outcome, `queue-unavailable`.
    */
   async cancel(id: string): Promise<BatchStatus> {
-    await reachRedis(this.redis, async () => {
+    await this.reach(async () => {
       const before = await this.ledger.cancel(id);
       if (before === undefined) throw notFound(id);
       if (before === 'completed') throw new CairnError('batch-finished', `Batch ${id} has already completed.`);
-      await requestCancellation(this.redis, this.prefix, id);
+      await requestCancellation(this.parts.redis, this.parts.keys, id);
     });
     return this.status(id);
   }
 
   /** Up to `count` results after a cursor. @throws CairnError `batch-not-found` or `queue-unavailable`. */
   page(id: string, after: string, count: number): Promise<BatchResult[]> {
-    return reachRedis(this.redis, () => this.ledger.results(id, after, count));
+    return this.reach(() => this.ledger.results(id, after, count));
   }
 
   /**
-   * The results after a cursor, page after page in the order they came; an empty page says that this looked in vain.
+   * The results after a cursor, in pages and in order of completion; a page is empty where there was nothing new.
    *
-   * @throws CairnError `batch-not-found`, or `queue-unavailable` when Redis stays away or this is stopped: an answer
-   *   that ends otherwise is whole.
+   * @throws CairnError `batch-not-found`, or `queue-unavailable` when Redis stays away or this is stopped: a sequence that
+   *   ends without an error is complete.
    */
   async *follow(
     id: string,
@@ -133,7 +144,7 @@ export class BatchQueue {
     throw new CairnError('queue-unavailable', 'The server is stopping; ask again.');
   }
 
-  /** Ends all that follow. */
+  /** Ends all followers. */
   stopFollowing(): void {
     this.stopping.abort();
   }
@@ -141,13 +152,12 @@ export class BatchQueue {
   /** May be called twice. */
   async close(): Promise<void> {
     this.stopFollowing();
-    await closeWithin(FAIL_FAST_MS, Promise.all([this.queue.close(), this.jobs.close()]));
-    this.redis.disconnect();
+    await closeWithin(FAIL_FAST_MS, this.queue.close());
   }
 
-  /** That the batch was finished is read before its results, so that none comes after the last page. */
+  /** Reads whether the batch is finished before its results, so that none comes after the last page. */
   private look(id: string, cursor: string, count: number) {
-    return reachRedis(this.redis, async () => {
+    return this.reach(async () => {
       const batch = await this.ledger.read(id);
       if (!batch) throw notFound(id);
       const results = await this.ledger.results(id, cursor, count);
@@ -155,8 +165,12 @@ export class BatchQueue {
     });
   }
 
+  private reach<T>(commands: () => Promise<T>): Promise<T> {
+    return reachRedis(this.parts.redis, commands);
+  }
+
   private async patiently<T>(stop: AbortSignal, look: () => Promise<T>): Promise<T> {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = Date.now() + AWAY_LIMIT_MS;
     for (;;) {
       try {
         return await look();

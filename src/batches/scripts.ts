@@ -1,13 +1,13 @@
-/** KEYS: batch. ARGV: fields and values. Answers whether the batch is new. */
+/** KEYS: batch. ARGV: fields and values. Returns whether the batch is new. */
 export const CREATE = `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1`;
 
 /**
- * KEYS: batch, recorded (a bit a line), results. ARGV: the time, seconds to live once finished, then six of each outcome: line,
- * name, state, features, code, message. An outcome counts once however often it is told, and not at all when the batch was
- * given up before: its lines are counted already. Answers how many were new.
+ * KEYS: batch, recorded (one bit per line), results. ARGV: the time, seconds to live once finished, then six per outcome: line,
+ * name, state, features, code, message. An outcome counts once however often it is recorded, and not at all when the batch has
+ * failed as a whole: its lines are counted already. Returns how many were new.
  */
 export const RECORD = `
 local total = redis.call('HGET', KEYS[1], 'total')
@@ -34,17 +34,17 @@ if new > 0 then
 end
 return new`;
 
-/** KEYS: batch. Answers the state before; a batch that is finished stays as it is. */
+/** KEYS: batch. Returns the state before; a finished batch stays as it is. */
 export const CANCEL = `
 local before = redis.call('HGET', KEYS[1], 'state')
 if before == 'running' then redis.call('HSET', KEYS[1], 'state', 'cancelled') end
 return before`;
 
 /**
- * KEYS: batch, recorded, results. ARGV: the time, seconds to live. For a batch whose manifest is gone: what has no outcome
- * has failed, or is cancelled where the batch was.
+ * KEYS: batch, recorded, results. ARGV: the time, seconds to live. For a batch whose manifest is gone: lines without an outcome
+ * have failed, or are cancelled where the batch is.
  */
-export const GIVE_UP = `
+export const FAIL = `
 if redis.call('HEXISTS', KEYS[1], 'total') == 0 or redis.call('HEXISTS', KEYS[1], 'finishedAt') == 1 then return 0 end
 local counts = redis.call('HMGET', KEYS[1], 'total', 'completed', 'failed', 'cancelled')
 for i = 1, 4 do counts[i] = tonumber(counts[i] or 0) end
@@ -57,8 +57,8 @@ for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[2]) end
 return 1`;
 
 /**
- * KEYS: results. ARGV: milliseconds to look back, most entries to look at. Answers how many outcomes there were, how many of
- * them completed, and the milliseconds they came in. The ids of a stream are times by Redis's own clock.
+ * KEYS: results. ARGV: milliseconds to look back, most entries to look at. Returns how many outcomes there were, how many of
+ * them completed, and the milliseconds they span. The ids of a stream are times by Redis's own clock.
  */
 export const RECENT = `
 local time = redis.call('TIME')

@@ -13,10 +13,10 @@ const flag = (fallback: 'true' | 'false') =>
     .transform((value) => value === 'true');
 const count = (fallback: number, least = 1) => z.coerce.number().int().min(least).default(fallback);
 
-/** As CUDA takes them: an index, or the UUID (or the beginning of one) of a GPU or of a MIG slice. */
+/** As CUDA accepts them: an index, or the UUID (or a prefix of one) of a GPU or of a MIG slice. */
 const DEVICE = /^(0|[1-9]\d{0,2}|GPU-[0-9a-f][0-9a-f-]*|MIG-(GPU-)?[0-9a-f][0-9a-f-]*(\/\d{1,3}){0,2})$/i;
 
-/** Entries between commas; none when the variable is not set. */
+/** A comma-separated list. */
 const devices = z
   .string()
   .transform((value) => value.split(',').map((entry) => entry.trim()))
@@ -85,25 +85,25 @@ export function loadConfig(env: Env) {
       maxDelayMs: vars.CAIRN_MAX_DELAY_MS,
       ...(vars.CAIRN_THREADS !== undefined && { threads: vars.CAIRN_THREADS }),
     },
-    /** One worker process for each; empty: this process works itself. */
+    /** One worker process per device; none: this process does the work itself. */
     devices: vars.CAIRN_DEVICES ?? [],
-    /** Set in a worker process that another process keeps. */
+    /** Set in a worker process that runs under a supervisor. */
     workerName: vars.CAIRN_WORKER_NAME,
     queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
     streamLength: vars.CAIRN_STREAM_LENGTH,
     worker: {
-      // While a batch runs, one image is decoded and one packed.
+      // While a batch runs, one image is being decoded and another packed.
       concurrency: vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2,
       lockDurationMs: vars.CAIRN_LOCK_DURATION_MS,
       drainTimeoutMs: vars.CAIRN_DRAIN_TIMEOUT_MS,
       uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,
     },
     maxPixels: vars.CAIRN_MAX_PIXELS,
-    // A server that only this machine reaches may fetch from this machine; one that strangers reach must not
-    // fetch from its own network for them.
+    // A server reachable from this machine only may fetch from it; a public one must not fetch from its own network on
+    // behalf of strangers.
     allowPrivateUrls: vars.CAIRN_ALLOW_PRIVATE_URLS ? vars.CAIRN_ALLOW_PRIVATE_URLS === 'true' : isLoopback(vars.HOST),
     logJson: vars.CAIRN_LOG_JSON,
-    /** The server that commands of the command line speak to. */
+    /** The server that the command line talks to. */
     serverUrl: vars.CAIRN_URL,
   };
 }

@@ -2,22 +2,21 @@ import { QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EventEmitter, on } from 'node:events';
 import { EXTRACT_QUEUE } from './payload.js';
-import { closeWithin, patientConnection } from '../redis/connections.js';
+import { closeWithin } from '../redis/connections.js';
 
 const CLOSE_MS = 1000;
 
 export type JobEvent = 'state' | 'progress';
 
-/** Tells of every change of every job, from one connection however many listen. */
+/** The changes of all jobs, over one connection however many listen. */
 export class JobEvents {
-  private readonly redis: Redis;
   private readonly events: QueueEvents;
   private readonly changes = new EventEmitter().setMaxListeners(0);
   private readonly closed = new AbortController();
 
-  constructor(redisUrl: string, prefix: string) {
-    this.redis = patientConnection(redisUrl, this.closed.signal);
-    this.events = new QueueEvents(EXTRACT_QUEUE, { connection: this.redis, prefix });
+  /** `connection` is a patient one; BullMQ duplicates it. */
+  constructor(connection: Redis, prefix: string) {
+    this.events = new QueueEvents(EXTRACT_QUEUE, { connection, prefix });
     this.events.on('error', () => undefined);
     const changed = (kind: JobEvent) => (args: { jobId: string }) => this.changes.emit(args.jobId, kind);
     for (const name of ['active', 'completed', 'failed', 'delayed', 'waiting'] as const) {
@@ -27,8 +26,8 @@ export class JobEvents {
   }
 
   /**
-   * What happens to one job from the moment of the call, until `signal` is aborted or this is closed. Only the kind of
-   * change is told: the job itself is to be read anew, since several changes may have come together.
+   * The changes of one job from the moment of the call, until `signal` is aborted or this is closed. Yields only the kind of
+   * change: the caller reads the job again, since several changes may have come together.
    */
   async *follow(jobId: string, signal: AbortSignal): AsyncGenerator<JobEvent> {
     try {
@@ -39,15 +38,14 @@ export class JobEvents {
     }
   }
 
-  /** Announces a change that the queue itself has no event for. */
+  /** Emits a change for which the queue itself has no event. */
   announce(jobId: string): void {
     this.changes.emit(jobId, 'state' satisfies JobEvent);
   }
 
-  /** Ends all that follow. May be called twice. */
+  /** Ends all followers. May be called twice. */
   async close(): Promise<void> {
     this.closed.abort();
     await closeWithin(CLOSE_MS, this.events.close());
-    this.redis.disconnect();
   }
 }

@@ -11,8 +11,8 @@ export type Outcome = { readonly jobId: string; readonly payload: JobPayload } &
 );
 
 /**
- * Keeps what became of jobs beyond the queue's own memory. It is told before the queue is, so that nothing
- * the queue takes for done is missing; a worker that dies between the two makes it hear of a job again.
+ * Keeps the outcomes of jobs beyond the queue's own memory. It is called before the queue is told, so that no job that the
+ * queue takes for done is missing here; where a worker dies between the two, it is called again for the same job.
  */
 export interface OutcomeRecorder {
   record(outcome: Outcome): Promise<void>;

@@ -4,7 +4,7 @@ import type { JobEvents } from './events.js';
 import type { JobQueue } from './queue.js';
 import { isFinal, type JobStatus } from './status.js';
 
-/** Events that Redis lost, in a restart or in a flood of others, are made up for by a look at this pace. */
+/** How often to look as well: Redis loses events in a restart, or when too many others follow. */
 const LOOK_EVERY_MS = 2000;
 
 /** Waits for jobs to end. */
@@ -17,14 +17,14 @@ export class JobWaiter {
   /**
    * Resolves with the job once it has completed, failed or been cancelled.
    *
-   * @throws CairnError `cancelled` when `signal` is aborted: the job is cancelled then, for nobody waits for it.
+   * @throws CairnError `cancelled` when `signal` is aborted: the job is cancelled then, since nobody waits for it any more.
    *   As `JobQueue.status` otherwise.
    */
   async end(jobId: string, signal: AbortSignal): Promise<JobStatus> {
     const gone = () => signal.aborted;
     const stop = new AbortController();
     const following = AbortSignal.any([signal, stop.signal]);
-    // Listening begins before the first look, so that no change falls between the two.
+    // Listen before the first look, so that no change is missed between the two.
     const changes = this.events.follow(jobId, following);
     let change = changes.next();
     try {
@@ -46,7 +46,7 @@ export class JobWaiter {
     throw new CairnError('cancelled', 'The client has gone away.');
   }
 
-  /** A job that has ended meanwhile, or a queue that is away, leaves nothing to cancel. */
+  /** Ignores errors: the job may have ended meanwhile, or Redis may be away. */
   private async abandon(jobId: string): Promise<void> {
     await this.queue.cancel(jobId).catch(() => undefined);
     this.events.announce(jobId);

@@ -1,4 +1,4 @@
-/** Who works: what runs the networks, and where. */
+/** What a worker runs the networks with, and where. */
 export interface WorkerIdentity {
   readonly engine: string;
   readonly device: string;
@@ -6,13 +6,13 @@ export interface WorkerIdentity {
   readonly pid: number;
 }
 
-/** `engine/device@host:pid`, with whatever Redis does not allow in a client's name percent-encoded. */
+/** `engine/device@host:pid`; characters that Redis does not allow in a client's name are percent-encoded. */
 export function formatWorkerName({ engine, device, host, pid }: WorkerIdentity): string {
   const [e, d, h] = [engine, device, host].map(encodeURIComponent);
   return `${e}/${d}@${h}:${pid}`;
 }
 
-/** The reverse; undefined for a name that was made otherwise. */
+/** The inverse; undefined for any other name. */
 export function parseWorkerName(name: string): WorkerIdentity | undefined {
   const match = /^([^/@:]+)\/([^/@:]+)@([^/@:]+):(\d+)$/.exec(name);
   if (!match) return undefined;

@@ -1,38 +1,74 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import type { Log } from '../log.js';
 
-/** A request must not wait longer than this for Redis before it is told that there is none. */
+/** A request waits at most this long for Redis. */
 export const FAIL_FAST_MS = 1500;
 const MAX_RECONNECT_DELAY_MS = 1000;
 
-const delay = (times: number) => Math.min(times * 50, MAX_RECONNECT_DELAY_MS);
+const reconnectDelay = (attempt: number) => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS);
 
-/** For requests: commands fail at once while Redis is away; the connection comes back by itself. */
-export function failFastConnection(url: string): Redis {
-  return quiet(
-    new Redis(url, {
-      retryStrategy: delay,
+/** The connections of one process to one Redis: the only place that opens any. Logs an outage once, whichever connection notices. */
+export class RedisConnections {
+  private readonly opened: Redis[] = [];
+  private closed = false;
+  private away = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly log?: Log,
+  ) {}
+
+  /** For requests: commands fail at once while Redis is away; the connection reconnects by itself. */
+  failFast(): Redis {
+    return this.open({
+      retryStrategy: reconnectDelay,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       connectTimeout: FAIL_FAST_MS,
       commandTimeout: FAIL_FAST_MS,
-    }),
-  );
+    });
+  }
+
+  /**
+   * For workers, listeners and blocking reads: commands wait until Redis is back. BullMQ duplicates such connections for its
+   * own blocking reads; the copies stop reconnecting when this is closed.
+   */
+  patient(options: Pick<RedisOptions, 'socketTimeout'> = {}): Redis {
+    const retryStrategy = (attempt: number) => (this.closed ? null : reconnectDelay(attempt));
+    return this.open({ ...options, retryStrategy, maxRetriesPerRequest: null });
+  }
+
+  /** Disconnects all. To be called once their users are closed; may be called twice. */
+  close(): void {
+    this.closed = true;
+    for (const redis of this.opened.splice(0)) redis.disconnect();
+  }
+
+  private open(options: RedisOptions): Redis {
+    const redis = new Redis(this.url, options);
+    // Each attempt to reconnect emits an error, and one without a listener would end the process. Callers see failures
+    // through their commands.
+    redis.on('error', (error) => this.outage(error));
+    redis.on('ready', () => this.restored());
+    this.opened.push(redis);
+    return redis;
+  }
+
+  private outage(error: NodeJS.ErrnoException): void {
+    if (this.away || this.closed) return;
+    this.away = true;
+    // `localhost` has several addresses, and their common error has no message.
+    const reason = error.message || error.code;
+    this.log?.warn(`Redis at ${withoutCredentials(this.url)} (REDIS_URL) cannot be reached: ${reason}; trying again`);
+  }
+
+  private restored(): void {
+    if (this.away) this.log?.log(`Redis at ${withoutCredentials(this.url)} is back`);
+    this.away = false;
+  }
 }
 
-/**
- * For workers and listeners: commands wait until Redis is back, or until `closed` is aborted. BullMQ
- * duplicates such connections; the copies stop looking for Redis with the original.
- */
-export function patientConnection(
-  url: string,
-  closed: AbortSignal,
-  options: Pick<RedisOptions, 'socketTimeout'> = {},
-): Redis {
-  const retryStrategy = (times: number) => (closed.aborted ? null : delay(times));
-  return quiet(new Redis(url, { ...options, retryStrategy, maxRetriesPerRequest: null }));
-}
-
-/** Waits for a connection to be closed, but not for one that is still looking for its Redis. */
+/** Waits for a connection or a queue to close, but not for one that is still looking for its Redis. */
 export async function closeWithin(ms: number, closing: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const overdue = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
@@ -40,8 +76,7 @@ export async function closeWithin(ms: number, closing: Promise<unknown>): Promis
   clearTimeout(timer);
 }
 
-/** Each attempt to reconnect emits an error; without a listener the first would end the process. Who uses the connection hears of failures from its commands. */
-function quiet(redis: Redis): Redis {
-  redis.on('error', () => undefined);
-  return redis;
+function withoutCredentials(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }

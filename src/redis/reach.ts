@@ -1,14 +1,14 @@
 import type { Redis } from 'ioredis';
-import { CairnError } from '../errors.js';
+import { asCairnError, CairnError } from '../errors.js';
 import { FAIL_FAST_MS } from './connections.js';
 
 /**
  * Runs commands on a fail-fast connection whose Redis may be away, frozen or failing.
  *
- * @throws CairnError `queue-unavailable` when there is no answer within `withinMs`, or what the commands throw of theirs.
+ * @throws CairnError `queue-unavailable` when there is no answer within `withinMs`; CairnErrors of `commands` pass through.
  */
 export async function reachRedis<T>(redis: Redis, commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
-  if (redis.status !== 'ready') await settle(redis);
+  if (redis.status !== 'ready') await untilConnected(redis);
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('no answer in time')), withinMs);
@@ -23,12 +23,22 @@ export async function reachRedis<T>(redis: Redis, commands: () => Promise<T>, wi
   }
 }
 
+/** As `read` does, or undefined where Redis cannot be reached. */
+export async function unlessAway<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (asCairnError(error).code === 'queue-unavailable') return undefined;
+    throw error;
+  }
+}
+
 export function redisUnavailable(cause?: unknown): CairnError {
   return new CairnError('queue-unavailable', 'The job queue (Redis) cannot be reached; try again shortly.', { cause });
 }
 
-/** A connection that is only just being made gets a moment; one that has failed gets none. */
-async function settle(redis: Redis): Promise<void> {
+/** Waits a moment for a connection that is being made, but not for one that has failed. */
+async function untilConnected(redis: Redis): Promise<void> {
   if (redis.status !== 'connecting' && redis.status !== 'connect') throw redisUnavailable();
   await new Promise<void>((resolve, reject) => {
     const done = () => {

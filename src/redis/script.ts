@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 
-/** Runs in Redis as one step. */
+/** Runs atomically in Redis. Keys that the script touches are all declared here, so that a Redis Cluster can route it. */
 export type RedisScript = (keys: readonly string[], ...args: (string | number)[]) => Promise<unknown>;
 
-/** A Lua script, sent once a connection and named by its digest afterwards. */
+/** A Lua script, sent once per connection and then named by its digest. */
 export function defineScript(redis: Redis, name: string, lua: string): RedisScript {
   redis.defineCommand(name, { lua });
   const run = (redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown>>)[name]!;

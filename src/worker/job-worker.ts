@@ -5,21 +5,34 @@ import { batchOf } from '../batches/manifest/schema.js';
 import { isCancelled, onCancellation } from '../jobs/cancellation.js';
 import { fromFailedReason, toFailedReason } from '../jobs/failure.js';
 import { EXTRACT_QUEUE, payloadSchema, type JobPayload, type JobProgress, type JobResult } from '../jobs/payload.js';
-import { closeWithin, patientConnection } from '../redis/connections.js';
 import { PERCENT_AT, type JobStage } from '../jobs/stages.js';
-import type { ExtractProcessor } from './processor.js';
 import type { Outcome, OutcomeRecorder } from '../jobs/outcome.js';
+import type { Log } from '../log.js';
+import { closeWithin } from '../redis/connections.js';
+import type { RedisKeys } from '../redis/keys.js';
 
-export interface WorkerLog {
-  log(message: string): void;
-  warn(message: string): void;
+/** Does one job; `onStage` is called when each of its stages begins. */
+export type ProcessJob = (
+  payload: JobPayload,
+  signal: AbortSignal,
+  onStage: (stage: JobStage) => void,
+) => Promise<JobResult>;
+
+export interface JobWorkerParts {
+  readonly process: ProcessJob;
+  /** A patient connection; BullMQ duplicates it. */
+  readonly redis: Redis;
+  /** Another one, which this uses up to listen for cancellations. */
+  readonly subscriber: Redis;
+  readonly keys: RedisKeys;
+  /** Called in this order, before the queue is told. */
+  readonly recorders?: readonly OutcomeRecorder[];
+  readonly log: Log;
 }
 
 export interface JobWorkerOptions {
   /** What the queue knows this worker by; see `formatWorkerName`. */
   readonly name: string;
-  readonly redisUrl: string;
-  readonly prefix: string;
   /** Jobs taken at once; a batch and two more keep decoding, running and packing busy. */
   readonly concurrency: number;
   /** A job whose worker has not renewed its lock for this long is given to another. */
@@ -28,7 +41,7 @@ export interface JobWorkerOptions {
   readonly drainTimeoutMs: number;
 }
 
-/** A job can outlive this many workers that die under it; then it is taken for what kills them. */
+/** BullMQ gives up a job after this many stalls: it probably kills its workers. */
 const MAX_STALLS = 3;
 
 /** How long a stop waits for jobs when Redis is away. */
@@ -36,69 +49,80 @@ const AWAY_DRAIN_MS = 2000;
 
 /** The consumer's side of the queue. */
 export class JobWorker {
-  private readonly redis: Redis;
-  private readonly subscriber: Redis;
   private readonly worker: Worker<JobPayload, JobResult>;
-  private readonly closed = new AbortController();
-  /** Ids of the jobs that run here. */
+  /** Ids of the jobs that run here: BullMQ cancels by id, and a batch has many. */
   private readonly running = new Set<string>();
   private closing: Promise<void> | undefined;
 
   constructor(
-    private readonly processor: ExtractProcessor,
+    private readonly parts: JobWorkerParts,
     private readonly options: JobWorkerOptions,
-    private readonly log: WorkerLog,
-    private readonly recorders: readonly OutcomeRecorder[] = [],
   ) {
-    const { name, redisUrl, prefix, concurrency, lockDurationMs } = options;
-    this.redis = patientConnection(redisUrl, this.closed.signal);
-    this.subscriber = patientConnection(redisUrl, this.closed.signal);
-    this.worker = new Worker(EXTRACT_QUEUE, (job, _, signal) => this.process(job, signal!), {
-      connection: this.redis,
+    const { name, concurrency, lockDurationMs } = options;
+    this.worker = new Worker(EXTRACT_QUEUE, (job, _, signal) => this.run(job, signal!), {
+      connection: parts.redis,
       name,
-      prefix,
+      prefix: parts.keys.prefix,
       concurrency,
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
       maxStalledCount: MAX_STALLS,
       autorun: false,
     });
-    this.logOutages();
-    this.worker.on('failed', (job, error) => {
-      log.warn(`job ${job?.id} failed: ${error.message}`);
-      if (job?.deferredFailure) this.recordStalled(job, error);
-    });
-    this.worker.on('stalled', (jobId) => log.warn(`job ${jobId} lost its worker and is queued again`));
-    // The job goes on: should another worker take it meanwhile, the second to finish finds the archive there.
-    this.worker.on('lockRenewalFailed', (jobIds) => log.warn(`locks could not be renewed: ${jobIds.join(', ')}`));
+    this.watch();
   }
 
-  /** Begins to take jobs; resolves at once. */
+  /** Begins to take jobs; returns at once. */
   start(): void {
-    const { prefix } = this.options;
-    onCancellation(this.subscriber, prefix, (id) => this.cancel(id)).catch((error: unknown) =>
-      this.log.warn(`cancellations are not heard: ${asCairnError(error).message}`),
+    const { subscriber, keys, log } = this.parts;
+    onCancellation(subscriber, keys, (id) => this.cancel(id)).catch((error: unknown) =>
+      log.warn(`no subscription to cancellations: ${asCairnError(error).message}`),
     );
-    this.worker.run().catch((error: unknown) => this.log.warn(`the worker stopped: ${asCairnError(error).message}`));
+    this.worker.run().catch((error: unknown) => log.warn(`the worker stopped: ${asCairnError(error).message}`));
   }
 
-  /** Takes no more jobs, waits for those that run, at most `drainTimeoutMs`; what is left goes to other workers. May be called twice. */
+  /**
+   * Takes no more jobs and waits for the running ones, at most `drainTimeoutMs`; other workers redo those that are left. May be
+   * called twice.
+   */
   close(): Promise<void> {
     this.closing ??= this.drain();
     return this.closing;
   }
 
-  /** BullMQ tells of every attempt to reconnect; an outage is told once. */
-  private logOutages(): void {
-    let told: string | undefined;
+  private watch(): void {
+    const { log, redis } = this.parts;
+    this.worker.on('completed', (job, { timings }) => {
+      const cached = Object.keys(timings).length === 0 ? ', from the store' : '';
+      log.log(`job ${job.id} completed: ${payloadSchema.parse(job.data).spec.model} in ${job.finishedOn! - job.processedOn!} ms${cached}`);
+    });
+    this.worker.on('failed', (job, error) => {
+      if (job) this.logFailure(job, error);
+      else log.warn(`a job failed: ${error.message}`);
+      if (job?.deferredFailure) this.recordStalled(job, error);
+    });
+    this.worker.on('stalled', (jobId) => log.warn(`job ${jobId} lost its worker and is queued again`));
+    // The job continues: should another worker take it meanwhile, the second to finish finds the archive in the store.
+    this.worker.on('lockRenewalFailed', (jobIds) => log.warn(`locks could not be renewed: ${jobIds.join(', ')}`));
+    // BullMQ reports every attempt to reconnect. The connections log outages; a Redis that answers with errors is reported
+    // here, once for each.
+    let last: string | undefined;
     this.worker.on('error', ({ message }) => {
-      if (message !== told) this.log.warn(`queue: ${message}`);
-      told = message;
+      if (redis.status === 'ready' && message !== last && !isConnectionError(message)) log.warn(`queue: ${message}`);
+      last = message;
     });
-    this.redis.on('ready', () => {
-      if (told !== undefined) this.log.log('queue: back again');
-      told = undefined;
-    });
+  }
+
+  private logFailure({ id, attemptsMade, opts, finishedOn }: Job<JobPayload, JobResult>, { message }: Error): void {
+    const { log } = this.parts;
+    if (fromFailedReason(message).code === 'cancelled') {
+      // Of a batch there may be thousands.
+      if (batchOf(id!) === undefined) log.log(`job ${id} cancelled`);
+      return;
+    }
+    const attempts = opts.attempts ?? 1;
+    if (finishedOn === undefined) log.warn(`job ${id}: attempt ${attemptsMade} of ${attempts} failed: ${message}`);
+    else log.warn(`job ${id} failed: ${message}`);
   }
 
   private async drain(): Promise<void> {
@@ -106,12 +130,9 @@ export class JobWorker {
     const outcome = await Promise.race([this.worker.close().then(() => 'idle' as const), this.overdue(idle.signal)]);
     idle.abort();
     if (outcome === 'overdue') {
-      this.log.warn('not idle in time; what still runs is left to other workers');
+      this.parts.log.warn('not idle in time; running jobs are left to other workers');
       await closeWithin(1000, this.worker.close(true));
     }
-    this.closed.abort();
-    this.redis.disconnect();
-    this.subscriber.disconnect();
   }
 
   /** Resolves when the time to drain is over, or when Redis stays away: without it no job can be reported as finished. */
@@ -120,33 +141,25 @@ export class JobWorker {
     let lastSeen = Date.now();
     while (!idle.aborted && Date.now() < deadline && Date.now() - lastSeen < AWAY_DRAIN_MS) {
       await new Promise((resolve) => setTimeout(resolve, 100));
-      if (this.redis.status === 'ready') lastSeen = Date.now();
+      if (this.parts.redis.status === 'ready') lastSeen = Date.now();
     }
     return 'overdue';
   }
 
-  /** One job, or those of a batch. */
+  /** Cancels one job, or those of a batch. */
   private cancel(id: string): void {
     for (const jobId of this.running) {
       if (jobId === id || batchOf(jobId) === id) this.worker.cancelJob(jobId, 'cancelled');
     }
   }
 
-  private async process(job: Job<JobPayload, JobResult>, signal: AbortSignal): Promise<JobResult> {
-    this.running.add(job.id!);
-    try {
-      return await this.run(job, signal);
-    } finally {
-      this.running.delete(job.id!);
-    }
-  }
-
   private async run(job: Job<JobPayload, JobResult>, signal: AbortSignal): Promise<JobResult> {
     const jobId = job.id!;
+    this.running.add(jobId);
     try {
       const payload = payloadSchema.parse(job.data);
-      if (await isCancelled(this.redis, this.options.prefix, jobId)) throw cancelled();
-      const work = this.processor.process(payload, signal, (stage) => report(job, stage));
+      if (await isCancelled(this.parts.redis, this.parts.keys, jobId)) throw cancelled();
+      const work = this.parts.process(payload, signal, (stage) => report(job, stage));
       const result = await Promise.race([work, rejectOnAbort(signal)]);
       await this.record({ jobId, payload, state: 'completed', result });
       return result;
@@ -158,23 +171,25 @@ export class JobWorker {
       const state = code === 'cancelled' ? 'cancelled' : 'failed';
       await this.record({ jobId, payload: job.data, state, error: { code, message } });
       throw error.transient ? new Error(reason, { cause: error }) : new UnrecoverableError(reason);
+    } finally {
+      this.running.delete(jobId);
     }
   }
 
-  /** The queue gives up by itself what has outlived too many workers, and nobody processes it. */
+  /** BullMQ fails jobs that stalled too often itself, without calling the processor. */
   private recordStalled({ id, data: payload }: Job<JobPayload, JobResult>, { message }: Error): void {
     const error = fromFailedReason(message);
     this.record({ jobId: id!, payload, state: 'failed', error }).catch((thrown: unknown) =>
-      this.log.warn(`the end of job ${id} is not recorded: ${asCairnError(thrown).message}`),
+      this.parts.log.warn(`the failure of job ${id} is not recorded: ${asCairnError(thrown).message}`),
     );
   }
 
   private async record(outcome: Outcome): Promise<void> {
-    for (const recorder of this.recorders) await recorder.record(outcome);
+    for (const recorder of this.parts.recorders ?? []) await recorder.record(outcome);
   }
 }
 
-/** `attemptsMade` counts those that have ended. */
+/** `attemptsMade` counts the attempts that have ended. */
 function isLastAttempt({ attemptsMade, opts }: Job): boolean {
   return attemptsMade + 1 >= (opts.attempts ?? 1);
 }
@@ -183,13 +198,17 @@ function cancelled(): CairnError {
   return new CairnError('cancelled', 'The job was cancelled.');
 }
 
-/** A run cannot be interrupted; its job need not wait for it. */
+/** A run cannot be interrupted, but its job need not wait for it. */
 function rejectOnAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(cancelled()), { once: true }));
 }
 
-/** Progress is a courtesy: a job does not fail because it could not be told. */
+/** Progress is best effort: a job does not fail because a report of it did. */
 function report(job: Job, stage: JobStage): void {
   const progress: JobProgress = { stage, percent: PERCENT_AT[stage] };
   job.updateProgress(progress).catch(() => undefined);
+}
+
+function isConnectionError(message: string): boolean {
+  return /ECONN|EPIPE|ETIMEDOUT|Connection is closed/.test(message);
 }

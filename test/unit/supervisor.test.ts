@@ -8,22 +8,22 @@ import { until } from '../integration/support/service.js';
 
 const tempDir = useTempDirs();
 
-/** In the order in which they were told. */
-let told: string[] = [];
-const log = { log: (message: string) => told.push(message), warn: (message: string) => told.push(message) };
+/** In order. */
+let logged: string[] = [];
+const log = { log: (message: string) => logged.push(message), warn: (message: string) => logged.push(message) };
 
 const started: Supervisor[] = [];
 afterEach(async () => {
   for (const supervisor of started.splice(0)) await supervisor.stop();
-  told = [];
+  logged = [];
 });
 
 /** Keeps one process that runs `script`, unless `options` say otherwise; delays are short. */
 function supervise(script: string, options: Partial<SupervisorOptions> = {}): Supervisor {
   const supervisor = new Supervisor({
     command: [process.execPath, '--input-type=commonjs', '--eval', script],
-    charges: [{ name: 'one', env: { PATH: process.env['PATH'] } }],
-    patienceMs: 30_000,
+    children: [{ name: 'one', env: { PATH: process.env['PATH'] } }],
+    killAfterMs: 30_000,
     firstDelayMs: 40,
     maxDelayMs: 160,
     healthyMs: 600_000,
@@ -36,7 +36,7 @@ function supervise(script: string, options: Partial<SupervisorOptions> = {}): Su
 }
 
 /** Process ids as the log tells them, oldest first. */
-const pids = () => told.flatMap((line) => /is process (\d+)/.exec(line)?.[1] ?? []).map(Number);
+const pids = () => logged.flatMap((line) => /is process (\d+)/.exec(line)?.[1] ?? []).map(Number);
 
 function isAlive(pid: number): boolean {
   try {
@@ -57,7 +57,7 @@ describe('Supervisor', () => {
     supervise('process.exit(3)');
     await until(() => pids().length >= 6);
     expect(performance.now() - begun).toBeGreaterThanOrEqual(40 + 80 + 160 + 160 + 160);
-    expect(told.filter((line) => line.includes('again')).slice(0, 5)).toEqual(
+    expect(logged.filter((line) => line.includes('again')).slice(0, 5)).toEqual(
       [0.04, 0.08, 0.16, 0.16, 0.16].map((delay) => `one ended with status 3; it starts again in ${delay} s`),
     );
     expect(new Set(pids()).size).toBe(pids().length);
@@ -66,56 +66,56 @@ describe('Supervisor', () => {
   test('after a healthy life the delay is the first one again', async () => {
     supervise('setTimeout(() => process.exit(0), 100)', { healthyMs: 50 });
     await until(() => pids().length >= 4);
-    for (const line of told.filter((line) => line.includes('again'))) expect(line).toContain('again in 0.04 s');
+    for (const line of logged.filter((line) => line.includes('again'))) expect(line).toContain('again in 0.04 s');
   });
 
   test('one that is killed comes back; the other does not notice', async () => {
-    const charges = ['one', 'other'].map((name) => ({ name, env: {} }));
-    supervise(STAYS, { charges });
+    const children = ['one', 'other'].map((name) => ({ name, env: {} }));
+    supervise(STAYS, { children });
     const [one, other] = pids();
     process.kill(one!, 'SIGKILL');
     await until(() => pids().length === 3);
-    expect(told).toContain('one was ended by SIGKILL; it starts again in 0.04 s');
+    expect(logged).toContain('one was ended by SIGKILL; it starts again in 0.04 s');
     expect([isAlive(one!), isAlive(other!), isAlive(pids()[2]!)]).toEqual([false, true, true]);
   });
 
   test('a program that is not there is tried again, and stopping ends the trying', async () => {
     const supervisor = supervise('', { command: ['/nowhere/program'] });
-    await until(() => told.length >= 2);
-    expect(told[0]).toMatch(/^one did not start \(.*ENOENT.*\); it starts again in 0\.04 s$/);
+    await until(() => logged.length >= 2);
+    expect(logged[0]).toMatch(/^one did not start \(.*ENOENT.*\); it starts again in 0\.04 s$/);
     await supervisor.stop();
-    const { length } = told;
+    const { length } = logged;
     await new Promise((resolve) => setTimeout(resolve, 400));
-    expect(told).toHaveLength(length);
+    expect(logged).toHaveLength(length);
   });
 
   test('stopping lets each finish what it does, and starts nothing again', async () => {
     const file = join(await tempDir(), 'heard');
     const drains = `process.on('SIGTERM', () => setTimeout(() => { ${heard(file)} process.exit(0); }, 300)); ${STAYS}; ${heard(file)}`;
-    const supervisor = supervise(drains, { charges: ['one', 'other'].map((name) => ({ name, env: {} })) });
+    const supervisor = supervise(drains, { children: ['one', 'other'].map((name) => ({ name, env: {} })) });
     await until(async () => (await linesOf(file)).length === 2);
     await supervisor.stop();
     // Each wrote once when it was ready, and once when it was done.
     expect((await linesOf(file)).map(Number).sort()).toEqual([...pids(), ...pids()].sort());
     expect(pids().map(isAlive)).toEqual([false, false]);
-    expect(told.filter((line) => line.includes('again') || line.includes('killed'))).toEqual([]);
+    expect(logged.filter((line) => line.includes('again') || line.includes('killed'))).toEqual([]);
     await supervisor.stop();
   });
 
   test('one that ignores SIGTERM is killed when patience is over', async () => {
     const file = join(await tempDir(), 'heard');
     const supervisor = supervise(`process.on('SIGTERM', () => undefined); ${STAYS}; ${heard(file)}`, {
-      patienceMs: 200,
+      killAfterMs: 200,
     });
     await until(async () => (await linesOf(file)).length === 1);
     await supervisor.stop();
-    expect(told.at(-1)).toBe('one does not end and is killed');
+    expect(logged.at(-1)).toBe('one does not end and is killed');
     expect(isAlive(pids()[0]!)).toBe(false);
   });
 
   test('stopping during the pause before a restart does not wait for it', async () => {
     const supervisor = supervise('process.exit(1)', { firstDelayMs: 600_000, maxDelayMs: 600_000 });
-    await until(() => told.some((line) => line.includes('again')));
+    await until(() => logged.some((line) => line.includes('again')));
     await supervisor.stop();
     expect(pids()).toHaveLength(1);
   });
@@ -123,8 +123,8 @@ describe('Supervisor', () => {
   test('each has its own environment and nothing of that of this process', async () => {
     const file = join(await tempDir(), 'environments');
     const write = `require('node:fs').appendFileSync(${JSON.stringify(file)}, JSON.stringify(process.env) + '\\n'); ${STAYS}`;
-    const charges = ['a', 'b'].map((MARK) => ({ name: MARK, env: { MARK } }));
-    supervise(write, { charges });
+    const children = ['a', 'b'].map((MARK) => ({ name: MARK, env: { MARK } }));
+    supervise(write, { children });
     await until(async () => (await linesOf(file)).length === 2);
     const environments = (await linesOf(file)).map((line) => JSON.parse(line) as Record<string, string>);
     expect(environments.map((env) => env['MARK']).sort()).toEqual(['a', 'b']);
@@ -138,7 +138,7 @@ describe('Supervisor', () => {
     const command = JSON.stringify([process.execPath, '--input-type=commonjs', '--eval', child]);
     const keeper = `
       const log = { log() {}, warn() {} };
-      new Supervisor({ command: ${command}, charges: [{ name: 'one', env: {} }], patienceMs: 1000, log }).start();
+      new Supervisor({ command: ${command}, children: [{ name: 'one', env: {} }], killAfterMs: 1000, log }).start();
       const { readFileSync, existsSync } = await import('node:fs');
       setInterval(() => existsSync(${JSON.stringify(file)}) && process.kill(process.pid, 'SIGKILL'), 20);`;
     const { status } = await runScript(keeper, { imports: { Supervisor: 'supervisor.js' } });

@@ -1,8 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
+import { HEARTBEAT_MS } from '../../redis/heartbeat.js';
 
-/** Proxies close connections that are silent for a minute. */
-const HEARTBEAT_MS = 15_000;
 /** A comment, which clients skip. */
 const HEARTBEAT = ':\n\n';
 

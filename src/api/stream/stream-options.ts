@@ -3,7 +3,7 @@ import { findModel } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
 import type { AnnouncementFilter } from '../../announcements/announcement.js';
 import type { ConsumeOptions } from '../../announcements/consume.js';
-import { isEntryId } from '../../announcements/entry-id.js';
+import { isEntryId } from '../../redis/entry-id.js';
 import type { FollowOptions } from '../../announcements/follow.js';
 
 export const MAX_PREFETCH = 100;

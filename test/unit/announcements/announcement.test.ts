@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { fromEntry, matches, toFields, type Announcement } from '../../../src/announcements/announcement.js';
 import { specFor } from '../../support/specs.js';
-import { isBefore, isEntryId } from '../../../src/announcements/entry-id.js';
+import { isBefore, isEntryId } from '../../../src/redis/entry-id.js';
 
 const plain: Announcement = {
   ...specFor({ levels: ['C4'], dtype: 'float32', size: 64 }),

@@ -1,4 +1,4 @@
-/** Before every id that Redis makes. */
+/** Sorts before every id of a stream entry. */
 export const FIRST_ID = '0-0';
 
 /** Redis has 64 bits for each half; fifteen digits last for 30,000 years of milliseconds and are exact as numbers. */
@@ -8,7 +8,7 @@ export function isEntryId(text: string): boolean {
   return ENTRY_ID.test(text);
 }
 
-/** Whether `a` was given before `b`. */
+/** Whether `a` was assigned before `b`. */
 export function isBefore(a: string, b: string): boolean {
   const [aTime, aNumber] = parts(a);
   const [bTime, bNumber] = parts(b);
