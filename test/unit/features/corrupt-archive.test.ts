@@ -116,7 +116,7 @@ describe('a failure that nobody waits for yet does not end the process', () => {
     const imports = {
       ArchiveReader: 'features/archive-reader.js',
       FileStore: 'features/store/file-store.js',
-      loadZstd: 'features/zstd.js',
+      loadZstd: 'formats/zstd.js',
       streamLevels: 'features/stream-levels.js',
     };
     const result = await runScript(
