@@ -27,7 +27,8 @@ interface ZlibWithZstd {
 
 /** Implementations by name, the preferred one first. Each is undefined where this Node does not have it. */
 export const ZSTD_MAKERS: Readonly<Record<string, () => Promise<Zstd> | undefined>> = {
-  node: () => ('zstdCompress' in zlib ? Promise.resolve(checked(nodeZstd(zlib as unknown as ZlibWithZstd))) : undefined),
+  node: () =>
+    'zstdCompress' in zlib ? Promise.resolve(checked(nodeZstd(zlib as unknown as ZlibWithZstd))) : undefined,
   '@toondepauw/node-zstd': async () => checked(await addonZstd()),
 };
 

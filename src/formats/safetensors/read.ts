@@ -40,9 +40,18 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
   const dataStart = 8 + Number(length);
   const header = parseHeader((await source.read(8, Number(length))).toString('utf8'));
   checkOffsets(header, size - dataStart);
-  return Object.entries(header).map(([name, { dtype, shape, data_offsets: [begin, end] }]) => {
-    return { name, dtype, shape, start: dataStart + begin, bytes: end - begin };
-  });
+  return Object.entries(header).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [begin, end],
+      },
+    ]) => {
+      return { name, dtype, shape, start: dataStart + begin, bytes: end - begin };
+    },
+  );
 }
 
 function parseHeader(text: string): Header {

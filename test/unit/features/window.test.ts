@@ -21,7 +21,11 @@ describe('cutOf', () => {
   });
 
   test('of a map that is a cell short of its canvas, what there is', () => {
-    expect(cutOf(level(4, [15, 15, 8]), [0, 62, 64, 64])).toEqual([[0, 15], [14, 15], [0, 8]]);
+    expect(cutOf(level(4, [15, 15, 8]), [0, 62, 64, 64])).toEqual([
+      [0, 15],
+      [14, 15],
+      [0, 8],
+    ]);
   });
 });
 
@@ -49,10 +53,38 @@ test.each([[[0, 0, 256, 256]], [[0, 0, 1, 1]], [[60, 30, 140, 95]], [[63, 0, 65,
 );
 
 test.each<[string, Cut]>([
-  ['a box of all three axes', [[3, 41], [7, 60], [100, 203]]],
-  ['whole rows', [[3, 41], [7, 60], [0, 256]]],
-  ['whole slices', [[3, 41], [0, 64], [0, 256]]],
-  ['a part of the last axis only', [[0, 64], [0, 64], [1, 2]]],
+  [
+    'a box of all three axes',
+    [
+      [3, 41],
+      [7, 60],
+      [100, 203],
+    ],
+  ],
+  [
+    'whole rows',
+    [
+      [3, 41],
+      [7, 60],
+      [0, 256],
+    ],
+  ],
+  [
+    'whole slices',
+    [
+      [3, 41],
+      [0, 64],
+      [0, 256],
+    ],
+  ],
+  [
+    'a part of the last axis only',
+    [
+      [0, 64],
+      [0, 64],
+      [1, 2],
+    ],
+  ],
 ])('any box of the array can be cut out of its bands: %s', (_, cut) => {
   const { tensor, ...rest } = numberLevel('P2', [64, 64, 256], 4);
   const described = describeLevel({ tensor, ...rest });

@@ -41,7 +41,9 @@ describe.each(implementations)('floatsToHalves %s', (_, floatsToHalves) => {
 });
 
 test('both implementations give the same bits, to and fro', () => {
-  const halves = Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bits).filter((bits) => !Number.isNaN(decodeHalf(bits)));
+  const halves = Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bits).filter(
+    (bits) => !Number.isNaN(decodeHalf(bits)),
+  );
   const floats = portable.halvesToFloats(halves);
   expect(halvesToFloats(halves)).toEqual(floats);
   expect(floatsToHalves(floats)).toEqual(halves);

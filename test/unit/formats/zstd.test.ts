@@ -28,7 +28,6 @@ test('each implementation reads the frames of the others', async () => {
 });
 
 describe.each(implementations.map((zstd): [string, Zstd] => [zstd.name, zstd]))('zstd by %s', (_, zstd) => {
-
   test.each(samples)('brings back %s', async (_, data) => {
     const compressed = await zstd.compress(data);
     expect(Buffer.from(compressed.subarray(0, 4)).equals(MAGIC)).toBe(true);
