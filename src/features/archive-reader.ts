@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { asCairnError, CairnError } from '../errors.js';
 import { ArchiveEntries } from './archive-entries.js';
 import { bandsOf } from './bands.js';
@@ -7,7 +6,7 @@ import type { StoredObject } from './store/store.js';
 import { bandPath, GROUP_PATH } from './zarr-metadata.js';
 import type { Zstd } from '../formats/zstd.js';
 
-/** An archive open for reading. Bands are fetched one by one; nothing else is kept in memory. */
+/** An archive open for reading. Bands are read one by one and not kept. */
 export class ArchiveReader {
   private constructor(
     private readonly entries: ArchiveEntries,
@@ -47,31 +46,20 @@ export class ArchiveReader {
     return levels.filter((level) => names?.includes(level.name) ?? true);
   }
 
-  /** One band of a level, decompressed: `bandsOf(level).rows` rows in C order. */
+  /** One band of a level, decompressed: `bandsOf(level).shape` in C order. */
   async band(level: LevelDescription, band: number): Promise<Uint8Array> {
     return this.zstd.decompress(await this.storedBand(level, band), bandsOf(level).bytes);
   }
 
-  /** One band as it is stored: one frame of zstd. */
+  /** One band as stored: one frame of zstd. */
   storedBand(level: LevelDescription, band: number): Promise<Uint8Array> {
     return this.entries.read(bandPath(level.name, band));
   }
 
-  /** Bytes of all bands of a level as they are stored. */
+  /** Bytes of all bands of a level as stored. */
   storedBytes(level: LevelDescription): number {
     const bands = Array.from({ length: bandsOf(level).count }, (_, band) => bandPath(level.name, band));
     return bands.reduce((total, path) => total + this.entries.size(path), 0);
-  }
-
-  /**
-   * Chunks made from this archive as a stream. Ending or destroying it closes the archive, and
-   * destroying it first ends `chunks`.
-   */
-  streamOf(chunks: AsyncIterable<Uint8Array>): Readable {
-    // A mark of 1 lets a single chunk wait in the stream: what is read ahead is bounded by who makes them.
-    const stream = Readable.from(chunks, { highWaterMark: 1 });
-    stream.once('close', () => void this.close());
-    return stream;
   }
 
   close(): Promise<void> {

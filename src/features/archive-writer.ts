@@ -1,21 +1,21 @@
 import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
 import { bandsOf } from './bands.js';
-import { inOrder } from './start-ahead.js';
+import { mapOrdered } from './eager.js';
 import { describeLevel, type FeatureSet } from './feature-set.js';
 import { arrayMetadata, arrayPath, bandPath, GROUP_PATH, groupMetadata } from './zarr-metadata.js';
 import { writeZip, type ZipEntry } from '../formats/zip/zip-writer.js';
 import type { Zstd } from '../formats/zstd.js';
 
-/** Bands compressed at once: enough to keep libuv's four threads busy while one is being written. */
+/** Bands compressed at once: enough to keep libuv's four threads busy while one is written. */
 const IN_FLIGHT = 6;
 
 /**
  * A feature set as the bytes of its archive: a Zarr v3 group in an uncompressed zip. Bands are
- * compressed in parallel and come out in order; only a few of them are in memory at a time.
+ * compressed in parallel and written in order; only a few are in memory at a time.
  */
 export function writeArchive(set: FeatureSet, zstd: Zstd, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  return writeZip(unlessCancelled(inOrder(tasks(set, zstd), IN_FLIGHT), signal));
+  return writeZip(unlessCancelled(mapOrdered(tasks(set, zstd), IN_FLIGHT), signal));
 }
 
 type Task = () => Promise<ZipEntry>;

@@ -4,20 +4,22 @@ import type { LevelDescription } from './feature-set.js';
 /** Large enough to compress well and read fast, small enough that a region costs little. */
 const TARGET_BYTES = 1 << 20;
 
-/** How a level is cut into bands of whole rows; each band is one contiguous slice of the tensor. */
+/** How a level is cut along the first axis of its array; each band is one contiguous slice of the tensor. */
 export interface Bands {
-  readonly rows: number;
+  /** Indices of the first axis per band. */
+  readonly length: number;
   readonly count: number;
+  readonly shape: readonly [number, number, number];
   readonly bytes: number;
 }
 
 /**
- * The tallest band of at most about 1 MiB that divides the height: Zarr would pad a last chunk that
- * is cut short, and then it would no longer be a slice of the tensor.
+ * The largest band of about 1 MiB whose length divides the first axis: Zarr would pad a shorter last
+ * chunk, which would then no longer be a slice of the tensor.
  */
-export function bandsOf({ shape: [height, width, channels], dtype }: LevelDescription): Bands {
-  const rowBytes = width * channels * BYTES_PER_ELEMENT[dtype];
-  let rows = Math.min(height, Math.max(1, Math.round(TARGET_BYTES / rowBytes)));
-  while (height % rows !== 0) rows--;
-  return { rows, count: height / rows, bytes: rows * rowBytes };
+export function bandsOf({ shape: [first, second, third], dtype }: LevelDescription): Bands {
+  const sliceBytes = second * third * BYTES_PER_ELEMENT[dtype];
+  let length = Math.min(first, Math.max(1, Math.round(TARGET_BYTES / sliceBytes)));
+  while (first % length !== 0) length--;
+  return { length, count: first / length, shape: [length, second, third], bytes: length * sliceBytes };
 }

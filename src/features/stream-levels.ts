@@ -1,13 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { ArchiveReader } from './archive-reader.js';
+import { bandPieces, bandStream, pieceOf, type Piece } from './band-stream.js';
 import { bandsOf } from './bands.js';
 import type { LevelDescription } from './feature-set.js';
 import { levelBytes, safetensorsHeader } from './safetensors.js';
-import { inOrder } from './start-ahead.js';
-import { bandsUnder, cutBand, cutLevel, cutOf, type Window } from './window.js';
-
-/** Bands in work at once: the one that is being sent and two ahead of it. */
-const BANDS_IN_WORK = 3;
+import { bandsUnder, cutBand, cutLevel, cutOf, originOf, type Window } from './window.js';
 
 export interface StreamOptions {
   /** Cut this out of each level; whole levels without it. */
@@ -18,19 +15,19 @@ export interface StreamOptions {
 
 export interface LevelStream {
   readonly stream: Readable;
-  /** In bytes; not known of a window that is compressed on the way. */
+  /** In bytes; unknown for a window that is compressed on the way. */
   readonly length: number | undefined;
 }
 
-/** What follows the header. */
+/** The part after the header. */
 interface Body {
   readonly length: number | undefined;
-  readonly pieces: readonly (() => Promise<Uint8Array>)[];
+  readonly pieces: readonly Piece[];
 }
 
 /**
- * Levels of an archive as a safetensors stream: header first, then band after band, two ahead of the
- * reader. Ending or destroying the stream closes the archive; until there is one, the caller does.
+ * Levels of an archive as a safetensors stream: header first, then band after band. Ending or destroying the
+ * stream closes the archive; if this throws, the caller does.
  */
 export async function streamLevels(
   archive: ArchiveReader,
@@ -42,21 +39,15 @@ export async function streamLevels(
     ? windowBody(archive, levels, window, compressed)
     : wholeBody(archive, levels, compressed);
   const head = compressed ? await archive.zstd.compress(plain) : plain;
-  const chunks = async function* () {
-    yield head;
-    yield* inOrder(pieces, BANDS_IN_WORK);
-  };
-  return { stream: archive.streamOf(chunks()), length: length === undefined ? undefined : head.length + length };
+  const stream = bandStream([archive], [pieceOf(head), ...pieces]);
+  return { stream, length: length === undefined ? undefined : head.length + length };
 }
 
 function wholeBody(archive: ArchiveReader, levels: readonly LevelDescription[], compressed: boolean): Body {
   const bytes = levels.map((level) => (compressed ? archive.storedBytes(level) : levelBytes(level)));
-  const pieces = levels.flatMap((level) =>
-    Array.from(
-      { length: bandsOf(level).count },
-      (_, band) => () => (compressed ? archive.storedBand(level, band) : archive.band(level, band)),
-    ),
-  );
+  const stored = (level: LevelDescription): Piece[] =>
+    Array.from({ length: bandsOf(level).count }, (_, band) => () => archive.storedBand(level, band));
+  const pieces = levels.flatMap((level) => (compressed ? stored(level) : bandPieces([archive], level)));
   return { length: sum(bytes), pieces };
 }
 
@@ -76,12 +67,9 @@ function windowBody(
   return { length: compressed ? undefined : sum(levels.map((level) => levelBytes(cutLevel(level, window)))), pieces };
 }
 
-/** Tells what was cut, and where on its level each cut begins: `[row, column]`. */
+/** The header states the window and where each cut begins on its level: `[row, column]`. */
 function windowHeader(archive: ArchiveReader, levels: readonly LevelDescription[], window: Window): Buffer {
-  const origins = levels.map((level) => {
-    const { rows, columns } = cutOf(level, window);
-    return [level.name, [rows[0], columns[0]]];
-  });
+  const origins = levels.map((level) => [level.name, originOf(level, cutOf(level, window))]);
   const cuts = levels.map((level) => cutLevel(level, window));
   return safetensorsHeader(archive.description, cuts, {
     cutWindow: window,

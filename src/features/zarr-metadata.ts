@@ -1,5 +1,6 @@
 import { bandsOf } from './bands.js';
 import type { Description, LevelDescription } from './feature-set.js';
+import { axesOf } from './level-axes.js';
 import { ZSTD_LEVEL } from '../formats/zstd.js';
 
 /** Paths inside an archive: a Zarr v3 group with one array per level. */
@@ -9,7 +10,7 @@ export const bandPath = (level: string, band: number): string => `${level}/c/${b
 
 /**
  * `zarr.json` of the group; the description becomes its attributes. Over HTTP nothing can be listed, so
- * the group also brings the metadata of its arrays, as Zarr's readers expect consolidated metadata.
+ * the group also holds its arrays' metadata, in the form of consolidated metadata.
  */
 export function groupMetadata(description: Description): object {
   const arrays = description.levels.map((level) => [level.name, arrayMetadata(level)]);
@@ -23,20 +24,19 @@ export function groupMetadata(description: Description): object {
 
 /** `zarr.json` of one level (Zarr v3 core specification): little-endian bytes, then zstd. */
 export function arrayMetadata(level: LevelDescription): object {
-  const [, width, channels] = level.shape;
   return {
     zarr_format: 3,
     node_type: 'array',
     shape: level.shape,
     data_type: level.dtype,
-    chunk_grid: { name: 'regular', configuration: { chunk_shape: [bandsOf(level).rows, width, channels] } },
+    chunk_grid: { name: 'regular', configuration: { chunk_shape: bandsOf(level).shape } },
     chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
     fill_value: 0,
     codecs: [
       { name: 'bytes', configuration: { endian: 'little' } },
       { name: 'zstd', configuration: { level: ZSTD_LEVEL, checksum: false } },
     ],
-    dimension_names: ['y', 'x', 'channel'],
+    dimension_names: axesOf(level),
     attributes: { stride: level.stride },
   };
 }

@@ -1,4 +1,4 @@
-import type { FloatType } from '../backbone/floats.js';
+import type { FloatType } from './floats.js';
 
 /** numpy's own limit on the header that it would parse. */
 export const MAX_NPY_HEADER_BYTES = 10_000;
@@ -24,7 +24,7 @@ export interface NpyHeader {
 /**
  * Where the header of an npy file ends, by its first `NPY_PREFIX_BYTES` bytes.
  *
- * @throws Error when they are not those of an npy file of version 1 to 3, or announce too long a header.
+ * @throws Error when they do not begin an npy file of version 1 to 3, or announce too long a header.
  */
 export function npyDataStart(prefix: Buffer): number {
   if (prefix.length < NPY_PREFIX_BYTES || prefix.toString('latin1', 0, 6) !== MAGIC) throw new Error('it is not npy');
@@ -38,7 +38,7 @@ export function npyDataStart(prefix: Buffer): number {
 /**
  * Parses the bytes up to `npyDataStart`.
  *
- * @throws Error when they are not what numpy writes.
+ * @throws Error when numpy would not write such a header.
  */
 export function parseNpyHeader(bytes: Buffer): NpyHeader {
   const text = bytes.toString('latin1', bytes[6] === 1 ? 10 : 12);
@@ -51,7 +51,7 @@ export function parseNpyHeader(bytes: Buffer): NpyHeader {
 
 const FLOATS: Readonly<Record<string, FloatType>> = { f2: 'float16', f4: 'float32', f8: 'float64' };
 
-/** The type of number that `<f4` names, or undefined when it is none that is read. */
+/** The type of number that `<f4` names, or undefined when it is not a supported float. */
 export function npyFloatType(descr: string): { type: FloatType; bigEndian: boolean } | undefined {
   const type = /^[<>]/.test(descr) ? FLOATS[descr.slice(1)] : undefined;
   return type && { type, bigEndian: descr.startsWith('>') };

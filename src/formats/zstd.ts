@@ -3,12 +3,12 @@ import * as zlib from 'node:zlib';
 import { CairnError } from '../errors.js';
 import { declareContentSize } from './zstd-frame.js';
 
-/** Levels above 1 gain nothing on features and cost time. */
+/** Higher levels gain nothing on features and cost time. */
 export const ZSTD_LEVEL = 1;
 /** The least output buffer that zlib accepts. */
 const MIN_CHUNK = 64;
 
-/** zstd on native threads: both calls return at once and work beside the event loop. */
+/** zstd on native threads: neither call blocks the event loop. */
 export interface Zstd {
   readonly name: string;
   compress(data: Uint8Array): Promise<Uint8Array>;
@@ -18,16 +18,26 @@ export interface Zstd {
 
 type ZlibCall = (data: Uint8Array, options: object, done: (error: Error | null, result: Buffer) => void) => void;
 
-/** Node's own zstd (22.15 and later), which the types of Node 20 do not know. */
+/** Node's own zstd (22.15 and later), missing from the types of Node 20. */
 interface ZlibWithZstd {
   readonly zstdCompress: ZlibCall;
   readonly zstdDecompress: ZlibCall;
   constants: { ZSTD_c_compressionLevel: number };
 }
 
-/** Node's own zstd where it has one, else the addon `@toondepauw/node-zstd`, which brings its binary along. */
-export async function loadZstd(): Promise<Zstd> {
-  const codec = 'zstdCompress' in zlib ? nodeZstd(zlib as unknown as ZlibWithZstd) : await addonZstd();
+/** Implementations by name, the preferred one first. Each is undefined where this Node does not have it. */
+export const ZSTD_MAKERS: Readonly<Record<string, () => Promise<Zstd> | undefined>> = {
+  node: () =>
+    'zstdCompress' in zlib ? Promise.resolve(checked(nodeZstd(zlib as unknown as ZlibWithZstd))) : undefined,
+  '@toondepauw/node-zstd': async () => checked(await addonZstd()),
+};
+
+/** Node's own zstd where it has one, else the addon, which brings its binary along. */
+export function loadZstd(): Promise<Zstd> {
+  return ZSTD_MAKERS['node']!() ?? ZSTD_MAKERS['@toondepauw/node-zstd']!()!;
+}
+
+function checked(codec: Zstd): Zstd {
   return {
     ...codec,
     decompress: async (data, length) => {
@@ -46,7 +56,7 @@ function nodeZstd(zlib: ZlibWithZstd): Zstd {
   const params = { [zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL };
   return {
     name: 'node',
-    // One output buffer for the whole band: the default of 16 KiB would go back and forth between threads for each.
+    // One output buffer per band: the default of 16 KiB would cost a round trip between threads each.
     compress: (data) => {
       const length = data.byteLength;
       return compress(data, { params, pledgedSrcSize: length, chunkSize: Math.max(MIN_CHUNK, length) });

@@ -1,13 +1,9 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { ArchiveReader } from '../../features/archive-reader.js';
-import { bandsOf } from '../../features/bands.js';
+import { bandPieces, bandStream, inOrder, pieceOf, type Piece } from '../../features/band-stream.js';
 import type { LevelDescription } from '../../features/feature-set.js';
 import { levelBytes } from '../../features/safetensors.js';
-import { inOrder } from '../../features/start-ahead.js';
 import type { RequestedOutput } from './inference-request.js';
-
-/** Bands in work at once: the one that is being sent and two ahead of it. */
-const BANDS_IN_WORK = 3;
 
 const DATATYPES = { float32: 'FP32', float16: 'FP16' } as const satisfies Record<LevelDescription['dtype'], string>;
 
@@ -27,8 +23,6 @@ export interface AnswerStream {
   readonly length: number | undefined;
 }
 
-type Piece = () => Promise<Uint8Array>;
-
 /**
  * The answer to an inference request: JSON, then the binary outputs one after the other, made of the archives' bands
  * as they are read. The archives hold the same levels in the same shapes. Ending or destroying the stream closes
@@ -38,12 +32,12 @@ export async function streamAnswer(archives: readonly ArchiveReader[], answer: A
   const outputs = answer.outputs.map(({ name, binary }) => ({ binary, level: archives[0]!.select([name])[0]! }));
   const json = jsonPieces(archives, answer, outputs);
   const binary = outputs.filter((output) => output.binary);
-  if (binary.length === 0) return { stream: streamOf(archives, json), headerLength: undefined, length: undefined };
+  if (binary.length === 0) return { stream: bandStream(archives, json), headerLength: undefined, length: undefined };
   // Numbers as text have no length before they are written: outputs of both kinds cost a second reading.
   const headerLength = await lengthOf(json);
   const data = binary.flatMap(({ level }) => bandPieces(archives, level));
   const bytes = binary.reduce((total, { level }) => total + levelBytes(level) * archives.length, 0);
-  return { stream: streamOf(archives, [...json, ...data]), headerLength, length: headerLength + bytes };
+  return { stream: bandStream(archives, [...json, ...data]), headerLength, length: headerLength + bytes };
 }
 
 /** The JSON, cut where numbers are put in. */
@@ -83,29 +77,17 @@ function jsonPieces(
   return [...pieces, text(']}')];
 }
 
-function bandPieces(archives: readonly ArchiveReader[], level: LevelDescription): Piece[] {
-  const { count } = bandsOf(level);
-  return archives.flatMap((archive) => Array.from({ length: count }, (_, band) => () => archive.band(level, band)));
-}
-
 /** float32 as the shortest decimal numbers that are the same in float64. */
 function numbers({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)).join(',');
 }
 
 function text(json: string): Piece {
-  const bytes = Buffer.from(json);
-  return () => Promise.resolve(bytes);
+  return pieceOf(Buffer.from(json));
 }
 
 async function lengthOf(pieces: readonly Piece[]): Promise<number> {
   let length = 0;
-  for await (const bytes of inOrder(pieces, BANDS_IN_WORK)) length += bytes.byteLength;
+  for await (const bytes of inOrder(pieces)) length += bytes.byteLength;
   return length;
-}
-
-function streamOf(archives: readonly ArchiveReader[], pieces: readonly Piece[]): Readable {
-  // A mark of 1 lets a single chunk wait in the stream: what is read ahead is bounded by who makes them.
-  const stream = Readable.from(inOrder(pieces, BANDS_IN_WORK), { highWaterMark: 1 });
-  return stream.once('close', () => void Promise.all(archives.map((archive) => archive.close())));
 }

@@ -1,29 +1,38 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { asCairnError, CairnError } from '../../errors.js';
+import { makeFolder } from '../../files/durable.js';
 import { PartFile } from './download/part-file.js';
-import { md5Of, receive, type ReceiveOptions } from './download/receive.js';
-import type { Source } from './download/source.js';
-import { sourcesOf } from './download/sources-of.js';
+import { sourcesOf, type OpenSource, type Source, type SourceOptions } from './download/sources.js';
 import type { PublishedWeights } from './published.js';
 
 const SILENCE_MS = 30_000;
+/** The limit where the catalogue does not know the size: four times its largest file. */
+const MAX_BYTES = 1 << 30;
+
+interface ReceiveOptions extends SourceOptions {
+  /** Bytes present, including those of an earlier try, and the length of the file where it is known. */
+  readonly onProgress?: ((bytes: number, total: number | undefined) => void) | undefined;
+}
 
 export interface DownloadOptions extends Partial<ReceiveOptions> {
-  /** An HTTP(S) URL, a file URL or the path of a folder that is asked instead of the publisher. */
+  /** An HTTP(S) URL, a file URL or the path of a folder to use instead of the publisher. */
   readonly mirror?: string | undefined;
-  /** Replaces a file that is there and is another one. */
+  /** Replaces a different file at the target. */
   readonly force?: boolean | undefined;
 }
 
 /**
- * Brings the file of `entry` to the path `target`. Nothing but the right file ever takes that name:
- * it is received beside it, compared as a whole with the MD5 of the catalogue, flushed and renamed.
- * What a broken-off download received stays in `<target>.part`, and the next goes on from there; a
- * wrong file is removed. Several processes may do this at once, see `PartFile`.
+ * Downloads the file of `entry` to the path `target`. Only the right file ever takes that name: it is
+ * received beside it, compared as a whole with the MD5 of the catalogue, flushed and renamed. An
+ * interrupted download stays in `<target>.part`, and the next one resumes it; a wrong file is removed.
+ * Several processes may do this at once, see `PartFile`.
  *
  * @returns the number of bytes received by this call: 0 when the right file was there already.
- * @throws CairnError `weights-checksum` for a wrong file, `weights-unreachable` for what can pass,
+ * @throws CairnError `weights-checksum` for a wrong file, `weights-unreachable` for transient failures,
  *   `weights-unavailable` where the file is not offered, `weights-conflict` when another file is at
  *   `target`, `store-failed` when the disk refuses, `option-invalid` for the mirror, `cancelled`.
  */
@@ -35,18 +44,18 @@ export async function downloadWeights(
   const sources = sourcesOf(entry, mirror);
   try {
     if (await isThere(entry, target, force)) return 0;
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     const part = await PartFile.claim(target);
     try {
       const received = await receiveFromAny(sources, entry, part, { silenceMs, ...options });
-      // Somebody else may have been faster.
+      // Another process may have been faster.
       if (await isThere(entry, target, force)) await part.discard();
       else await part.publish();
       return received;
     } catch (error) {
       const { code } = asCairnError(error);
       const wrong = code === 'weights-checksum' || code === 'weights-conflict';
-      // Where this fails as well, the first error tells more.
+      // The first error explains more than a failure to clean up.
       await (wrong ? part.discard() : part.rest()).catch(() => undefined);
       throw error;
     }
@@ -60,7 +69,7 @@ async function isThere(entry: PublishedWeights, target: string, force: boolean):
   if (!found) return false;
   if (found.isFile() && (await md5Of(target)) === entry.md5) return true;
   if (force) return false;
-  throw new CairnError('weights-conflict', `${target} is there and is not ${entry.name}; only force replaces it.`);
+  throw new CairnError('weights-conflict', `${target} exists and is not ${entry.name}; only force replaces it.`);
 }
 
 /** Takes the first source whose file is the right one. */
@@ -83,4 +92,70 @@ async function receiveFromAny(
   }
   const wrong = failures.find(({ code }) => code === 'weights-checksum');
   throw wrong ?? new CairnError('weights-unavailable', failures.map(({ message }) => message).join(' '));
+}
+
+/** Completes `part` from one source and checks the whole; returns the number of bytes received. */
+async function receive(source: Source, entry: PublishedWeights, part: PartFile, options: ReceiveOptions) {
+  const present = await part.size();
+  let received = 0;
+  if (present !== entry.bytes) {
+    const opened = await source(present <= (entry.bytes ?? MAX_BYTES) ? present : 0, options);
+    try {
+      received = await copy(opened, entry, part, options);
+    } finally {
+      await opened.close();
+    }
+  }
+  const md5 = await md5Of(part.path);
+  if (md5 !== entry.md5) throw wrong(entry, `its MD5 is ${md5}, not ${entry.md5}`);
+  return received;
+}
+
+async function copy(
+  { start, total, chunks }: OpenSource,
+  entry: PublishedWeights,
+  part: PartFile,
+  { signal, onProgress }: ReceiveOptions,
+): Promise<number> {
+  const limit = entry.bytes ?? MAX_BYTES;
+  if (total !== undefined) checkSize(entry, total);
+  let bytes = start;
+  const counted = async function* () {
+    onProgress?.(bytes, entry.bytes ?? total);
+    for await (const chunk of chunks) {
+      bytes += chunk.byteLength;
+      if (bytes > limit) throw wrong(entry, `it has more than ${limit} bytes`);
+      yield chunk;
+      onProgress?.(bytes, entry.bytes ?? total);
+    }
+  };
+  try {
+    await part.write(start, counted(), signal);
+  } catch (cause) {
+    if (signal?.aborted) throw new CairnError('cancelled', `The download of ${entry.name} was cancelled.`, { cause });
+    throw cause;
+  }
+  if (total !== undefined && bytes < total) {
+    throw new CairnError('weights-unreachable', `${entry.name} ended after ${bytes} of ${total} bytes.`);
+  }
+  checkSize(entry, bytes);
+  return bytes - start;
+}
+
+function checkSize(entry: PublishedWeights, bytes: number): void {
+  if (entry.bytes !== undefined && bytes !== entry.bytes) {
+    throw wrong(entry, `it has ${bytes} bytes, not ${entry.bytes}`);
+  }
+  if (bytes > MAX_BYTES) throw wrong(entry, `it has ${bytes} bytes, more than ${MAX_BYTES}`);
+}
+
+function wrong({ name }: PublishedWeights, why: string): CairnError {
+  return new CairnError('weights-checksum', `The downloaded file is not ${name}: ${why}. Nothing of it was kept.`);
+}
+
+/** MD5 of a whole file, in hexadecimal digits. */
+async function md5Of(path: string): Promise<string> {
+  const hash = createHash('md5');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
 }

@@ -1,7 +1,7 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { CairnError } from '../../errors.js';
-import { MAX_HEADER_BYTES } from './safetensors-file.js';
+import { MAX_HEADER_BYTES } from '../../formats/safetensors/read.js';
 
 export type FileKind = 'hdf5' | 'zip' | 'safetensors' | 'torch' | 'pickle' | 'tar' | 'gzip' | 'tensorflow';
 

@@ -7,7 +7,7 @@ import { openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { sizeOf } from '../graph/summary.js';
-import { FLOAT_BYTES, toFloat32, type FloatType } from '../floats.js';
+import { FLOAT_BYTES, toFloat32, type FloatType } from '../../formats/floats.js';
 import { namedVariable } from './keras-variables.js';
 import { tensorPath, type WeightsEntry } from './weights-reader.js';
 

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { FLOAT_BYTES, FLOATS_READ, type FloatType } from '../floats.js';
+import { FLOAT_BYTES, FLOATS_READ, type FloatType } from '../../formats/floats.js';
 import type { Hdf5Reply, Hdf5Request } from './hdf5-thread.js';
 import { unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { sizeOf } from '../graph/summary.js';
-import { FLOAT_BYTES, FLOATS_READ, toFloat32 } from '../floats.js';
+import { FLOAT_BYTES, FLOATS_READ, toFloat32 } from '../../formats/floats.js';
 import {
   fromFortranOrder,
   MAX_NPY_HEADER_BYTES,
@@ -11,10 +11,10 @@ import {
   type NpyHeader,
 } from '../../formats/npy-header.js';
 import { tensorPath, unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
-import type { ZipArchive, ZipEntry } from '../../formats/zip/zip-archive.js';
+import type { Entry, ZipReader } from '../../formats/zip/zip-reader.js';
 
 interface Member {
-  readonly entry: ZipEntry;
+  readonly entry: Entry;
   readonly header: NpyHeader;
   readonly dataStart: number;
 }
@@ -22,12 +22,12 @@ interface Member {
 const SAVE_ARRAYS = 'save each array under its own name: np.savez("weights.npz", **{name: array, …})';
 
 /**
- * Opens a numpy archive: a zip with one `<name>.npy` for each array. Takes over `zip`, and closes it when
+ * Opens a numpy archive: a zip with one `<name>.npy` per array. Takes over `zip`, and closes it when
  * its arrays cannot be read.
  *
  * @throws CairnError `weights-unreadable`.
  */
-export async function openNpz(path: string, zip: ZipArchive): Promise<WeightsReader> {
+export async function openNpz(path: string, zip: ZipReader): Promise<WeightsReader> {
   const members = new Map<WeightsEntry, Member>();
   try {
     for (const [fileName, entry] of zip.entries) {
@@ -52,7 +52,7 @@ export async function openNpz(path: string, zip: ZipArchive): Promise<WeightsRea
   };
 }
 
-async function openMember(path: string, zip: ZipArchive, entry: ZipEntry): Promise<Member> {
+async function openMember(path: string, zip: ZipReader, entry: Entry): Promise<Member> {
   try {
     const start = await zip.read(entry, Math.min(entry.uncompressedSize, NPY_PREFIX_BYTES + MAX_NPY_HEADER_BYTES));
     const dataStart = npyDataStart(start);
@@ -69,7 +69,7 @@ async function openMember(path: string, zip: ZipArchive, entry: ZipEntry): Promi
 
 async function readFloats(
   path: string,
-  zip: ZipArchive,
+  zip: ZipReader,
   { path: name, shape, dtype }: WeightsEntry,
   { entry, header, dataStart }: Member,
 ): Promise<Float32Array> {
@@ -84,7 +84,7 @@ async function readFloats(
   } catch (cause) {
     throw unreadable(path, `${name} cannot be read: ${reason(cause)}`, cause);
   }
-  // A copy begins at an aligned address.
+  // A copy is aligned.
   const data = new Uint8Array(bytes.subarray(dataStart));
   if (float.bigEndian) swap(data, FLOAT_BYTES[float.type]);
   const values = toFloat32(data, float.type);

@@ -1,4 +1,6 @@
 import { CairnError } from '../../errors.js';
+import { openForReading } from '../../files/byte-source.js';
+import { ZipReader } from '../../formats/zip/zip-reader.js';
 import type { Graph } from '../graph/graph.js';
 import { refusal, tellFileKind } from './file-kind.js';
 import { openKerasHdf5 } from './keras-hdf5.js';
@@ -6,14 +8,13 @@ import { openNpz } from './npz-file.js';
 import { openSafetensorsFile } from './safetensors-file.js';
 import { seededWeights } from './seeded.js';
 import { unreadable, type WeightsReader } from './weights-reader.js';
-import { openZipArchive } from '../../formats/zip/zip-archive.js';
 
 /**
- * Opens what `spec` names: a seed, or a file of Keras HDF5, safetensors or npz, told by its first bytes
- * and not by its name.
+ * Opens the weights that `spec` names: a seed, or a file of Keras HDF5, safetensors or npz, recognised by its
+ * first bytes and not by its name.
  *
- * @throws CairnError `weights-unreadable`, with a way to convert the file where it is of a known kind
- *   that is not read (pickles of PyTorch, `.keras`, TensorFlow checkpoints).
+ * @throws CairnError `weights-unreadable`, with a way to convert the file where its kind is known
+ *   but not supported (pickles of PyTorch, `.keras`, TensorFlow checkpoints).
  */
 export async function openWeights(spec: string, graph: Graph): Promise<WeightsReader> {
   const seed = parseSeed(spec);
@@ -32,9 +33,9 @@ export async function openWeights(spec: string, graph: Graph): Promise<WeightsRe
 }
 
 /**
- * The seed that `spec` names, or undefined where it is a path.
+ * The seed that `spec` names, or undefined for a path.
  *
- * @throws CairnError `option-invalid` when it begins like a seed and is none.
+ * @throws CairnError `option-invalid` when it begins like a seed but is not one.
  */
 export function parseSeed(spec: string): number | undefined {
   if (!/^seeded(:|$)/.test(spec)) return undefined;
@@ -43,9 +44,14 @@ export function parseSeed(spec: string): number | undefined {
   return Number(match[1] ?? 0);
 }
 
-/** Zips are written by numpy, PyTorch and Keras; what is inside tells which. */
+/** numpy, PyTorch and Keras all write zips; the entries show which. */
 async function openZip(path: string): Promise<WeightsReader> {
-  const zip = await openZipArchive(path);
+  const file = await openForReading(path);
+  const zip = await ZipReader.open(file).catch(async (cause: unknown) => {
+    await file.close();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw unreadable(path, `it cannot be opened as a zip and may be truncated (${why})`, cause);
+  });
   const names = [...zip.entries.keys()];
   if (names.some((name) => name.endsWith('.npy'))) return openNpz(path, zip);
   await zip.close();

@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
-import yauzl, { type Entry as ZipEntry, type ZipFile } from 'yauzl';
+import yauzl from 'yauzl';
 import { asCairnError, CairnError } from '../../errors.js';
 import type { Store, StoredObject } from '../../features/store/store.js';
+import { openZip, type Entry as ZipEntry, type ZipFile } from '../../formats/zip/zip-reader.js';
 import { BATCHES_PREFIX } from '../manifest/schema.js';
 import type { ImageIntake } from '../../images/intake.js';
 import { refuseBomb } from './body-kind.js';
 import type { Entry } from './entry.js';
 import { imageEntry, isHidden, type ImageFile } from './image-entry.js';
-
-const BLOCK_BYTES = 256 << 10;
 
 /**
  * The images of a zip. Its directory is at its end, so it rests in the store until it is read.
@@ -42,9 +40,8 @@ export async function* zipEntries(
 }
 
 async function* read(object: StoredObject, intake: ImageIntake): AsyncGenerator<Entry> {
-  // Names are labels here, so what would be a bad path is none of yauzl's business.
-  const options = { autoClose: false, decodeStrings: false };
-  const zip = await yauzl.fromRandomAccessReaderPromise(new ObjectReader(object), object.size, options);
+  // Names are labels here, so yauzl need not validate them as paths.
+  const zip = await openZip(object, { decodeStrings: false });
   let line = 0;
   let unpacked = 0;
   for await (const entry of zip.eachEntry()) {
@@ -65,10 +62,10 @@ async function* read(object: StoredObject, intake: ImageIntake): AsyncGenerator<
   }
 }
 
-/** An entry whose bytes are damaged is one image that is: the directory tells where the others are. */
+/** A damaged entry fails alone: the directory still locates the others. */
 async function unpack(zip: ZipFile, entry: ZipEntry, file: ImageFile, intake: ImageIntake): Promise<Entry> {
   const bytes = await zip.openReadStreamPromise(entry);
-  // Its errors are only told of: whoever begins to read after that would wait for ever.
+  // yauzl only emits errors: a reader that starts after one would wait for ever.
   bytes.once('error', (error) => bytes.destroy(error));
   try {
     return await imageEntry(file, bytes, intake);
@@ -85,46 +82,4 @@ async function unpack(zip: ZipFile, entry: ZipEntry, file: ImageFile, intake: Im
 
 function nameOf({ generalPurposeBitFlag, fileNameRaw, extraFields }: ZipEntry): string {
   return yauzl.getFileNameLowLevel(generalPurposeBitFlag, fileNameRaw, extraFields, false);
-}
-
-/** An object of the store as yauzl reads it. */
-class ObjectReader extends yauzl.RandomAccessReader {
-  constructor(private readonly object: StoredObject) {
-    super();
-  }
-
-  override read(
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    position: number,
-    done: (error: Error | null) => void,
-  ): void {
-    // What a zip says of itself may lead anywhere; that is not the store's fault.
-    if (position < 0 || position + length > this.object.size) {
-      done(new Error('it names bytes that are not in it'));
-      return;
-    }
-    this.object.read(position, length).then(
-      (data) => {
-        data.copy(buffer, offset);
-        done(null);
-      },
-      (error: unknown) => done(asCairnError(error)),
-    );
-  }
-
-  /** In blocks, since the object's own streams close it with them. */
-  override _readStreamForRange(start: number, end: number): Readable {
-    const { object } = this;
-    const blocks = async function* () {
-      for (let at = start; at < end; at += BLOCK_BYTES) yield await object.read(at, Math.min(BLOCK_BYTES, end - at));
-    };
-    return Readable.from(blocks());
-  }
-
-  /** Whoever opened the object closes it. */
-  override close(done: (error: Error | null) => void): void {
-    done(null);
-  }
 }

@@ -1,10 +1,10 @@
-import { toFloat32 } from '../../backbone/floats.js';
+import { toFloat32 } from '../../formats/floats.js';
 import type { ArchiveReader } from '../archive-reader.js';
 import type { LevelDescription } from '../feature-set.js';
-import { startAhead } from '../start-ahead.js';
+import { eager } from '../eager.js';
 import type { BandShare } from './band-budget.js';
 
-/** Bands of one archive, decompressed and widened; those least recently asked for leave first. */
+/** Bands of one archive, decompressed and widened to float32; the least recently used leave first. */
 export class BandCache {
   private readonly bands = new Map<string, Promise<Float32Array>>();
 
@@ -13,10 +13,10 @@ export class BandCache {
     private readonly share: BandShare,
   ) {}
 
-  /** Asked for before it is needed, a band is read meanwhile; a failure is kept for the one who awaits it. */
+  /** May be called ahead of need: reading starts at once, and a failure is kept until the promise is awaited. */
   get(level: LevelDescription, number: number): Promise<Float32Array> {
     const key = `${level.name}/${number}`;
-    const band = this.bands.get(key) ?? startAhead(() => this.read(level, number));
+    const band = this.bands.get(key) ?? eager(() => this.read(level, number));
     this.bands.delete(key);
     this.bands.set(key, band);
     const { limit } = this.share;
@@ -29,7 +29,7 @@ export class BandCache {
 
   private async read(level: LevelDescription, number: number): Promise<Float32Array> {
     const bytes = await this.archive.band(level, number);
-    // A copy begins at an aligned address.
+    // A copy is aligned.
     return toFloat32(new Uint8Array(bytes), level.dtype);
   }
 }

@@ -1,19 +1,19 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { access, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { asCairnError, CairnError } from '../../errors.js';
+import { readExactly } from '../../files/byte-source.js';
+import { makeFolder, sync } from '../../files/durable.js';
+import { writerName, writerState } from '../../files/unfinished-file.js';
 import type { Chunks, Store, StoredObject } from './store.js';
 
-/** Unfinished files begin like this and lie hidden beside what they become, on the same file system. */
-const PARTIAL = '.partial';
-/** A writer on another host cannot be asked whether it lives; after this long it is taken for dead. */
-const PARTIAL_MAX_AGE_MS = 24 * 3600_000;
+/** Prefix of unfinished files, which are hidden in the folder of the finished one, on the same file system. */
+const PARTIAL = '.partial.';
 
 /**
  * Objects as files below one folder. An object is written to a hidden temporary file, flushed to
- * the disk and renamed, so neither a reader nor a crash ever meets half of one.
+ * the disk and renamed, so neither a reader nor a crash ever finds half an object.
  */
 export class FileStore implements Store {
   private readonly root: string;
@@ -34,7 +34,10 @@ export class FileStore implements Store {
     return {
       size,
       modified: mtime,
-      read: (start, length) => readExactly(file, key, start, length),
+      read: (start, length) =>
+        readExactly(file, start, length).catch((cause: unknown) => {
+          throw new CairnError('archive-corrupt', `${key} ends before byte ${start + length}.`, { cause });
+        }),
       stream: (start, end) => file.createReadStream({ start, end, autoClose: true }),
       close: () => file.close(),
     };
@@ -65,7 +68,7 @@ export class FileStore implements Store {
     };
     let sha256 = '';
     const target = () => this.path(`${prefix}/${(sha256 = hash.digest('hex'))}`);
-    // Bytes that are there need not be flushed to the disk again; they only become young.
+    // Existing bytes need no second flush, only a new modification time.
     const { size } = await this.write(this.path(prefix), counted(), target, renew);
     return { key: `${prefix}/${sha256}`, sha256, size };
   }
@@ -76,13 +79,13 @@ export class FileStore implements Store {
 
   async sweep(prefix: string, maxAgeMs: number): Promise<void> {
     await removeWhere(this.path(prefix), (name, age) =>
-      name.startsWith(PARTIAL) ? age > PARTIAL_MAX_AGE_MS || writerIsDead(name) : age > maxAgeMs,
+      name.startsWith(PARTIAL) ? writerState(name.slice(PARTIAL.length), age) !== 'active' : age > maxAgeMs,
     );
   }
 
   /**
-   * Writes to a temporary file in `folder`, then renames it to what `target` gives once all bytes are there, unless
-   * `found` takes what is there already.
+   * Writes to a temporary file in `folder`, then renames it to `target()` once all bytes are there, unless
+   * `found` accepts an existing file.
    */
   private async write(
     folder: string,
@@ -90,10 +93,10 @@ export class FileStore implements Store {
     target: () => string,
     found: (path: string) => Promise<boolean> = () => Promise.resolve(false),
   ): Promise<{ size: number }> {
-    const partial = join(folder, `${PARTIAL}.${hostname()}.${process.pid}.${randomUUID()}`);
+    const partial = join(folder, PARTIAL + writerName());
     let size = 0;
     try {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       const file = await open(partial, 'wx');
       let path: string;
       let there: boolean;
@@ -114,7 +117,7 @@ export class FileStore implements Store {
         return { size };
       }
       await rename(partial, path);
-      await syncFolder(folder);
+      await sync(folder);
       return { size };
     } catch (error) {
       await rm(partial, { force: true }).catch(() => undefined);
@@ -122,7 +125,7 @@ export class FileStore implements Store {
     }
   }
 
-  /** Keys come from our own code, yet a key that leaves the folder must never pass. */
+  /** Keys come from our own code; even so, none may leave the folder. */
   private path(key: string): string {
     const path = resolve(this.root, key);
     if (!path.startsWith(this.root + sep)) throw new CairnError('store-failed', `The key ${key} leaves the store.`);
@@ -130,7 +133,7 @@ export class FileStore implements Store {
   }
 }
 
-/** Makes a file as young as if it had just been written; false when there is none. */
+/** Sets a file's modification time to now; false when there is no file. */
 async function renew(path: string): Promise<boolean> {
   const now = new Date();
   return utimes(path, now, now).then(
@@ -139,41 +142,12 @@ async function renew(path: string): Promise<boolean> {
   );
 }
 
-async function readExactly(file: FileHandle, key: string, start: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
-  const { bytesRead } = await file.read(buffer, 0, length, start);
-  if (bytesRead !== length) throw new CairnError('archive-corrupt', `${key} ends before byte ${start + length}.`);
-  return buffer;
-}
-
-/** A rename is durable once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 async function removeWhere(folder: string, test: (name: string, ageMs: number) => boolean): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
     const path = join(folder, name);
     const found = await stat(path).catch(() => undefined);
     if (found?.isFile() && test(name, Date.now() - found.mtimeMs)) await rm(path, { force: true });
-  }
-}
-
-/** A temporary file bears its writer's host and process: one of this host that no longer runs has left it behind. */
-function writerIsDead(name: string): boolean {
-  const [, host, pid] = /^\.partial\.(.+)\.(\d+)\.[0-9a-f-]{36}$/.exec(name) ?? [];
-  if (host !== hostname() || pid === undefined) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
 }
 

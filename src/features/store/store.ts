@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
+import type { ByteSource } from '../../files/byte-source.js';
 
-/** An object that is open for reading; what it holds does not change while it is open. */
-export interface StoredObject {
-  readonly size: number;
+/** An object that is open for reading; its bytes do not change while it is open. */
+export interface StoredObject extends ByteSource {
   /** When it was written. */
   readonly modified: Date;
-  /** Exactly `length` bytes from `start`. @throws CairnError `archive-corrupt` when they are not there. */
-  read(start: number, length: number): Promise<Buffer>;
+  /** @throws CairnError `archive-corrupt` when the bytes are not there. */
+  read(start: number, length: number): Promise<Buffer<ArrayBuffer>>;
   /** The bytes from `start` up to and including `end`. The object is closed with the stream. */
   stream(start: number, end: number): Readable;
   /** May be called twice. */
@@ -16,14 +16,14 @@ export interface StoredObject {
 export type Chunks = AsyncIterable<Uint8Array>;
 
 /**
- * Where uploads and archives rest: the port that every store implements. Keys are relative paths
+ * Holds uploads and archives: the port that every store implements. Keys are relative paths
  * with `/` between their parts. A reader sees an object whole or not at all.
  */
 export interface Store {
-  /** Undefined when there is no such object. The caller closes what it gets. */
+  /** Undefined when there is no such object. The caller closes the result. */
   open(key: string): Promise<StoredObject | undefined>;
   has(key: string): Promise<boolean>;
-  /** Writes an object in one step; what was there under the key is replaced. An aborted or failing source leaves nothing. */
+  /** Writes or replaces an object atomically. An aborted or failing source leaves nothing. */
   put(key: string, chunks: Chunks): Promise<{ size: number }>;
   /**
    * Writes an object under `<prefix>/<SHA-256 of its bytes>`. The same bytes are kept once.
@@ -32,6 +32,6 @@ export interface Store {
    */
   putByDigest(prefix: string, chunks: Chunks, maxBytes: number): Promise<{ key: string; sha256: string; size: number }>;
   delete(key: string): Promise<void>;
-  /** Removes, below `prefix`, what dead writers left behind and objects older than `maxAgeMs`. */
+  /** Removes leftovers of dead writers and objects older than `maxAgeMs` below `prefix`. */
   sweep(prefix: string, maxAgeMs: number): Promise<void>;
 }

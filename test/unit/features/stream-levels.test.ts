@@ -48,7 +48,7 @@ describe('a window', () => {
     const { tensors, metadata } = parseSafetensors(file);
     for (const { name, stride, tensor } of set.levels) {
       const [, width, channels] = tensor.shape as [number, number, number];
-      const { rows, columns } = cutOf(describeLevel(set.levels.find((level) => level.name === name)!), WINDOW);
+      const [rows, columns] = cutOf(describeLevel(set.levels.find((level) => level.name === name)!), WINDOW);
       expect([rows[0], columns[0]]).toEqual([Math.floor(100 / stride), Math.floor(33 / stride)]);
       expect(tensors.get(name)!.shape).toEqual([rows[1] - rows[0], columns[1] - columns[0], channels]);
       const row = (y: number) => [(y * width + columns[0]) * channels * 2, (y * width + columns[1]) * channels * 2];

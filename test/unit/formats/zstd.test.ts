@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import * as zlib from 'node:zlib';
-import { loadZstd } from '../../../src/formats/zstd.js';
+import { loadZstd, ZSTD_MAKERS, type Zstd } from '../../../src/formats/zstd.js';
 
-const zstd = await loadZstd();
+const implementations = await Promise.all(Object.values(ZSTD_MAKERS).flatMap((make) => make() ?? []));
 const MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 const samples: [string, Uint8Array][] = [
   ['a byte', Uint8Array.of(7)],
@@ -13,11 +13,21 @@ const samples: [string, Uint8Array][] = [
   ['a view into the middle of a buffer', new Uint8Array(randomBytes(1000).buffer, 100, 300)],
 ];
 
-describe(`zstd by ${zstd.name}`, () => {
-  test('is Node’s own where there is one', () => {
-    expect(zstd.name === 'node').toBe('zstdCompress' in zlib);
-  });
+test('Node’s own zstd is used where there is one, and the addon is always there', async () => {
+  expect((await loadZstd()).name === 'node').toBe('zstdCompress' in zlib);
+  expect(implementations.map(({ name }) => name)).toContain('@toondepauw/node-zstd');
+  expect(implementations.some(({ name }) => name === 'node')).toBe('zstdCompress' in zlib);
+});
 
+test('each implementation reads the frames of the others', async () => {
+  const data = randomBytes(1000);
+  for (const writer of implementations) {
+    const frame = await writer.compress(data);
+    for (const reader of implementations) expect(data.equals(await reader.decompress(frame, 1000))).toBe(true);
+  }
+});
+
+describe.each(implementations.map((zstd): [string, Zstd] => [zstd.name, zstd]))('zstd by %s', (_, zstd) => {
   test.each(samples)('brings back %s', async (_, data) => {
     const compressed = await zstd.compress(data);
     expect(Buffer.from(compressed.subarray(0, 4)).equals(MAGIC)).toBe(true);

@@ -1,8 +1,8 @@
+import { floatsToHalves } from '../../../formats/float16.js';
 import type { Margins } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions } from '../engine.js';
-import { floatsToHalves } from '../float16.js';
 import type { Plan, PlannedOutput, Step } from '../plan.js';
 import { ELEMENT_TYPE, ModelProto, type ElementType } from './model-proto.js';
 

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { floatsToHalves } from '../../../formats/float16.js';
 import type { Dtype } from '../../tensor.js';
-import { floatsToHalves } from '../float16.js';
 import { cast, DT_HALF, nativeBackend, typeAttribute, type NativeBackend } from './native.js';
 import type { Runtime } from './runtime.js';
 

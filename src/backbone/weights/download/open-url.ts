@@ -1,46 +1,45 @@
 import { CairnError } from '../../../errors.js';
-import type { Answer, Patience } from './source.js';
-import { SilenceLimit } from './silence-limit.js';
+import type { OpenSource, SourceOptions } from './sources.js';
 
-/** Refusals that can pass by themselves, beside all of 5xx: request timeout, too many requests. */
-const PASSING = [408, 429];
+/** Transient refusals besides 5xx: request timeout, too many requests. */
+const TRANSIENT = [408, 429];
 
 /**
- * Asks for `url` from `offset` on, following redirects. A server that ignores the range, or answers
- * with another one, is taken from its first byte.
+ * Requests `url` from `offset` on, following redirects. The file starts over where the server ignores the
+ * range or answers with another one.
  *
  * @throws CairnError `weights-unavailable` when the server refuses, `weights-unreachable` when it
  *   fails or is silent, `cancelled`.
  */
-export async function openUrl(url: URL, offset: number, patience: Patience): Promise<Answer> {
+export async function openUrl(url: URL, offset: number, options: SourceOptions): Promise<OpenSource> {
   const { address, shown, headers } = request(url, offset);
-  const limit = new SilenceLimit(patience);
+  const idle = new IdleTimeout(options);
+  const close = () => {
+    idle.end();
+    return Promise.resolve();
+  };
+  const failed = (error: unknown) => failure(error, shown, options);
   try {
-    limit.start();
-    const response = await fetch(address, { headers, signal: limit.signal });
-    limit.pause();
+    idle.start();
+    const response = await fetch(address, { headers, signal: idle.signal });
+    idle.pause();
     const { status, body } = response;
     const range = contentRange(response);
-    const close = () => {
-      limit.end();
-      return Promise.resolve();
-    };
     if (offset > 0 && status === 416 && range?.total === offset) {
-      limit.end();
       return { start: offset, total: offset, chunks: nothing(), close };
     }
     if (offset > 0 && (status === 416 || (status === 206 && range?.start !== offset))) {
-      limit.end();
-      return await openUrl(url, 0, patience);
+      idle.end();
+      return await openUrl(url, 0, options);
     }
-    if (status !== 200 && !(offset > 0 && status === 206)) throw refused(shown, status);
-    const chunks = body ? heard(body, limit, shown) : nothing();
-    if (status === 206) return { start: offset, total: range?.total, chunks, close };
+    const partial = offset > 0 && status === 206;
+    if (status !== 200 && !partial) throw refused(shown, status);
+    const chunks = body ? timed(body, idle, failed) : nothing();
+    if (partial) return { start: offset, total: range?.total, chunks, close };
     return { start: 0, total: contentLength(response), chunks, close };
   } catch (error) {
-    const failure = failed(error, shown, limit);
-    limit.end();
-    throw failure;
+    idle.end();
+    throw failed(error);
   }
 }
 
@@ -60,19 +59,54 @@ function request(url: URL, offset: number) {
   return { address, shown: address.href, headers };
 }
 
-async function* heard(body: AsyncIterable<Uint8Array>, limit: SilenceLimit, shown: string): AsyncGenerator<Uint8Array> {
+/** Aborts `signal` when a wait takes too long, and when the caller's own signal aborts. */
+class IdleTimeout {
+  private readonly controller = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  readonly signal: AbortSignal;
+
+  constructor(private readonly options: SourceOptions) {
+    const { signal } = options;
+    this.signal = signal ? AbortSignal.any([signal, this.controller.signal]) : this.controller.signal;
+  }
+
+  start(): void {
+    const { silenceMs } = this.options;
+    this.pause();
+    this.timer = setTimeout(
+      () => this.controller.abort(new Error(`nothing came for ${silenceMs / 1000} s`)),
+      silenceMs,
+    );
+  }
+
+  pause(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** Ends what still waits on `signal`. */
+  end(): void {
+    this.pause();
+    this.controller.abort();
+  }
+}
+
+async function* timed(
+  body: AsyncIterable<Uint8Array>,
+  idle: IdleTimeout,
+  failed: (error: unknown) => CairnError,
+): AsyncGenerator<Uint8Array> {
   try {
-    limit.start();
+    idle.start();
     for await (const chunk of body) {
-      // Only the network is timed, not a slow disk.
-      limit.pause();
+      // The timeout is for the network, not for a slow disk.
+      idle.pause();
       yield chunk;
-      limit.start();
+      idle.start();
     }
   } catch (error) {
-    throw failed(error, shown, limit);
+    throw failed(error);
   } finally {
-    limit.pause();
+    idle.pause();
   }
 }
 
@@ -92,16 +126,16 @@ function contentLength({ headers }: Response): number | undefined {
 }
 
 function refused(shown: string, status: number): CairnError {
-  const passing = status >= 500 || PASSING.includes(status);
-  const code = passing ? 'weights-unreachable' : 'weights-unavailable';
+  const transient = status >= 500 || TRANSIENT.includes(status);
+  const code = transient ? 'weights-unreachable' : 'weights-unavailable';
   return new CairnError(code, `${shown} answered with status ${status}.`);
 }
 
-function failed(error: unknown, shown: string, limit: SilenceLimit): CairnError {
+function failure(error: unknown, shown: string, { signal }: SourceOptions): CairnError {
   if (error instanceof CairnError) return error;
-  if (limit.cancelled) return new CairnError('cancelled', `The download of ${shown} was cancelled.`, { cause: error });
+  if (signal?.aborted) return new CairnError('cancelled', `The download of ${shown} was cancelled.`, { cause: error });
   const { message, cause } = error as { message: string; cause?: { message?: string; code?: string } };
-  // fetch says "fetch failed" and keeps the reason in its cause, which has no message after several addresses failed.
+  // fetch reports "fetch failed" and keeps the reason in its cause, whose message is empty after several addresses.
   const why = cause?.message || cause?.code || message;
   return new CairnError('weights-unreachable', `${shown} cannot be read: ${why}.`, { cause: error });
 }

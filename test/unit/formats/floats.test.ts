@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { toFloat32 } from '../../../src/backbone/floats.js';
+import { toFloat32 } from '../../../src/formats/floats.js';
 import { decodeHalf } from '../../support/half.js';
 
 function bytesOf(numbers: Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>) {

@@ -1,0 +1,82 @@
+import { open } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CairnError } from '../../../errors.js';
+import { publishedFile, type PublishedWeights } from '../published.js';
+import { openUrl } from './open-url.js';
+
+/** A file that is open for reading from some offset. */
+export interface OpenSource {
+  /** Offset of the first byte of `chunks`: the requested one, or 0 where the source starts over. */
+  readonly start: number;
+  /** Length of the whole file in bytes, where it is known. */
+  readonly total: number | undefined;
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Must be called, whether or not `chunks` were read. */
+  close(): Promise<void>;
+}
+
+export interface SourceOptions {
+  /** Idle timeout: the longest wait for the next byte of the network, in milliseconds. */
+  readonly silenceMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws CairnError `weights-unavailable` when the file is absent; `weights-unreachable` for transient failures. */
+export type Source = (offset: number, options: SourceOptions) => Promise<OpenSource>;
+
+/**
+ * The sources of the file of `entry`, to be tried in this order: its publisher, or else the mirror alone. On
+ * a mirror `<name>.h5` comes first, because publishers give different files the same name, then the
+ * publisher's name.
+ *
+ * @throws CairnError `option-invalid` when `mirror` is neither an HTTP(S) URL, a file URL nor a path.
+ */
+export function sourcesOf(entry: PublishedWeights, mirror?: string): Source[] {
+  const published = new URL(entry.url);
+  if (mirror === undefined) return [(offset, options) => openUrl(published, offset, options)];
+  const names = [publishedFile(entry), basename(published.pathname)];
+  if (/^https?:/i.test(mirror)) {
+    if (!URL.canParse(mirror)) throw notAMirror(mirror);
+    const base = new URL(mirror);
+    if (!base.pathname.endsWith('/')) base.pathname += '/';
+    return names.map((name) => (offset, options) => openUrl(new URL(name, base), offset, options));
+  }
+  const folder = mirrorFolder(mirror);
+  return names.map((name) => (offset) => openFile(join(folder, name), offset));
+}
+
+function mirrorFolder(mirror: string): string {
+  if (!/^file:/i.test(mirror)) {
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(mirror)) throw notAMirror(mirror);
+    return mirror;
+  }
+  try {
+    return fileURLToPath(mirror);
+  } catch (cause) {
+    throw notAMirror(mirror, cause);
+  }
+}
+
+function notAMirror(mirror: string, cause?: unknown): CairnError {
+  const message = `"${mirror}" is not a mirror of weights; give an http, https or file URL, or the path of a folder.`;
+  return new CairnError('option-invalid', message, { cause });
+}
+
+async function openFile(path: string, offset: number): Promise<OpenSource> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw new CairnError('weights-unavailable', `There is no readable file ${path}.`, { cause });
+  });
+  const info = await file.stat();
+  if (!info.isFile()) {
+    await file.close();
+    throw new CairnError('weights-unavailable', `${path} is not a file.`);
+  }
+  const start = offset <= info.size ? offset : 0;
+  const chunks = file.createReadStream({ start });
+  const close = async () => {
+    chunks.destroy();
+    await file.close();
+  };
+  return { start, total: info.size, chunks, close };
+}

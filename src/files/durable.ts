@@ -1,0 +1,35 @@
+import { mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Flushes a file or a folder to the disk, whoever wrote it. A rename is durable once its folder is flushed. */
+export async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Makes a folder and those above it, one at a time: Node's recursive `mkdir` never returns where the parent
+ * exists and the system still answers ENOENT, as below `/proc`.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const failure = await makeOne(path);
+  if (!failure) return;
+  if (failure.code !== 'ENOENT' || dirname(path) === path) throw failure;
+  await makeFolder(dirname(path));
+  const again = await makeOne(path);
+  if (again) throw again;
+}
+
+async function makeOne(path: string): Promise<NodeJS.ErrnoException | undefined> {
+  try {
+    await mkdir(path);
+    return undefined;
+  } catch (error) {
+    const found = await stat(path).catch(() => undefined);
+    return found?.isDirectory() ? undefined : (error as NodeJS.ErrnoException);
+  }
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import type { ByteSource } from '../../files/byte-source.js';
+import { DTYPE_BYTES } from './dtypes.js';
+
+/** The format's own limit on its JSON header. */
+export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_DIMENSIONS = 8;
+
+const headerSchema = z.record(
+  z.string(),
+  z.object({
+    dtype: z.string(),
+    shape: z.array(z.int().nonnegative()).max(MAX_DIMENSIONS),
+    data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+  }),
+);
+type Header = z.infer<typeof headerSchema>;
+
+export interface SafetensorsEntry {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Of its data, from the start of the file. */
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/**
+ * The tensors that a safetensors file declares. Every length is checked against the file before anything
+ * of that length is allocated.
+ *
+ * @throws Error, its message a clause about the file, when the header does not describe the file.
+ */
+export async function readSafetensorsHeader(source: ByteSource): Promise<SafetensorsEntry[]> {
+  const { size } = source;
+  const length = (await source.read(0, 8)).readBigUInt64LE();
+  if (length > MAX_HEADER_BYTES || 8 + Number(length) > size) {
+    throw new Error(`it is neither HDF5, npz nor safetensors (header length ${length} of ${size} bytes)`);
+  }
+  const dataStart = 8 + Number(length);
+  const header = parseHeader((await source.read(8, Number(length))).toString('utf8'));
+  checkOffsets(header, size - dataStart);
+  return Object.entries(header).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [begin, end],
+      },
+    ]) => {
+      return { name, dtype, shape, start: dataStart + begin, bytes: end - begin };
+    },
+  );
+}
+
+function parseHeader(text: string): Header {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new Error('its header is not JSON', { cause });
+  }
+  if (typeof json !== 'object' || json === null) throw new Error('its header is not an object');
+  const tensors = Object.fromEntries(Object.entries(json).filter(([name]) => name !== '__metadata__'));
+  const header = headerSchema.safeParse(tensors);
+  if (!header.success) throw new Error(`its header is malformed (${header.error.issues[0]?.message})`);
+  return header.data;
+}
+
+/**
+ * The format requires tensors to cover the data without overlaps and holes. JSON keeps the last of two
+ * entries with one name, so a repeated name shows as a hole.
+ */
+function checkOffsets(header: Header, dataBytes: number): void {
+  const ordered = Object.entries(header).sort(
+    ([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1],
+  );
+  for (const [name, { dtype, shape, data_offsets }] of ordered) {
+    const [begin, end] = data_offsets;
+    if (end < begin || end > dataBytes) throw new Error(`${name} lies outside the file`);
+    const elementBytes = Object.hasOwn(DTYPE_BYTES, dtype) && DTYPE_BYTES[dtype as keyof typeof DTYPE_BYTES];
+    if (elementBytes && shape.reduce((product, length) => product * length, elementBytes) !== end - begin) {
+      throw new Error(`${name} declares shape [${shape.join(', ')}] of ${dtype} over ${end - begin} bytes`);
+    }
+  }
+  let covered = 0;
+  for (const [name, { data_offsets }] of ordered) {
+    const [begin, end] = data_offsets;
+    if (begin < covered) throw new Error(`${name} overlaps with another tensor`);
+    if (begin > covered) throw new Error(`bytes ${covered} to ${begin} of its data belong to no tensor`);
+    covered = end;
+  }
+  if (covered < dataBytes) throw new Error(`bytes ${covered} to ${dataBytes} of its data belong to no tensor`);
+}

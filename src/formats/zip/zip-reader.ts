@@ -1,0 +1,134 @@
+import { Readable } from 'node:stream';
+import { createInflateRaw } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import yauzl, { type Entry, type ZipFile } from 'yauzl';
+import type { ByteSource, OpenFile } from '../../files/byte-source.js';
+
+export type { Entry, ZipFile };
+
+/** One read of this much of the end usually covers the whole directory. */
+const TAIL_BYTES = 64 << 10;
+const BLOCK_BYTES = 64 << 10;
+/** A whole Mask R-CNN has about 400 tensors. */
+const MAX_ENTRIES = 100_000;
+const STORED = 0;
+const DEFLATED = 8;
+
+/**
+ * Opens a zip as a sequence of entries. Its offsets are checked against the size of `source`, which stays
+ * the caller's to close. `decodeStrings: false` takes names as labels, which need not be valid paths.
+ *
+ * @throws Error when the directory cannot be read.
+ */
+export async function openZip(source: ByteSource, options: { decodeStrings?: boolean } = {}): Promise<ZipFile> {
+  const start = Math.max(0, source.size - TAIL_BYTES);
+  const reader = new Reader(source, start, await source.read(start, source.size - start));
+  return yauzl.fromRandomAccessReaderPromise(reader, source.size, { ...options, autoClose: false });
+}
+
+/** A zip whose entries are found by name. Sizes and offsets in its directory are not trusted. */
+export class ZipReader {
+  private constructor(
+    private readonly source: OpenFile,
+    private readonly zip: ZipFile,
+    readonly entries: ReadonlyMap<string, Entry>,
+  ) {}
+
+  /** `close` closes `source`. @throws Error when the directory cannot be read, or two entries have one name. */
+  static async open(source: OpenFile): Promise<ZipReader> {
+    const zip = await openZip(source);
+    if (zip.entryCount > MAX_ENTRIES) throw new Error(`it has ${zip.entryCount} entries`);
+    const entries = new Map<string, Entry>();
+    for await (const entry of zip.eachEntry()) {
+      if (entries.has(entry.fileName)) throw new Error(`two entries are called ${entry.fileName}`);
+      entries.set(entry.fileName, entry);
+    }
+    return new ZipReader(source, zip, entries);
+  }
+
+  /** Offset of an entry's bytes as they are stored. @throws Error when they lie outside the file. */
+  async start(entry: Entry): Promise<number> {
+    const { fileDataStart } = await this.zip.readLocalFileHeaderPromise(entry, { minimal: true });
+    if (fileDataStart + entry.compressedSize > this.source.size) throw new Error('it lies outside the file');
+    return fileDataStart;
+  }
+
+  /**
+   * The first `length` bytes of an entry; no more than these are decompressed.
+   *
+   * @throws Error when they are not there, or the compression method is not supported.
+   */
+  async read(entry: Entry, length: number): Promise<Buffer<ArrayBuffer>> {
+    if (entry.isEncrypted()) throw new Error('it is encrypted');
+    const start = await this.start(entry);
+    if (entry.compressionMethod === STORED) return this.source.read(start, length);
+    if (entry.compressionMethod !== DEFLATED) throw new Error(`its compression method is ${entry.compressionMethod}`);
+    if (entry.compressedSize === 0) throw new Error('it is empty');
+    const chunks: Buffer[] = [];
+    let left = length;
+    const blocks = readBlocks(this.source, start, start + entry.compressedSize);
+    await pipeline(blocks, createInflateRaw(), async (inflated: AsyncIterable<Buffer>) => {
+      for await (const chunk of inflated) {
+        chunks.push(chunk.subarray(0, left));
+        left -= Math.min(left, chunk.length);
+        if (left === 0) break;
+      }
+    });
+    if (left > 0) throw new Error(`it ends ${left} bytes early`);
+    return Buffer.concat(chunks);
+  }
+
+  close(): Promise<void> {
+    return this.source.close();
+  }
+}
+
+async function* readBlocks(source: ByteSource, start: number, end: number): AsyncGenerator<Buffer> {
+  for (let at = start; at < end; at += BLOCK_BYTES) yield await source.read(at, Math.min(BLOCK_BYTES, end - at));
+}
+
+/** A source as yauzl reads it: its many small reads of the directory are served from the end, which is read once. */
+class Reader extends yauzl.RandomAccessReader {
+  constructor(
+    private readonly source: ByteSource,
+    private readonly tailStart: number,
+    private readonly tail: Buffer,
+  ) {
+    super();
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ): void {
+    if (position < 0 || position + length > this.source.size) {
+      setImmediate(done, new Error('an offset lies outside the file'));
+      return;
+    }
+    if (position >= this.tailStart) {
+      this.tail.copy(buffer, offset, position - this.tailStart, position - this.tailStart + length);
+      setImmediate(done, null);
+      return;
+    }
+    this.source.read(position, length).then(
+      (data) => {
+        data.copy(buffer, offset);
+        done(null);
+      },
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  /** In blocks, since a store's own streams close the object with them. */
+  override _readStreamForRange(start: number, end: number): Readable {
+    return Readable.from(readBlocks(this.source, start, end), { objectMode: false });
+  }
+
+  /** The caller owns the source. */
+  override close(done: (error: Error | null) => void): void {
+    done(null);
+  }
+}
