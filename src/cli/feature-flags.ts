@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { DEFAULT_MODEL } from '../backbone/catalogue.js';
 import { parseSpec, requestedSpecSchema, type RequestedSpec } from '../spec/feature-spec.js';
 
 export type FeatureFlags = Readonly<Partial<Record<keyof RequestedSpec, string>>> & { readonly weights?: string };
@@ -17,16 +16,12 @@ export function addFeatureFlags(command: Command): Command {
   );
 }
 
-/** The flags that say which features are wanted; a server has weights of its own. */
+/** The flags that say which features are wanted, from the schema of the spec; a server has weights of its own. */
 export function addRequestFlags(command: Command): Command {
-  return command
-    .option('--model <name>', 'catalogue entry', DEFAULT_MODEL)
-    .option(
-      '--levels <names>',
-      'comma-separated levels (default: P2–P6 where the weights hold a pyramid, else C2 and above)',
-    )
-    .option('--dtype <type>', 'float16 or float32', 'float16')
-    .option('--precision <type>', 'what the network computes in: float32, or float16 (for GPUs)', 'float32')
-    .option('--size <pixels>', 'side of the square canvas, a multiple of 32', '1024')
-    .option('--stage5 <boolean>', 'false leaves stage 5, and with it C5, out', 'true');
+  for (const [name, field] of Object.entries(requestedSpecSchema.shape)) {
+    const fallback = field.parse(undefined) as unknown;
+    const value = fallback === undefined ? undefined : String(fallback);
+    command.option(`--${name} <${name}>`, field.meta()?.description ?? '', value);
+  }
+  return command;
 }

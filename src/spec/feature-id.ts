@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { findModel, type Model } from '../backbone/catalogue.js';
-import type { FeatureSpec } from './feature-spec.js';
+import { requestedSpecSchema, type FeatureSpec } from './feature-spec.js';
 
 /** Raised whenever the same spec gives other numbers, so that old archives are not taken for new ones. */
 const FORMAT = 'cairn-features-v2';
@@ -15,11 +15,21 @@ export function featureId(
   spec: Omit<FeatureSpec, 'levels'> & { readonly levels: readonly string[] },
   { family, architecture, normalization }: Model = findModel(spec.model),
 ): string {
-  const { stage5, size, levels, dtype, precision } = spec;
+  const { stage5, size, levels, dtype } = spec;
   const { channelOrder, mean, std } = normalization;
   const network = [family, architecture, stage5, weightsDigest];
   const pixels = [channelOrder, mean, std, size];
-  const later = [precision].filter((value) => value !== 'float32');
-  const parts = [FORMAT, imageSha256, ...network, ...pixels, levels, dtype, ...later];
+  const parts = [FORMAT, imageSha256, ...network, ...pixels, levels, dtype, ...laterOptions(spec)];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+const DEFAULTS: Readonly<Record<string, unknown>> = requestedSpecSchema.parse({});
+const FIRST_RELEASE = ['model', 'stage5', 'size', 'levels', 'dtype'];
+
+/** Values of options that came after the first release, in the order of their names: all but the defaults. */
+function laterOptions(spec: Readonly<Record<string, unknown>>): unknown[] {
+  const names = Object.keys(DEFAULTS).filter((name) => !FIRST_RELEASE.includes(name));
+  const differing = names.toSorted().filter((name) => spec[name] !== DEFAULTS[name]);
+  // The first of them was written without its name.
+  return differing.map((name) => (name === 'precision' ? spec[name] : `${name}=${String(spec[name])}`));
 }

@@ -58,11 +58,11 @@ export const requestedSpecSchema = z.strictObject({
   dtype: z
     .preprocess(toText, z.enum(DTYPES, unknown('dtype', DTYPES)))
     .default('float16')
-    .meta({ description: 'Element type in which the levels are kept.' }),
+    .meta({ description: `Element type in which the levels are kept: ${DTYPES.join(' or ')}.` }),
   precision: z
     .preprocess(toText, z.enum(PRECISIONS, problem(`precision must be ${PRECISIONS.join(' or ')}`)))
     .default('float32')
-    .meta({ description: 'Element type in which the network computes; float16 needs a GPU.' }),
+    .meta({ description: 'Element type in which the network computes: float32, or float16 on a GPU.' }),
   size: z
     .preprocess(toNumber, z.int(SIZE).min(MIN_SIZE, SIZE).max(MAX_SIZE, SIZE).multipleOf(SIZE_STEP, SIZE))
     .default(DEFAULT_SIZE)
@@ -117,8 +117,8 @@ export function withBackboneLevels(spec: RequestedSpec): FeatureSpec {
 
 /** The spec that a feature set was made by. */
 export function specOf({ levels, ...description }: Description): FeatureSpec {
-  const values = { ...description, levels: levels.map(({ name }) => name), dtype: levels[0]!.dtype };
-  return featureSpecSchema.strip().parse(values);
+  // All levels of a set have the same format.
+  return featureSpecSchema.strip().parse({ ...levels[0], ...description, levels: levels.map(({ name }) => name) });
 }
 
 function showValue(input: unknown): string {
