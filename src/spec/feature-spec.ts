@@ -40,7 +40,7 @@ export const requestedSpecSchema = z.strictObject({
   model: z
     .preprocess(toText, z.string(problem('model must be a name')))
     .default(DEFAULT_MODEL)
-    .meta({ description: 'Entry of the catalogue; GET /v1/models lists them.', example: DEFAULT_MODEL }),
+    .meta({ description: 'Entry of the catalogue: <family>-<architecture>.', example: DEFAULT_MODEL }),
   stage5: z
     .preprocess(toBoolean, z.boolean(problem('stage5 must be true or false')))
     .default(true)
