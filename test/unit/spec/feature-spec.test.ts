@@ -49,7 +49,7 @@ describe('parseSpec', () => {
     [
       { model: 'resnet50' },
       'model-unknown',
-      /no model "resnet50"; known are mask-rcnn-resnet18, mask-rcnn-resnet34, mask-rcnn-resnet50,/,
+      /no model "resnet50"\. Did you mean mask-rcnn-resnet50 or /,
     ],
     [{ levels: 'C2,C9' }, 'level-unknown', /no level "C9"; known are C1, C2, C3, C4, C5/],
     [{ levels: '' }, 'level-unknown', /no level ""/],
