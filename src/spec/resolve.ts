@@ -1,0 +1,101 @@
+import { stat } from 'node:fs/promises';
+import { DEFAULT_MODEL, findModel, graphFor, listModels } from '../backbone/catalogue.js';
+import { isPyramidLevel } from '../backbone/graph/fpn-graph.js';
+import { defaultWeights } from '../backbone/weights/default-weights.js';
+import { isSeeded, loadWeights, weightsSource } from '../backbone/weights/weights.js';
+import { holdsPyramid, withLevels } from './default-levels.js';
+import { parseSpec, type FeatureSpec, type RequestedSpec } from './feature-spec.js';
+
+/** A spec with the weights that it is computed with on this installation. */
+export interface ResolvedSpec {
+  readonly spec: FeatureSpec;
+  /** `seeded` (untrained) or a file's name. */
+  readonly weights: string;
+  /** SHA-256 over the parameters that the levels need. */
+  readonly weightsDigest: string;
+}
+
+/** How long a folder is trusted to hold what it held. */
+const LOOK_AGAIN_MS = 1000;
+
+/** One state of a weights file (path, size, mtime) with what was read of it. */
+interface WeightsFile {
+  readonly path: string;
+  readonly stamp: string;
+  /** By which part of the network they cover. */
+  readonly digests: Map<string, Promise<string>>;
+  pyramid?: Promise<boolean>;
+}
+
+/**
+ * Knows the weights of every model of the catalogue. Their digests are part of every feature id and their names
+ * decide the default levels. Both are read once per state of a file and remembered: a digest takes about a second.
+ */
+export class ModelRegistry {
+  private readonly files = new Map<string, { readonly until: number; readonly file: Promise<WeightsFile> }>();
+
+  constructor(private readonly weightsDir: string) {}
+
+  /** `seeded` or a file's name; nothing is read. */
+  async source(model: string): Promise<string> {
+    return weightsSource((await this.file(model)).path);
+  }
+
+  /**
+   * Reads the files that are present, so that one that does not fit its model is found before the first request, and
+   * the default model's weights in any case, so that the first request does not wait.
+   *
+   * @throws CairnError of the weights module.
+   */
+  async prepare(): Promise<void> {
+    for (const { name } of listModels()) {
+      if (name === DEFAULT_MODEL || !isSeeded(await this.source(name))) await this.resolve(parseSpec({ model: name }));
+    }
+  }
+
+  /** The levels and weights that a spec means on this installation. @throws CairnError of the weights module. */
+  async resolve(requested: RequestedSpec): Promise<ResolvedSpec> {
+    const file = await this.file(requested.model);
+    const spec = await withLevels(requested, file.path, (graph, weights) => {
+      return (file.pyramid ??= forgetting(holdsPyramid(graph, weights), () => delete file.pyramid));
+    });
+    return { spec, weights: weightsSource(file.path), weightsDigest: await digestOf(file, spec) };
+  }
+
+  /** The file that a model's weights are in now, with what is remembered of it. */
+  private file(model: string): Promise<WeightsFile> {
+    const known = this.files.get(model);
+    if (known && known.until > Date.now()) return known.file;
+    const file = this.look(model, known?.file);
+    this.files.set(model, { until: Date.now() + LOOK_AGAIN_MS, file });
+    return forgetting(file, () => this.files.delete(model));
+  }
+
+  private async look(model: string, known: Promise<WeightsFile> | undefined): Promise<WeightsFile> {
+    const path = await defaultWeights(model, this.weightsDir);
+    const stamp = isSeeded(path) ? path : await stampOf(path);
+    const before = await known?.catch(() => undefined);
+    return before?.stamp === stamp ? before : { path, stamp, digests: new Map() };
+  }
+}
+
+function digestOf({ path, digests }: WeightsFile, { model, stage5, levels }: FeatureSpec): Promise<string> {
+  const key = `${stage5} ${levels.some(isPyramidLevel)}`;
+  const known = digests.get(key);
+  if (known) return known;
+  const read = loadWeights(path, graphFor(findModel(model), stage5, levels)).then(({ digest }) => digest);
+  digests.set(key, read);
+  // A file that could not be read may be replaced.
+  return forgetting(read, () => digests.delete(key));
+}
+
+async function stampOf(path: string): Promise<string> {
+  const { size, mtimeMs } = await stat(path);
+  return `${path} ${size} ${mtimeMs}`;
+}
+
+/** The promise itself; `forget` runs when it is rejected. */
+function forgetting<T>(promise: Promise<T>, forget: () => void): Promise<T> {
+  promise.catch(forget);
+  return promise;
+}
