@@ -1,6 +1,6 @@
 import { Backbone } from '../src/backbone/backbone.js';
 import { createEngine, ENGINE_NAMES } from '../src/backbone/engine/engines.js';
-import { proveDevice, type Proof } from '../src/backbone/engine/prove-device.js';
+import { probeDevice, type ProbeResult } from '../src/backbone/engine/probe-device.js';
 import { parseSpec, withBackboneLevels } from '../src/spec/feature-spec.js';
 import { summarize } from '../src/backbone/graph/summary.js';
 import { findModel, modelGraph } from '../src/backbone/catalogue.js';
@@ -15,7 +15,7 @@ export async function provenTargets(): Promise<Target[]> {
   const targets: Target[] = [];
   for (const engine of ENGINE_NAMES) {
     for (const { name: device, missing } of (await createEngine(engine)).devices()) {
-      const proof: Proof = missing ? { proven: false, reason: missing } : await proveDevice(engine, device);
+      const proof: ProbeResult = missing ? { proven: false, reason: missing } : await probeDevice(engine, device);
       if (proof.proven) targets.push(`${engine}/${device}`);
       else console.error(`left out: ${engine}/${device}: ${proof.reason}`);
     }

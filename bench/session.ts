@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { CompileOptions } from '../src/backbone/engine/engine.js';
-import { lowerToOnnx, type ModelEnds } from '../src/backbone/engine/onnx/lower.js';
+import { lowerToOnnx, type ModelIo } from '../src/backbone/engine/onnx/lower.js';
 import { OnnxEngine } from '../src/backbone/engine/onnx/onnx-engine.js';
 import { Plan } from '../src/backbone/engine/plan.js';
 import type { Graph } from '../src/backbone/graph/graph.js';
@@ -8,7 +8,7 @@ import type { Weights } from '../src/backbone/weights/weights.js';
 import { median, ratios } from './statistics.js';
 
 /** The same graph without Cairn's ends: float32 NCHW in, float32 NCHW out. */
-const PLAIN_ENDS: ModelEnds = {
+const PLAIN_IO: ModelIo = {
   input: (model, _, { size }) => model.input('x', 'float32', ['batch', 3, size, size]),
   output: (model, { name, shape: [height, width, channels] }, value) => {
     model.node('Identity', name, [value]);
@@ -32,7 +32,7 @@ export async function benchSession(
 ): Promise<SessionResult> {
   const cairn = await new OnnxEngine().compile(graph, weights, options);
   const plain = await InferenceSession.create(
-    lowerToOnnx(new Plan(graph, options.outputs, options.size), weights, options, PLAIN_ENDS),
+    lowerToOnnx(new Plan(graph, options.outputs, options.size), weights, options, PLAIN_IO),
     {
       graphOptimizationLevel: 'all',
       intraOpNumThreads: options.threads,

@@ -193,7 +193,7 @@ async function startWorker(config: Config, store: Store, logger: Logger, stops: 
     await backbone.close();
     throw error;
   });
-  for (const reason of target.passedOver) logger.log(`not taken: ${reason}`);
+  for (const reason of target.skipped) logger.log(`not taken: ${reason}`);
 
   const connections = new RedisConnections(config.redisUrl, logger);
   const keys = redisKeys(config.queue.prefix);

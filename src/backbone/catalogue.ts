@@ -1,10 +1,10 @@
 import { CairnError } from '../errors.js';
+import { nearestNames } from './nearest-names.js';
 import { FAMILIES } from './graph/families.js';
 import { fpnGraph, isPyramidLevel } from './graph/fpn-graph.js';
 import { LEVEL_NAMES, levelsOf, type Graph, type LevelName } from './graph/graph.js';
-import { resnetGraph, type TopOptions } from './graph/resnet-graph.js';
-
 import type { Normalization } from './graph/normalization.js';
+import { resnetGraph, type TopOptions } from './graph/resnet-graph.js';
 
 /** A catalogue entry: a network of one family with the preprocessing it was trained with. */
 export interface Model {
@@ -30,21 +30,26 @@ export function listModels(): readonly Model[] {
   return CATALOGUE;
 }
 
-/** @throws CairnError `model-unknown`. */
+/** @throws CairnError `model-unknown`, with the nearest names. */
 export function findModel(name: string): Model {
   const model = CATALOGUE.find((entry) => entry.name === name);
   if (model) return model;
-  const known = CATALOGUE.map((entry) => entry.name).join(', ');
-  throw new CairnError('model-unknown', `There is no model "${name}"; known are ${known}.`);
+  const near = nearestNames(
+    name,
+    CATALOGUE.map((entry) => entry.name),
+  );
+  const hint = near.length > 0 ? `Did you mean ${near.join(' or ')}?` : 'A name is <family>-<architecture>.';
+  const where = `docs/models.md and GET /v1/models list all ${CATALOGUE.length}.`;
+  throw new CairnError('model-unknown', `There is no model "${name}". ${hint} ${where}`);
 }
 
-/** The graph of a model, with or without stage 5 and what may follow it. */
+/** The graph of a model, with or without stage 5 and a top. */
 export function modelGraph(model: Model, stage5: boolean, top: TopOptions = {}): Graph {
   return resnetGraph(model.architecture, stage5, { ...top, family: model.family });
 }
 
 /**
- * The graph of a model as far as some levels need it: with a pyramid where they name one of its levels.
+ * The graph of a model for some levels: with a pyramid where one of them belongs to it.
  *
  * @throws CairnError as `fpnGraph`.
  */
@@ -60,7 +65,7 @@ interface Present {
   readonly all: readonly LevelName[] | CairnError;
 }
 
-/** Every request asks for these and graphs take milliseconds to build: each entry of the catalogue is asked once. */
+/** Every request asks for these and graphs take milliseconds to build: once per entry of the catalogue. */
 const PRESENT = new WeakMap<Model, Partial<Record<'true' | 'false', Present>>>();
 
 function presentLevels(model: Model, stage5: boolean): Present {
@@ -79,17 +84,17 @@ function withPyramid(model: Model, stage5: boolean): Present['all'] {
 }
 
 /**
- * The levels to compute, the backbone's first, finest first, and without repeats. Where nothing is
- * asked, those of the backbone that a detector reads: C2 upwards.
+ * The levels to compute, the backbone's first, finest first, and without repeats. By default those of the
+ * backbone that a detector reads: C2 upwards.
  *
  * @throws CairnError `level-unknown`, or `level-absent` for C5 of a model without stage 5.
  */
-export function chooseLevels(model: Model, stage5: boolean, asked?: readonly string[]): LevelName[] {
+export function chooseLevels(model: Model, stage5: boolean, requested?: readonly string[]): LevelName[] {
   const { backbone, all } = presentLevels(model, stage5);
-  if (!asked) return backbone.filter((level) => level !== 'C1');
-  if (asked.some(isPyramidLevel) && all instanceof CairnError) throw new CairnError(all.code, all.message);
+  if (!requested) return backbone.filter((level) => level !== 'C1');
+  if (requested.some(isPyramidLevel) && all instanceof CairnError) throw new CairnError(all.code, all.message);
   const present = all instanceof CairnError ? backbone : all;
-  for (const name of asked) {
+  for (const name of requested) {
     if (!(LEVEL_NAMES as readonly string[]).includes(name)) {
       throw new CairnError('level-unknown', `There is no level "${name}"; known are ${LEVEL_NAMES.join(', ')}.`);
     }
@@ -100,8 +105,6 @@ export function chooseLevels(model: Model, stage5: boolean, asked?: readonly str
       );
     }
   }
-  if (asked.length === 0) throw new CairnError('level-unknown', 'The list of levels is empty.');
-  return present.filter((level) => asked.includes(level));
+  if (requested.length === 0) throw new CairnError('level-unknown', 'The list of levels is empty.');
+  return present.filter((level) => requested.includes(level));
 }
-
-export { isPyramidLevel, LEVEL_NAMES };

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { createEngine, ENGINE_NAMES } from '../backbone/engine/engines.js';
-import { proveDevice, type Proof } from '../backbone/engine/prove-device.js';
+import { probeDevice, type ProbeResult } from '../backbone/engine/probe-device.js';
 import { asCairnError } from '../errors.js';
 import { formatTable } from './table.js';
 
@@ -32,7 +32,7 @@ async function listEngines({ json }: { json?: boolean }): Promise<void> {
       const engine = await createEngine(name);
       Object.assign(versions, engine.versions());
       for (const { name: device, missing } of engine.devices()) {
-        const proof: Proof = missing ? { proven: false, reason: missing } : await proveDevice(name, device);
+        const proof: ProbeResult = missing ? { proven: false, reason: missing } : await probeDevice(name, device);
         rows.push({ engine: name, device, available: !missing, ...proof });
       }
     } catch (error) {

@@ -1,4 +1,5 @@
-import { loadWasm, nativeOn, type Runtime } from '../../src/backbone/engine/tensorflow/runtime.js';
+import type { Runtime } from '../../src/backbone/engine/tensorflow/native.js';
+import { loadNative, loadWasm } from '../../src/backbone/engine/tensorflow/runtime.js';
 import type { NativeBinding } from '../../src/backbone/engine/tensorflow/native.js';
 import { CairnError } from '../../src/errors.js';
 
@@ -18,7 +19,7 @@ function native(): RuntimeHere {
   const reasons: string[] = [];
   for (const device of ['cpu', 'gpu'] as const) {
     try {
-      return { name: `native (${device})`, device, runtime: nativeOn(device) };
+      return { name: `native (${device})`, device, runtime: loadNative(device) };
     } catch (error) {
       if (!(error instanceof CairnError)) throw error;
       reasons.push(error.message);

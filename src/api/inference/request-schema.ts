@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LEVEL_NAMES } from '../../backbone/catalogue.js';
+import { LEVEL_NAMES } from '../../backbone/graph/graph.js';
 import { CairnError } from '../../errors.js';
 
 /** What Triton keeps for itself in a request and, for models without sequences and priorities, ignores as well. */

@@ -1,13 +1,13 @@
 import { CairnError } from '../../errors.js';
 import type { Level } from '../tensor.js';
 
-/** Runs a batch that lies in one array; see `Session.run`. */
+/** Runs a batch of images in one array; see `Session.run`. */
 export type RunBatch = (images: Uint8Array<ArrayBuffer>, batch: number) => Promise<Level[][]>;
 
 export interface BatcherOptions {
   /** Bytes of one image. */
   readonly imageBytes: number;
-  /** Most images in a batch; 1 leaves every image to itself. */
+  /** Most images in a batch; with 1, every image runs alone. */
   readonly maxBatch: number;
   /** How long the first image of a batch waits for others. */
   readonly maxDelayMs: number;
@@ -20,9 +20,9 @@ interface Waiting {
 }
 
 /**
- * Gathers the images of one session that come close together into batches. One batch runs at a time;
- * what comes meanwhile is the next one. A batch waits in copies of its images, so that those can be
- * run one by one when it fails: an image that the session refuses fails alone.
+ * Gathers images of one session that arrive close together into batches. One batch runs at a time;
+ * images that arrive meanwhile form the next. A batch is a copy of its images, so that they can be run
+ * one by one when it fails: an image that the session refuses fails alone.
  */
 export class Batcher {
   private readonly waiting: Waiting[] = [];
@@ -35,8 +35,8 @@ export class Batcher {
   ) {}
 
   /**
-   * The levels of one image. Its pixels are not to be used afterwards. Levels of images that ran
-   * together share memory, which is free when the last of them is.
+   * The levels of one image. Its pixels must not be used afterwards. Levels of images that ran
+   * together share memory, which is freed with the last of them.
    *
    * @throws CairnError as `Session.run`.
    */
@@ -63,7 +63,7 @@ export class Batcher {
     this.busy = false;
   }
 
-  /** Runs what waited together and answers each. */
+  /** Runs waiting images together and resolves each. */
   private async settle(batch: readonly Waiting[]): Promise<void> {
     if (batch.length > 1) {
       try {
@@ -71,7 +71,7 @@ export class Batcher {
         batch.forEach(({ resolve }, image) => resolve(levels[image]!));
         return;
       } catch {
-        // Which image it was is found out below, and the others get their levels.
+        // The runs below find the image at fault, and the others get their levels.
       }
     }
     for (const { pixels, resolve, reject } of batch) await this.runAlone(pixels).then(resolve, reject);

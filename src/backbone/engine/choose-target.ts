@@ -1,14 +1,14 @@
 import { CairnError } from '../../errors.js';
 import type { Device } from './engine.js';
 import { createEngine, ENGINE_NAMES } from './engines.js';
-import { proveDevice, type Proof } from './prove-device.js';
+import { probeDevice, type ProbeResult } from './probe-device.js';
 
 /** The engine and device that sessions are made on. */
 export interface Target {
   readonly engine: string;
   readonly device: string;
-  /** What `auto` tried first and why it did not take it, one line each. */
-  readonly passedOver: readonly string[];
+  /** The devices that `auto` tried and rejected, with the reason, one line each. */
+  readonly skipped: readonly string[];
 }
 
 interface Candidate {
@@ -17,41 +17,41 @@ interface Candidate {
 }
 
 /**
- * Resolves `auto`: GPUs first, in the order of the engines, each proven by a real run before it is
- * taken; the first device that needs no GPU is the last resort. What is named is taken as it is.
+ * Resolves `auto`: GPUs first, in the order of the engines, each probed by a real run before it is
+ * used; the first device without a GPU is the last resort. A named device is used without a probe.
  *
- * @throws CairnError `engine-unavailable` or `device-unavailable` when what is named is not there, or
- *   nothing is.
+ * @throws CairnError `engine-unavailable` or `device-unavailable` when the named one is absent, or
+ *   none can be used.
  */
 export async function chooseTarget(
   engine: string,
   device: string,
-  prove: (engine: string, device: string) => Promise<Proof> = proveDevice,
+  probe: (engine: string, device: string) => Promise<ProbeResult> = probeDevice,
 ): Promise<Target> {
   const candidates = await listCandidates(engine, device);
-  if (device !== 'auto') return { engine: candidates[0]!.engine, device, passedOver: [] };
-  const passedOver: string[] = [];
-  // TensorRT compiles every model for minutes: it is taken only where it is named.
+  if (device !== 'auto') return { engine: candidates[0]!.engine, device, skipped: [] };
+  const skipped: string[] = [];
+  // TensorRT compiles every model for minutes: only for those who name it.
   const ordered = candidates
     .filter(({ device }) => device.name !== 'tensorrt')
     .sort((a, b) => Number(b.device.gpu) - Number(a.device.gpu));
   for (const { engine, device } of ordered) {
-    const proof: Proof = device.missing
+    const result: ProbeResult = device.missing
       ? { proven: false, reason: device.missing }
-      : await proveUnlessYardstick(engine, device, prove);
-    if (proof.proven) return { engine, device: device.name, passedOver };
-    passedOver.push(`${engine}/${device.name}: ${proof.reason}`);
+      : await probeUnlessReference(engine, device, probe);
+    if (result.proven) return { engine, device: device.name, skipped };
+    skipped.push(`${engine}/${device.name}: ${result.reason}`);
   }
-  throw new CairnError('device-unavailable', `No device can be used: ${passedOver.join('; ')}.`);
+  throw new CairnError('device-unavailable', `No device can be used: ${skipped.join('; ')}.`);
 }
 
-/** ONNX Runtime on the CPU is part of every installation, and the yardstick of the others. */
-async function proveUnlessYardstick(
+/** ONNX Runtime on the CPU is part of every installation, and the reference device of the others. */
+async function probeUnlessReference(
   engine: string,
   { name }: Device,
-  prove: (engine: string, device: string) => Promise<Proof>,
-): Promise<Proof> {
-  return engine === 'onnx' && name === 'cpu' ? { proven: true, error: 0 } : prove(engine, name);
+  probe: (engine: string, device: string) => Promise<ProbeResult>,
+): Promise<ProbeResult> {
+  return engine === 'onnx' && name === 'cpu' ? { proven: true, error: 0 } : probe(engine, name);
 }
 
 async function listCandidates(engine: string, device: string): Promise<Candidate[]> {

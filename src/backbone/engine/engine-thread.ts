@@ -5,7 +5,7 @@ import { CairnError } from '../../errors.js';
 import type { Level } from '../tensor.js';
 import type { CompiledReply, CompileRequest, Reply, Request, SessionCall } from './thread-protocol.js';
 
-/** A session on the other side of a thread boundary, with what its compilation told. */
+/** A session in another thread, with the reply to its compilation. */
 export interface ThreadedSession extends CompiledReply {
   /**
    * Runs one batch; see `Session.run`. `images` is transferred away and cannot be used afterwards.
@@ -21,13 +21,13 @@ interface Pending {
   readonly reject: (error: CairnError) => void;
 }
 
-/** Less than a process has to end once its jobs are done. */
+/** Less than the time a process has to end after its jobs. */
 const CLOSE_WITHIN_MS = 8000;
 
 // A union of requests loses its alternatives under a plain Omit.
 type WithoutId<R> = R extends unknown ? Omit<R, 'id'> : never;
 
-/** Keeps one thread with its sessions: one of these per device. A thread that dies is started anew at the next call. */
+/** One thread with its sessions, one per device. A thread that dies is restarted by the next call. */
 export class EngineThread {
   private worker: Worker | undefined;
   private readonly pending = new Map<number, Pending>();
@@ -41,7 +41,7 @@ export class EngineThread {
     const compiled = (await this.call({ type: 'compile', session, options })) as CompiledReply;
     const worker = this.worker;
     const assertAlive = () => {
-      // A new thread does not know the sessions of the one before it.
+      // A new thread does not have the sessions of the previous one.
       if (this.worker !== worker) throw new CairnError('engine-failed', 'The engine thread of this session has ended.');
     };
     return {
@@ -58,9 +58,9 @@ export class EngineThread {
   }
 
   /**
-   * Ends the thread once what runs has run; what waits for its turn is rejected. May be called twice.
+   * Ends the thread after the current run; waiting calls are rejected. May be called twice.
    *
-   * A thread that is ended inside a native library takes the process with it: a run is given `CLOSE_WITHIN_MS` first.
+   * Ending a thread inside a native library crashes the process: a run is given `CLOSE_WITHIN_MS` first.
    */
   close(): Promise<void> {
     this.closed = true;
@@ -90,7 +90,7 @@ export class EngineThread {
   }
 
   private start(): Worker {
-    // Engines speak to native libraries through the environment: what a thread sets in a copy, those do not see.
+    // Engines configure native libraries through the environment, which must not be a copy of the thread.
     const worker = new Worker(new URL('./session-thread.js', import.meta.url), { env: SHARE_ENV });
     worker.on('message', (reply: Reply) => {
       const waiting = this.pending.get(reply.id);

@@ -46,7 +46,7 @@ export interface Device {
 /** Compiles graphs: the port that every runtime implements. */
 export interface Engine {
   readonly name: string;
-  /** The best first. That one is listed is no proof that it runs: see `proveDevice`. */
+  /** The best first. That one is listed is no proof that it runs: see `probeDevice`. */
   devices(): readonly Device[];
   /** Versions of the runtime's parts, by name. */
   versions(): Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import { CairnError } from '../../errors.js';
 import type { Engine } from './engine.js';
 
-/** Engines by name. Each is imported when it is asked for: their runtimes are tens of megabytes. */
+/** Engines by name. Imported on demand: their runtimes are tens of megabytes. */
 const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
   onnx: async () => new (await import('./onnx/onnx-engine.js')).OnnxEngine(),
   tensorflow: async () => new (await import('./tensorflow/tensorflow-engine.js')).TensorFlowEngine(),
@@ -10,9 +10,9 @@ const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
 export const ENGINE_NAMES: readonly string[] = Object.keys(ENGINES);
 
 /**
- * Makes the engine called `name`; `auto` takes the first of the table.
+ * Makes the engine called `name`; `auto` is the first of the table.
  *
- * @throws CairnError `engine-unavailable` when there is none of that name or it cannot be loaded.
+ * @throws CairnError `engine-unavailable` when there is no engine of that name or it cannot be loaded.
  */
 export async function createEngine(name: string): Promise<Engine> {
   const wanted = name === 'auto' ? ENGINE_NAMES[0]! : name;

@@ -3,18 +3,18 @@ import type { Dtype, Level } from '../tensor.js';
 import { clipInfinities, FLOAT16_MAX } from './float16.js';
 import type { PlannedOutput } from './plan.js';
 
-/** Over one output of a whole batch, in float32. */
+/** Statistics of one output over a whole batch, in float32. */
 export interface OutputStatistics {
   readonly max: number;
-  /** Where the output is signed. */
+  /** For signed outputs. */
   readonly min?: number | undefined;
   readonly sum: number;
 }
 
 /**
- * One output of a batch as one level an image: views of `bytes`, `[batch, height, width, channels]`.
+ * One output of a batch as one level per image: views of `bytes`, `[batch, height, width, channels]`.
  *
- * @throws CairnError `features-not-finite` when the statistics tell of NaN or infinity.
+ * @throws CairnError `features-not-finite` when the statistics show NaN or infinity.
  */
 export function finishOutput(
   { name, shape, stride }: PlannedOutput,
@@ -24,7 +24,7 @@ export function finishOutput(
   { max, min = 0, sum }: OutputStatistics,
 ): Level[] {
   const peak = Math.max(max, -min);
-  // The sum of large values may overflow; only a NaN in it tells of one in the level.
+  // The sum of large values may overflow; NaN in the sum means NaN in the level.
   if (!Number.isFinite(peak) || Number.isNaN(sum)) {
     throw new CairnError('features-not-finite', `Level ${name} holds NaN or infinity; check the weights.`);
   }

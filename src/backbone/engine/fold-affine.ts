@@ -1,7 +1,7 @@
 import type { BatchNormNode, Conv2dNode, ScaleNode } from '../graph/graph.js';
 import type { Weights } from '../weights/weights.js';
 
-/** Nodes that do nothing but `x · factor + offset`, channel by channel. */
+/** Nodes that compute `x · factor + offset` per channel. */
 export type AffineNode = BatchNormNode | ScaleNode;
 
 /** In double precision, so that folding several costs one rounding. */
@@ -17,7 +17,7 @@ export interface FoldedConv {
 }
 
 /**
- * What a row of batch norms and scales does, as one: a batch norm is `γ·(x − μ)/√(σ² + ε) + β`, a
+ * Consecutive batch norms and scales as one affine step: a batch norm is `γ·(x − μ)/√(σ² + ε) + β`, a
  * scale `γ·x + β`.
  */
 export function foldAffine(nodes: readonly AffineNode[], channels: number, weights: Weights): Affine {
@@ -39,7 +39,7 @@ export function foldAffine(nodes: readonly AffineNode[], channels: number, weigh
   return { factor, offset };
 }
 
-/** A convolution with the affine nodes after it folded in, which is a convolution again. */
+/** A convolution with the affine nodes after it folded in. */
 export function foldConv(conv: Conv2dNode, after: readonly AffineNode[], weights: Weights): FoldedConv {
   const filters = conv.channels;
   const kernel = weights.get(conv.name, 'kernel');

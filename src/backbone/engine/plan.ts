@@ -2,16 +2,15 @@ import type { Graph, GraphNode, Margins, OutputName } from '../graph/graph.js';
 import { inferShapes, paddingMargins, type MapShape } from '../graph/shapes.js';
 import type { Weights } from '../weights/weights.js';
 import { foldAffine, foldConv, type AffineNode } from './fold-affine.js';
-import { nodesFor } from './prune.js';
 
 interface StepBase {
-  /** Name of the value that the step makes; unique in the plan. */
+  /** Name of the step's output value; unique in the plan. */
   readonly name: string;
-  /** Values read; the graph's input goes by its name. */
+  /** Names of the values read, or of the graph's input. */
   readonly inputs: readonly string[];
 }
 
-/** One operation of a compiled network, with everything that an engine needs to know of it. */
+/** One operation of a compiled network, with everything that an engine needs. */
 export type Step = StepBase &
   (
     | {
@@ -29,7 +28,7 @@ export type Step = StepBase &
         readonly op: 'maxPool' | 'averagePool';
         readonly size: readonly [number, number];
         readonly strides: readonly [number, number];
-        /** Never values of their own: a maximum passes over them. */
+        /** Padding is never a value of its own: a maximum ignores it. */
         readonly margins: Margins;
       }
     | { readonly op: 'zeroPad'; readonly margins: Margins }
@@ -57,8 +56,8 @@ export interface PlannedOutput {
 }
 
 /**
- * How a graph is computed, the same for every engine: only what the asked outputs need, batch norms
- * and scales folded into the convolution before them, padding merged into what follows it.
+ * How a graph is computed, the same for every engine: only the nodes that the requested outputs need,
+ * batch norms and scales folded into the convolution before them, padding merged into the operation after it.
  */
 export class Plan {
   readonly outputs: readonly PlannedOutput[];
@@ -86,7 +85,7 @@ export class Plan {
     });
   }
 
-  /** In an order in which every step follows its inputs. Kernels are made as they are asked for. */
+  /** In an order in which every step follows its inputs. Kernels are made lazily. */
   *steps(weights: Weights): Generator<Step> {
     for (const node of this.nodes) {
       if (this.valueOf(node.name) === node.name) yield this.step(node, weights);
@@ -130,7 +129,7 @@ export class Plan {
     }
   }
 
-  /** The value that holds a node's output: what was folded or merged has that of another node. */
+  /** The value that holds a node's output: a folded or merged node has that of another. */
   private valueOf(name: string): string {
     const node = this.byName.get(name);
     if (node && this.isFolded(node)) return this.valueOf(node.inputs[0]!);
@@ -150,7 +149,7 @@ export class Plan {
     return reader && this.isFolded(reader) ? [reader, ...this.affinesAfter(reader)] : [];
   }
 
-  /** Padding with zeros becomes the padding of convolutions; that of maxima where nothing is below zero. */
+  /** Zero padding becomes padding of the convolutions after it, and of max-pools where nothing is negative. */
   private isMerged(node: GraphNode & { op: 'zeroPad' }): boolean {
     const readers = this.readers.get(node.name) ?? [];
     const nonNegative = this.isNonNegative(node.inputs[0]!);
@@ -179,4 +178,17 @@ export class Plan {
   private leaves({ name }: GraphNode): boolean {
     return Object.values(this.graph.outputs).some((output) => output.node === name);
   }
+}
+
+/** The nodes that the requested outputs depend on, in the graph's order: C3 does not run stage 4. */
+export function nodesFor(graph: Graph, outputs: readonly OutputName[]): GraphNode[] {
+  const needed = new Set(outputs.map((output) => graph.outputs[output]!.node));
+  return graph.nodes
+    .toReversed()
+    .filter((node) => {
+      if (!needed.has(node.name)) return false;
+      for (const input of node.inputs) needed.add(input);
+      return true;
+    })
+    .reverse();
 }

@@ -16,7 +16,7 @@ import {
 import type { Padding } from './graph.js';
 import { CAFFE, IMAGENET, MATTERPORT, MSRA, SYMMETRIC, UNIT_RANGE, type Normalization } from './normalization.js';
 
-/** How zeros are put around a map: by a layer of its own, or as part of the operation that needs them. */
+/** How a map is padded with zeros: by a layer of its own, or inside the operation that needs it. */
 export type PaddedBy = { readonly layer: number } | { readonly inside: Padding };
 
 /**
@@ -28,17 +28,17 @@ export interface Family {
   readonly normalization: Normalization;
   /** Added to the variance by every batch norm. */
   readonly epsilon: number;
-  /** Do convolutions that a norm follows have a bias as well? Those without a norm always do. */
+  /** Whether convolutions before a norm have a bias. Those without a norm always do. */
   readonly convBias: boolean;
   /** A `Scale` layer (gamma, beta) after every norm, as in models converted from Caffe. */
   readonly scaled: boolean;
-  /** Does a norm follow the shortcut's convolution? */
+  /** Whether a norm follows the shortcut's convolution. */
   readonly shortcutNorm: boolean;
-  /** Which convolution of a bottleneck steps: the first 1×1 (Caffe, MSRA) or the 3×3 (torchvision). */
+  /** Which convolution of a bottleneck has stride 2: the first 1×1 (Caffe, MSRA) or the 3×3 (torchvision). */
   readonly strideOn: 'first' | 'middle';
-  /** Which block of a stage steps. */
+  /** Which block of a stage has stride 2. */
   readonly stridedBlock: 'first' | 'last';
-  /** Around the 3×3 convolutions of the blocks; those that do not step may differ. */
+  /** Around the 3×3 convolutions of the blocks; it may depend on the stride. */
   readonly padding: { readonly strided: PaddedBy; readonly unstrided: PaddedBy };
   readonly stem: {
     readonly kernel: number;
@@ -47,7 +47,7 @@ export interface Family {
     readonly norm: boolean;
     readonly pool: { readonly size: number; readonly stride: number; readonly padding: PaddedBy };
   };
-  /** Declared strides of C1 … C5; construction fails where the graph has others. */
+  /** Declared strides of C1 … C5; construction fails on any others. */
   readonly strides: readonly [number, number, number, number, number];
   readonly top: {
     /** Side of the average pool before the classifier; `global` takes the whole map. */
@@ -165,7 +165,7 @@ const TABLE = {
     top: { pool: 7, classifier: 'dense' },
     names: () => caffeNames('data', letterAndNumber),
   },
-  /** TensorFlow-Slim, `nets/resnet_v2.py`; `conv2d_same` pads explicitly where it steps. */
+  /** TensorFlow-Slim, `nets/resnet_v2.py`; `conv2d_same` pads explicitly where the stride is 2. */
   'slim-v2': {
     ...PREACTIVATION,
     architectures: ['resnet50v2', 'resnet101v2', 'resnet152v2', 'resnet200v2'],
@@ -202,7 +202,7 @@ const TABLE = {
         classifier: 'linear',
       }),
   },
-  /** The ResNet-18 of many TensorFlow 2 courses: made for small images, it hardly steps. */
+  /** The ResNet-18 of many TensorFlow 2 courses: made for small images, with few strides. */
   'basic-small-stem': {
     ...CAFFE_LIKE,
     architectures: ['resnet18'],

@@ -1,6 +1,6 @@
 import { CairnError } from '../../errors.js';
 import { FAMILIES, type FamilyName } from './families.js';
-import { GraphBuilder, type Handle } from './graph-builder.js';
+import { GraphBuilder, type FeatureMap } from './graph-builder.js';
 import type { Graph, LevelName } from './graph.js';
 
 export interface FpnOptions {
@@ -15,14 +15,14 @@ const PYRAMID: Readonly<Record<(typeof BOTTOM_UP)[number], LevelName>> = { C2: '
  * A feature pyramid (Lin et al. 2017) on top of a backbone: `P2`…`P5` with the strides of `C2`…`C5`,
  * and `P6`, every second position of `P5`. A 1×1 convolution on each C level, nearest ×2 upsampling
  * and a sum on the way down, a 3×3 convolution on each sum; no activations: P levels are signed.
- * Matterport, Detectron2 and torchvision build the same; names are the family's.
+ * Matterport, Detectron2 and torchvision all build this; names are the family's.
  *
  * @throws CairnError `level-absent` without stage 5, `levels-unsuitable` when the strides of the C levels do
  *   not double from one to the next.
  */
 export function fpnGraph(graph: Graph, { channels = 256 }: FpnOptions = {}): Graph {
   const { outputs, family, architecture } = graph;
-  if (!outputs.C5) throw new CairnError('level-absent', 'An FPN begins at C5, and C5 is made by stage 5.');
+  if (!outputs.C5) throw new CairnError('level-absent', 'An FPN begins at C5, which stage 5 makes.');
   const strides = BOTTOM_UP.map((level) => outputs[level]!.stride).reverse();
   if (strides.some((stride, i) => i > 0 && stride !== 2 * strides[i - 1]!)) {
     throw new CairnError(
@@ -33,8 +33,8 @@ export function fpnGraph(graph: Graph, { channels = 256 }: FpnOptions = {}): Gra
   const names = FAMILIES[family as FamilyName].fpn;
   const builder = GraphBuilder.continue(graph);
   builder.startBlock('fpn');
-  const sums: [LevelName, number, Handle][] = [];
-  let above: Handle | undefined;
+  const sums: [LevelName, number, FeatureMap][] = [];
+  let above: FeatureMap | undefined;
   for (const level of BOTTOM_UP) {
     const number = Number(level[1]);
     const lateral = builder.conv2d(names.lateral(number), outputs[level]!, {
@@ -47,7 +47,7 @@ export function fpnGraph(graph: Graph, { channels = 256 }: FpnOptions = {}): Gra
       : lateral;
     sums.push([PYRAMID[level], number, above]);
   }
-  const levels: Partial<Record<LevelName, Handle>> = {};
+  const levels: Partial<Record<LevelName, FeatureMap>> = {};
   for (const [level, number, sum] of sums.reverse()) {
     levels[level] = builder.conv2d(names.output(number), sum, {
       filters: channels,
@@ -63,7 +63,7 @@ export function fpnGraph(graph: Graph, { channels = 256 }: FpnOptions = {}): Gra
   return builder.build(graph, graph.input.normalization, { ...outputs, ...levels }, { ...outputs, ...declared });
 }
 
-/** Whether a level is made by the pyramid. */
+/** Whether a level belongs to the pyramid. */
 export function isPyramidLevel(level: string): boolean {
   return level.startsWith('P');
 }

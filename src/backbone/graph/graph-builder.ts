@@ -1,16 +1,16 @@
 import type { Graph, GraphNode, GraphOutput, LevelName, Margins, OutputName, Padding } from './graph.js';
 import type { Normalization } from './normalization.js';
 
-/** A map while the graph is being built: which node makes it, how wide, how coarse. */
-export interface Handle {
+/** A map while the graph is being built: the node that produces it, its channels and stride. */
+export interface FeatureMap {
   readonly node: string;
   readonly channels: number;
   readonly stride: number;
 }
 
-/** Appends nodes one by one, keeping channels and strides, so that a wrong table fails at construction. */
+/** Appends nodes one by one and tracks channels and strides, so that a wrong table fails at construction. */
 export class GraphBuilder {
-  readonly input: Handle;
+  readonly input: FeatureMap;
   private readonly nodes = new Map<string, GraphNode>();
   private block = '';
 
@@ -32,9 +32,9 @@ export class GraphBuilder {
 
   conv2d(
     name: string,
-    x: Handle,
+    x: FeatureMap,
     options: { filters: number; kernel: number; stride?: number; padding?: Padding; bias: boolean },
-  ): Handle {
+  ): FeatureMap {
     const { filters, kernel, stride = 1, padding = 'valid', bias } = options;
     return this.append(x, stride, {
       op: 'conv2d',
@@ -48,52 +48,52 @@ export class GraphBuilder {
     });
   }
 
-  batchNorm(name: string, x: Handle, epsilon: number): Handle {
+  batchNorm(name: string, x: FeatureMap, epsilon: number): FeatureMap {
     const shape = [x.channels];
     const parameters = { gamma: shape, beta: shape, moving_mean: shape, moving_variance: shape };
     return this.append(x, 1, { op: 'batchNorm', name, inputs: [x.node], parameters, channels: x.channels, epsilon });
   }
 
-  scale(name: string, x: Handle): Handle {
+  scale(name: string, x: FeatureMap): FeatureMap {
     const parameters = { gamma: [x.channels], beta: [x.channels] };
     return this.append(x, 1, { op: 'scale', name, inputs: [x.node], parameters, channels: x.channels });
   }
 
-  relu(name: string, x: Handle): Handle {
+  relu(name: string, x: FeatureMap): FeatureMap {
     return this.append(x, 1, { ...elementwise(name, x), op: 'relu' });
   }
 
-  zeroPad(name: string, x: Handle, margin: number): Handle {
+  zeroPad(name: string, x: FeatureMap, margin: number): FeatureMap {
     const margins: Margins = { top: margin, bottom: margin, left: margin, right: margin };
     return this.append(x, 1, { ...elementwise(name, x), op: 'zeroPad', margins });
   }
 
-  maxPool(name: string, x: Handle, options: { size: number; stride: number; padding: Padding }): Handle {
+  maxPool(name: string, x: FeatureMap, options: { size: number; stride: number; padding: Padding }): FeatureMap {
     return this.pool('maxPool', name, x, options);
   }
 
-  averagePool(name: string, x: Handle, options: { size: number; stride: number }): Handle {
+  averagePool(name: string, x: FeatureMap, options: { size: number; stride: number }): FeatureMap {
     return this.pool('averagePool', name, x, { ...options, padding: 'valid' });
   }
 
-  upsample(name: string, x: Handle, factor: number): Handle {
+  upsample(name: string, x: FeatureMap, factor: number): FeatureMap {
     return this.append(x, 1 / factor, { ...elementwise(name, x), op: 'upsample', factor });
   }
 
-  globalPool(name: string, x: Handle, mode: 'avg' | 'max'): Handle {
+  globalPool(name: string, x: FeatureMap, mode: 'avg' | 'max'): FeatureMap {
     return this.append(x, 1, { ...elementwise(name, x), op: 'globalPool', mode });
   }
 
-  dense(name: string, x: Handle, units: number): Handle {
+  dense(name: string, x: FeatureMap, units: number): FeatureMap {
     const parameters = { kernel: [x.channels, units], bias: [units] };
     return this.append(x, 1, { op: 'dense', name, inputs: [x.node], parameters, channels: units });
   }
 
-  softmax(name: string, x: Handle): Handle {
+  softmax(name: string, x: FeatureMap): FeatureMap {
     return this.append(x, 1, { ...elementwise(name, x), op: 'softmax' });
   }
 
-  add(name: string, branch: Handle, shortcut: Handle): Handle {
+  add(name: string, branch: FeatureMap, shortcut: FeatureMap): FeatureMap {
     if (branch.channels !== shortcut.channels || branch.stride !== shortcut.stride) {
       throw new Error(
         `${name} adds ${branch.channels} channels at stride ${branch.stride} to ` +
@@ -103,23 +103,23 @@ export class GraphBuilder {
     return this.append(branch, 1, { ...elementwise(name, branch), op: 'add', inputs: [branch.node, shortcut.node] });
   }
 
-  /** Freezes the graph; levels must have the channels and strides that are declared for them. */
+  /** Freezes the graph. Levels must have their declared channels and strides. */
   build(
     head: Pick<Graph, 'family' | 'architecture' | 'stage5'>,
     normalization: Normalization,
-    ends: Partial<Record<OutputName, Handle>>,
+    ends: Partial<Record<OutputName, FeatureMap>>,
     declared: Partial<Record<LevelName, { channels: number; stride: number }>>,
   ): Graph {
     const outputs: Partial<Record<OutputName, GraphOutput>> = {};
-    for (const [output, handle] of Object.entries(ends) as [OutputName, Handle][]) {
-      const spec = output === 'top' ? handle : declared[output];
-      if (spec?.channels !== handle.channels || spec.stride !== handle.stride) {
+    for (const [output, map] of Object.entries(ends) as [OutputName, FeatureMap][]) {
+      const spec = output === 'top' ? map : declared[output];
+      if (spec?.channels !== map.channels || spec.stride !== map.stride) {
         throw new Error(
-          `${head.architecture} ${output} has ${handle.channels} channels at stride ${handle.stride}, ` +
+          `${head.architecture} ${output} has ${map.channels} channels at stride ${map.stride}, ` +
             `declared are ${spec?.channels} at ${spec?.stride}`,
         );
       }
-      outputs[output] = Object.freeze({ ...handle });
+      outputs[output] = Object.freeze({ ...map });
     }
     const { family, architecture, stage5 } = head;
     return Object.freeze({
@@ -135,14 +135,14 @@ export class GraphBuilder {
   private pool(
     op: 'maxPool' | 'averagePool',
     name: string,
-    x: Handle,
+    x: FeatureMap,
     { size, stride, padding }: { size: number; stride: number; padding: Padding },
-  ): Handle {
+  ): FeatureMap {
     const pool = { poolSize: [size, size], strides: [stride, stride], padding } as const;
     return this.append(x, stride, { ...elementwise(name, x), op, ...pool });
   }
 
-  private append(x: Handle, stride: number, node: WithoutBlock<GraphNode>): Handle {
+  private append(x: FeatureMap, stride: number, node: WithoutBlock<GraphNode>): FeatureMap {
     if (this.nodes.has(node.name)) throw new Error(`two nodes are named ${node.name}`);
     this.nodes.set(node.name, Object.freeze({ ...node, block: this.block }));
     return { node: node.name, channels: node.channels, stride: x.stride * stride };
@@ -152,7 +152,7 @@ export class GraphBuilder {
 // A union of nodes loses its alternatives under a plain Omit.
 type WithoutBlock<N> = N extends unknown ? Omit<N, 'block'> : never;
 
-/** What nodes without parameters that keep the channels of their input have in common. */
-function elementwise(name: string, x: Handle) {
+/** Fields shared by nodes without parameters that keep the channels of their input. */
+function elementwise(name: string, x: FeatureMap) {
   return { name, inputs: [x.node], parameters: {}, channels: x.channels };
 }

@@ -1,7 +1,7 @@
 import type { Normalization } from './normalization.js';
 
 /**
- * A network as plain data: what is computed, in which order, under which names. No tensor
+ * A network as plain data: its operations, their order and their names. No tensor
  * library is imported here, so the same description is summarised, given weights, and lowered
  * by every engine.
  */
@@ -15,9 +15,8 @@ export interface Margins {
 }
 
 /**
- * `same` is TensorFlow's SAME: what does not divide evenly is padded at the bottom and right. A
- * number is a margin on all four sides, as in PyTorch. Convolutions are padded with zeros, a maximum
- * never takes padding for a value.
+ * `same` is TensorFlow's SAME: an odd pixel of padding goes to the bottom and right. A number is a
+ * margin on all four sides, as in PyTorch. Convolutions are padded with zeros; a maximum ignores padding.
  */
 export type Padding = 'valid' | 'same' | number;
 
@@ -75,7 +74,7 @@ export interface UpsampleNode extends NodeBase {
   readonly op: 'upsample';
   readonly factor: number;
 }
-/** The whole map as one value a channel: `[1, 1, channels]`. */
+/** The whole map as one value per channel: `[1, 1, channels]`. */
 export interface GlobalPoolNode extends NodeBase {
   readonly op: 'globalPool';
   readonly mode: 'avg' | 'max';
@@ -121,7 +120,7 @@ export interface Graph {
 
 export const LEVEL_NAMES = ['C1', 'C2', 'C3', 'C4', 'C5', 'P2', 'P3', 'P4', 'P5', 'P6'] as const;
 export type LevelName = (typeof LEVEL_NAMES)[number];
-/** `top` is what follows the last stage: probabilities, logits or pooled channels, `[1, 1, channels]`. */
+/** `top` is the output after the last stage: probabilities, logits or pooled channels, `[1, 1, channels]`. */
 export type OutputName = LevelName | 'top';
 
 /** The graph's levels: the backbone's, then the pyramid's, each finest first. */

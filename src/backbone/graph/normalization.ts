@@ -1,9 +1,9 @@
 /**
- * What a family's networks were trained to see. Applied inside the compiled graph, to pixels of
+ * The input that a family's networks were trained on. Applied inside the compiled graph, to pixels of
  * 0–255, after padding: `(pixel − mean) / std`, channel by channel.
  */
 export interface Normalization {
-  /** Order in which the network wants the channels; the canvas is always RGB. */
+  /** Channel order of the network's input; the canvas is always RGB. */
   readonly channelOrder: 'rgb' | 'bgr';
   /** Subtracted, in the network's channel order, in grey levels of 0–255. */
   readonly mean: readonly [number, number, number];

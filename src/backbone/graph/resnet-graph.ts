@@ -1,11 +1,11 @@
 import { CairnError } from '../../errors.js';
 import { ARCHITECTURES, stageFilters, type Architecture, type ArchitectureName } from './architectures.js';
-import { BLOCKS, padded, type Convention } from './blocks.js';
+import { addBlock, padded, type Convention } from './blocks.js';
 import { FAMILIES, type FamilyName } from './families.js';
-import { GraphBuilder, type Handle } from './graph-builder.js';
+import { GraphBuilder, type FeatureMap } from './graph-builder.js';
 import type { Graph, LevelName, OutputName } from './graph.js';
 
-/** What follows the last stage: a classifier, or a pooling, or nothing. */
+/** The part after the last stage: a classifier, a pooling, or nothing. */
 export interface TopOptions {
   /** Adds the family's classifier; needs stage 5. */
   readonly includeTop?: boolean;
@@ -13,7 +13,7 @@ export interface TopOptions {
   readonly classes?: number;
   /** Without a classifier: pool the last map over its whole area. */
   readonly pooling?: 'avg' | 'max' | undefined;
-  /** What the classifier gives: probabilities (default) or logits. */
+  /** Output of the classifier: probabilities (default) or logits. */
   readonly classifierActivation?: 'softmax' | 'none';
 }
 
@@ -28,11 +28,11 @@ const STEM_FILTERS = 64;
  * The backbone of a detector as data: stem, stages 2–4 and, with `stage5`, stage 5.
  *
  * Outputs `C1` (after the stem's pooling) and `C2`…`C5` (the ends of the stages; `C5` is absent when
- * `stage5` is false), and `top` where `TopOptions` ask for one. Strides, names and everything else
- * in which published networks differ are rows of `FAMILIES`; the default is Matterport's Mask R-CNN.
+ * `stage5` is false), and `top` where `TopOptions` add one. Strides, names and all other
+ * differences between published networks are rows of `FAMILIES`; the default is Matterport's Mask R-CNN.
  *
- * @throws CairnError `model-unknown` when there is no such architecture or family, or not together;
- *   `option-invalid` when a classifier is asked of a graph without stage 5.
+ * @throws CairnError `model-unknown` when there is no such architecture or family, or the family does not have it;
+ *   `option-invalid` for a classifier without stage 5.
  */
 export function resnetGraph(architecture: string, stage5: boolean, options: ResnetOptions = {}): Graph {
   const { family = 'mask-rcnn' } = options;
@@ -50,7 +50,7 @@ export function resnetGraph(architecture: string, stage5: boolean, options: Resn
 
   const builder = new GraphBuilder(convention.names.input, 3);
   let x = stem(builder, convention);
-  const outputs: Partial<Record<OutputName, Handle>> = { C1: x };
+  const outputs: Partial<Record<OutputName, FeatureMap>> = { C1: x };
   const declared = { C1: { channels: STEM_FILTERS, stride: convention.strides[0] } } as Partial<
     Record<LevelName, { channels: number; stride: number }>
   >;
@@ -61,7 +61,7 @@ export function resnetGraph(architecture: string, stage5: boolean, options: Resn
     for (let block = 0; block < count; block++) {
       builder.startBlock(`stage${stage}/block${block + 1}`);
       const stride = blockStride(convention, stage, block, count);
-      x = BLOCKS[kind](builder, convention, x, { stage, block, filters, stride });
+      x = addBlock(kind, builder, convention, x, { stage, block, filters, stride });
     }
     outputs[LEVELS[stage - 1]!] = x;
     declared[LEVELS[stage - 1]!] = { channels: filters.outer, stride: convention.strides[stage - 1]! };
@@ -77,13 +77,13 @@ export function resnetGraph(architecture: string, stage5: boolean, options: Resn
   return builder.build({ family, architecture, stage5 }, convention.normalization, outputs, declared);
 }
 
-/** Stages 3–5 step in their first block; where the last one steps, it is that of stages 2–4. */
+/** The first block of stages 3–5 has stride 2, or (v2) the last block of stages 2–4. */
 function blockStride({ stridedBlock }: Convention, stage: number, block: number, count: number): number {
-  const steps = stridedBlock === 'first' ? stage > 2 && block === 0 : stage < 5 && block === count - 1;
-  return steps ? 2 : 1;
+  const strided = stridedBlock === 'first' ? stage > 2 && block === 0 : stage < 5 && block === count - 1;
+  return strided ? 2 : 1;
 }
 
-function stem(builder: GraphBuilder, family: Convention): Handle {
+function stem(builder: GraphBuilder, family: Convention): FeatureMap {
   const { names, stem, epsilon } = family;
   builder.startBlock('stem');
   let x = padded(builder, stem.padding, names.pad.conv, builder.input, (input, padding) =>
@@ -106,11 +106,11 @@ function stem(builder: GraphBuilder, family: Convention): Handle {
   );
 }
 
-function postActivation(builder: GraphBuilder, { names, epsilon }: Convention, x: Handle): Handle {
+function postActivation(builder: GraphBuilder, { names, epsilon }: Convention, x: FeatureMap): FeatureMap {
   return builder.relu(names.post.relu, builder.batchNorm(names.post.norm, x, epsilon));
 }
 
-function topOf(builder: GraphBuilder, family: Convention, x: Handle, options: TopOptions): Handle | undefined {
+function topOf(builder: GraphBuilder, family: Convention, x: FeatureMap, options: TopOptions): FeatureMap | undefined {
   const { includeTop = false, classes = 1000, pooling, classifierActivation = 'softmax' } = options;
   const { pool, classifier } = family.names.top;
   if (!includeTop) return pooling && builder.globalPool(`${pooling}_pool`, x, pooling);

@@ -7,14 +7,14 @@ export type MapShape = readonly [height: number, width: number, channels: number
 /**
  * The output shape of every node, and of the input, for an input of `height` × `width` pixels.
  *
- * @throws CairnError `option-invalid` when a map would have no rows or columns left, or a classifier
- *   made for one size meets another.
+ * @throws CairnError `option-invalid` when a map would have no rows or columns, or a classifier is
+ *   made for another size.
  */
 export function inferShapes(graph: Graph, height: number, width: number): Map<string, MapShape> {
   const shapes = new Map<string, MapShape>([[graph.input.name, [height, width, graph.input.channels]]]);
   for (const node of graph.nodes) {
     const input = shapes.get(node.inputs[0]!);
-    if (!input) throw new Error(`${node.name} reads ${node.inputs[0]}, which no earlier node makes`);
+    if (!input) throw new Error(`${node.name} reads ${node.inputs[0]}, which no earlier node produces`);
     const shape = outputShape(node, input);
     if (shape[0] < 1 || shape[1] < 1) {
       throw new CairnError('option-invalid', `At ${height}×${width} pixels no map is left for ${node.name}.`);

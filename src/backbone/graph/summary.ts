@@ -17,7 +17,7 @@ export interface GraphSummary {
   readonly macs: number;
 }
 
-/** What `model.summary()` tells, for one image of `height` × `width` pixels. Totals include moving statistics. */
+/** Like `model.summary()` of Keras, for one image of `height` × `width` pixels. Totals include moving statistics. */
 export function summarize(graph: Graph, height: number, width: number = height): GraphSummary {
   const shapes = inferShapes(graph, height, width);
   const rows = graph.nodes.map((node): SummaryRow => {

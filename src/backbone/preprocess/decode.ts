@@ -1,5 +1,6 @@
 import sharp, { type Metadata } from 'sharp';
 import { asCairnError, CairnError } from '../../errors.js';
+import { formatOf } from './image-format.js';
 
 /** Decoded pixels: uint8 RGB, `[height, width, 3]`, C order. */
 export interface Pixels {
@@ -20,7 +21,7 @@ const LOADERS = [
   'VipsForeignLoadHeif',
 ];
 
-/** libvips reads dozens of formats, some through old libraries: strangers' files get the loaders we name only. */
+/** libvips reads dozens of formats, some through old libraries: untrusted files get only these loaders. */
 const configureOnce = (() => {
   let done = false;
   return () => {
@@ -28,7 +29,7 @@ const configureOnce = (() => {
     done = true;
     sharp.block({ operation: ['VipsForeignLoad'] });
     sharp.unblock({ operation: LOADERS });
-    // Every image is read once: caching decoded pixels only holds memory.
+    // Every image is read once: a cache of decoded pixels would only hold memory.
     sharp.cache(false);
   };
 })();
@@ -41,7 +42,7 @@ export interface ImageHeader {
 }
 
 /**
- * Reads an image's header only, to refuse what cannot be decoded before it is queued.
+ * Reads only an image's header, so that undecodable images are refused before they are queued.
  *
  * @throws CairnError `image-empty`, `image-unsupported` or `image-too-large`.
  */
@@ -53,9 +54,11 @@ export async function inspectImage(source: Buffer | string, maxPixels = DEFAULT_
   try {
     metadata = await sharp(source, { limitInputPixels: false }).metadata();
   } catch (cause) {
-    throw new CairnError('image-unsupported', `This is not a readable ${IMAGE_FORMATS.join(', ')} image.`, { cause });
+    throw await unsupported(source, cause);
   }
-  const { format, width, height } = metadata;
+  const { format, width, height, compression } = metadata;
+  // libvips reads the header of HEIC, but the bundled decoder has no HEVC.
+  if (format === 'heif' && compression === 'hevc') throw await unsupported(source);
   if (width * height > maxPixels) throw tooLarge(width, height, maxPixels);
   return { format, height, width };
 }
@@ -80,6 +83,13 @@ export async function decode(bytes: Buffer, maxPixels = DEFAULT_MAX_PIXELS): Pro
   } catch (error) {
     throw asCairnError(error, 'image-corrupt');
   }
+}
+
+async function unsupported(source: Buffer | string, cause?: unknown): Promise<CairnError> {
+  const kind = await formatOf(source).catch(() => undefined);
+  const found = kind ? `: it is ${kind}` : '';
+  const message = `This is not a readable ${IMAGE_FORMATS.join(', ')} image${found}.`;
+  return new CairnError('image-unsupported', message, { cause });
 }
 
 function tooLarge(width: number, height: number, maxPixels: number): CairnError {

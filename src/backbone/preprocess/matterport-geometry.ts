@@ -1,4 +1,6 @@
-/** Where an image comes to lie on the square canvas. */
+import { roundHalfToEven } from '../../formats/round-half-to-even.js';
+
+/** The placement of an image on the square canvas. */
 export interface Placement {
   /** Height and width of the resized image, in canvas pixels. */
   readonly height: number;
@@ -25,12 +27,4 @@ export function placeOnSquare(height: number, width: number, size: number): Plac
   const top = Math.floor((size - newHeight) / 2);
   const left = Math.floor((size - newWidth) / 2);
   return { height: newHeight, width: newWidth, window: [top, left, top + newHeight, left + newWidth], scale };
-}
-
-/** Python's `round`. */
-export function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  const fraction = value - floor;
-  if (fraction !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { decode, type Pixels } from './decode.js';
 import { placeOnSquare, type Placement } from './matterport-geometry.js';
 
-/** An image made ready for a session. */
+/** An image prepared for a session. */
 export interface Canvas {
   /** uint8 RGB, `[size, size, 3]`, C order; padding is 0. */
   readonly pixels: Uint8Array<ArrayBuffer>;
@@ -14,7 +14,7 @@ export interface Canvas {
 }
 
 /**
- * Encoded image bytes to a canvas, as Matterport's `resize_image` does it: bilinear without
+ * Encoded image bytes to a canvas, as Matterport's `resize_image` does: bilinear without
  * anti-aliasing, zeros around. An image of `size` × `size` pixels passes through untouched.
  *
  * @throws CairnError with one of the `image-…` codes.
@@ -60,9 +60,9 @@ async function resizeBilinear(image: Pixels, height: number, width: number): Pro
 }
 
 /**
- * skimage clips what it resized to the range of its input, so that the zeros outside do not darken
- * the border below the image's darkest value. The loops are short: an image that is enlarged is
- * smaller than the canvas, and most photos hold a zero, which ends the search.
+ * skimage clips the resized image to the range of its input, so that the zeros outside do not darken the
+ * border below the image's darkest value. The loops are short: an enlarged image is smaller than the canvas,
+ * and most photos contain a zero, which ends the search.
  */
 function clampToDarkest(resized: Buffer, original: Buffer): void {
   if (original.includes(0)) return;

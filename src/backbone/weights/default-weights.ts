@@ -5,8 +5,8 @@ import { publishedFor, publishedPath } from './published.js';
 const EXTENSIONS = ['.h5', '.safetensors', '.npz'] as const;
 
 /**
- * The weights file of a model in `folder`: `<model>.h5`, `.safetensors` or `.npz`, which a person put there,
- * before the published files that were pulled; else `seeded`.
+ * The weights file of a model in `folder`: `<model>.h5`, `.safetensors` or `.npz`, put there by the
+ * user, before downloaded published files; else `seeded`.
  */
 export async function defaultWeights(model: string, folder: string): Promise<string> {
   const own = EXTENSIONS.map((extension) => join(folder, model + extension));

@@ -10,16 +10,16 @@ const HDF5 = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
 /** A local file header, or the end of a zip that holds nothing. */
 const ZIPS = [Buffer.from('PK\x03\x04', 'latin1'), Buffer.from('PK\x05\x06', 'latin1')];
 const GZIP = Buffer.from([0x1f, 0x8b]);
-/** The number with which `torch.save` began before it wrote zips, pickled by protocol 2. */
+/** The magic number of `torch.save` before it wrote zips, pickled by protocol 2. */
 const TORCH = Buffer.from('\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19', 'latin1');
-/** The end of the tables in which TensorFlow keeps its index, and kept whole checkpoints at first. */
+/** The end of TensorFlow's tables: the index of a checkpoint, or a whole checkpoint of the first format. */
 const TABLE = Buffer.from([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
-/** Files of a checkpoint that have no mark of their own. */
+/** Files of a checkpoint without a signature. */
 const CHECKPOINT_NAME = /\.(meta|data-\d{5}-of-\d{5})$/;
 
 /**
- * What kind of file lies at `path`, by its bytes; what is not recognised is taken for safetensors,
- * which has no mark.
+ * The kind of the file at `path`, by its bytes; unrecognised files count as safetensors, which has no
+ * signature.
  *
  * @throws CairnError `weights-unreadable` when there is no such file.
  */
@@ -60,7 +60,7 @@ function looksLikeSafetensors(head: Buffer): boolean {
   return head.length > 8 && head.readBigUInt64LE() <= MAX_HEADER_BYTES && head[8] === 0x7b;
 }
 
-/** Why a file of a kind that is not read is refused, and what to do about it: a clause for `unreadable`. */
+/** Why a file of an unsupported kind is refused, and what to do about it: a clause for `unreadable`. */
 export function refusal(kind: Exclude<FileKind, 'hdf5' | 'zip' | 'safetensors'> | 'keras', path: string): string {
   const name = basename(path);
   const stem = name.replace(/\.[a-z0-9]+$/i, '');

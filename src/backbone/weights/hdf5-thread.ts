@@ -1,6 +1,6 @@
 /**
- * Entry of the thread in which one HDF5 file is read. HDF5 is 15 MB of WebAssembly that never gives
- * memory back, and a damaged file can keep it busy for ever or bring it down: here that costs a thread.
+ * Entry of the thread that reads one HDF5 file. HDF5 is 15 MB of WebAssembly that never frees memory, and a
+ * damaged file can hang or crash it: here that costs one thread.
  */
 import * as h5 from 'h5wasm/node';
 import { openSync } from 'node:fs';
@@ -11,31 +11,31 @@ import { FLOAT_BYTES, toFloat32, type FloatType } from '../../formats/floats.js'
 import { namedVariable } from './keras-variables.js';
 import { tensorPath, type WeightsEntry } from './weights-reader.js';
 
-/** Asks for the values of the tensor at `index` of the entries, which are of this type. */
+/** Requests the values of the tensor at `index` of the entries, of this type. */
 export interface Hdf5Request {
   readonly index: number;
   readonly type: FloatType;
 }
 
-/** The first reply has the file's entries, the others come in the order of the requests. */
+/** The first reply has the file's entries, the others follow the order of the requests. */
 export type Hdf5Reply =
   | { readonly entries: readonly WeightsEntry[] }
   | { readonly values: Float32Array }
   /** A clause for `unreadable`. */
   | { readonly error: string };
 
-/** Limits on what a stranger's file may declare; a whole Mask R-CNN has about 400 tensors, 5 levels deep. */
+/** Limits for untrusted files; a whole Mask R-CNN has about 400 tensors, 5 levels deep. */
 const MAX_DEPTH = 12;
 const MAX_OBJECTS = 100_000;
-/** Names are short, or they are no names. */
+/** Longer names are not names. */
 const MAX_TEXT_BYTES = 1000;
 
-/** A clause for `unreadable`; what HDF5 throws itself are numbers and traps. */
+/** A clause for `unreadable`; HDF5 itself throws numbers and traps. */
 class Refusal extends Error {}
 
 const port = parentPort!;
 const module = await h5.ready;
-// It prints what it does not like, and its caller is told anyway.
+// HDF5 prints its errors, which the caller gets anyway.
 const stderr = (module.FS as unknown as { streams: { nfd: number }[] }).streams[2];
 if (stderr) stderr.nfd = openSync(devNull, 'w');
 
@@ -51,7 +51,7 @@ function isDataset(object: H5Object): object is h5.Dataset {
 
 function open(path: string): Map<WeightsEntry, h5.Dataset> {
   const file = new h5.File(path, 'r');
-  // What HDF5 refuses is told by the handle only.
+  // Only the handle shows that HDF5 refused the file.
   if (file.file_id < 0n) throw new Refusal('it cannot be opened as HDF5; it may be truncated');
   // A whole model has its weights in a group.
   const root = file.get('model_weights') ?? file;
@@ -88,7 +88,7 @@ const CLASSES = ['integer', 'float', 'time', 'string', 'bitfield', 'opaque', 'co
 
 function typeOf(dataset: h5.Dataset): string {
   const { type, size } = dataset.metadata;
-  // numpy has no bfloat16: Keras stores the bytes and says in an attribute what they are.
+  // numpy has no bfloat16: Keras stores the bytes and declares the type in an attribute.
   if (size === 2 && textAttribute(dataset, 'dtype') === 'bfloat16') return 'bfloat16';
   return `${CLASSES[type] ?? 'unknown'}${8 * size}`;
 }
@@ -101,7 +101,7 @@ function textAttribute(object: h5.Group | h5.Dataset, name: string): string | un
   return typeof value === 'string' && value.length <= MAX_TEXT_BYTES ? value : undefined;
 }
 
-/** Reads bytes, not values: the library knows no type of 16 bits, and does not tell a failed read. */
+/** Reads bytes, not values: the library has no 16-bit types, and does not report a failed read. */
 function read({ shape }: WeightsEntry, dataset: h5.Dataset, type: FloatType): Float32Array<ArrayBuffer> {
   const length = sizeOf(shape) * FLOAT_BYTES[type];
   // Above the module's 2 GiB its allocator would see a smaller number.

@@ -4,18 +4,18 @@ import { FLOAT_BYTES, FLOATS_READ, type FloatType } from '../../formats/floats.j
 import type { Hdf5Reply, Hdf5Request } from './hdf5-thread.js';
 import { unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
 
-/** How long HDF5 may be silent, in milliseconds: the longest answer is one tensor of a few MB. */
-const PATIENCE = 60_000;
+/** Timeout of one reply in milliseconds: the longest is a tensor of a few MB. */
+const TIMEOUT_MS = 60_000;
 
 /**
  * Opens a Keras HDF5 weights file: those of Keras 1 and 2, of Keras 3's legacy writer, and Keras 3's own
  * `.weights.h5`. The tensors are those below the root, or below `model_weights` in a file that holds a
- * whole model. The file is read in a thread of its own.
+ * whole model. The file is read in a separate thread.
  *
  * @throws CairnError `weights-unreadable` when the file is not HDF5, is cut short or holds no tensors.
  */
-export async function openKerasHdf5(path: string, patience = PATIENCE): Promise<WeightsReader> {
-  const thread = new Hdf5Thread(path, patience);
+export async function openKerasHdf5(path: string, timeoutMs = TIMEOUT_MS): Promise<WeightsReader> {
+  const thread = new Hdf5Thread(path, timeoutMs);
   try {
     const entries = await thread.entries();
     const indices = new Map(entries.map((entry, index) => [entry, index]));
@@ -44,7 +44,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** One file's thread. It answers in turn; when it dies or falls silent, everything asked of it fails. */
+/** The thread of one file. Replies come in order; when it dies or times out, all its requests fail. */
 class Hdf5Thread {
   private readonly worker: Worker;
   private readonly waiting: Waiting[] = [];
@@ -53,13 +53,13 @@ class Hdf5Thread {
 
   constructor(
     private readonly path: string,
-    private readonly patience: number,
+    private readonly timeoutMs: number,
   ) {
     this.worker = new Worker(new URL('./hdf5-thread.js', import.meta.url), {
       workerData: path,
-      // Flags of this process, such as --eval, need not suit a file.
+      // Flags of this process, such as --eval, may not suit a file.
       execArgv: [],
-      // What it says when it goes down is not for our users.
+      // Swallow its crash output.
       stderr: true,
     });
     this.worker.on('message', (reply: Hdf5Reply) => {
@@ -73,7 +73,7 @@ class Hdf5Thread {
   async entries(): Promise<readonly WeightsEntry[]> {
     const reply = await this.next();
     if ('entries' in reply) return reply.entries;
-    throw unreadable(this.path, 'error' in reply ? reply.error : 'HDF5 says nothing about it');
+    throw unreadable(this.path, 'error' in reply ? reply.error : 'HDF5 gives no information about it');
   }
 
   async read(request: Hdf5Request): Promise<Float32Array> {
@@ -95,14 +95,14 @@ class Hdf5Thread {
     });
   }
 
-  /** The time runs anew with every reply. */
+  /** Every reply restarts the timeout. */
   private watch(): void {
     clearTimeout(this.timer);
     if (this.waiting.length === 0) return;
     this.timer = setTimeout(() => {
-      this.fail(`HDF5 does not come to an end with it; it may be damaged`);
+      this.fail('HDF5 does not finish reading it; it may be damaged');
       void this.worker.terminate();
-    }, this.patience);
+    }, this.timeoutMs);
   }
 
   private fail(why: string): void {
@@ -117,8 +117,7 @@ function isFloatType(dtype: string): dtype is FloatType {
 }
 
 /**
- * The library tells of a float type only its size. This is what HDF5 writes where a dataset's type is
- * defined: 16 bits, exponent at bit 7 and 8 bits long, mantissa at bit 0 and 7 bits long, bias 127.
+ * The library reports only the size of a float type. These bytes define a bfloat16 dataset in HDF5: 16 bits, exponent at bit 7 and 8 bits long, mantissa at bit 0 and 7 bits long, bias 127.
  */
 const BFLOAT16 = Buffer.from([16, 0, 7, 8, 0, 7, 127, 0, 0, 0]);
 

@@ -1,6 +1,6 @@
 import type { ParameterName } from '../graph/graph.js';
 
-/** What Keras calls its parameters; Keras 1 had other names, and `running_std` already held the variance. */
+/** Keras' names of parameters; Keras 1 had other ones, and its `running_std` held the variance. */
 const PARAMETERS: Readonly<Record<string, ParameterName>> = {
   kernel: 'kernel',
   bias: 'bias',
@@ -17,7 +17,7 @@ const PARAMETERS: Readonly<Record<string, ParameterName>> = {
 const LAST = new RegExp(`^(?:(.+)_)?(${Object.keys(PARAMETERS).join('|')})(?:_\\d+)?$`);
 
 /**
- * The `<layer>/<parameter>` that a tensor of a Keras file may be, the surest first.
+ * The possible `<layer>/<parameter>` of a tensor in a Keras file, the most certain first.
  *
  * `conv1/conv1/kernel` (Keras 2 and Keras 3's legacy writer), `conv1/kernel` (older), `conv1.kernel`
  * (safetensors), `conv1/conv1_W_1` (Keras 1) and `conv1/conv1_1/kernel` (a model built twice in one

@@ -3,7 +3,7 @@ import type { Graph, GraphNode, ParameterName } from '../graph/graph.js';
 const BATCH_NORM = ['gamma', 'beta', 'moving_mean', 'moving_variance'] as const;
 
 /**
- * Keras 3's own format (`.weights.h5`): one group a layer, `layers/batch_normalization_3`, that is named
+ * Keras 3's own format (`.weights.h5`): one group per layer, `layers/batch_normalization_3`, named
  * after the layer's class and its number among the layers of that class; its variables are
  * `vars/0`, `vars/1`, … in the order in which the class creates them (`saving_lib.py`, `H5IOStore`).
  */
@@ -23,21 +23,21 @@ const CLASSES: Readonly<Partial<Record<GraphNode['op'], string>>> = {
 };
 const VARIABLE = /^(.*?)([^/]+)\/vars\/(\d+)$/;
 
-/** The group of a variable of a known class, and the parameter that it is. */
+/** The group and parameter of a variable of a known class. */
 function parse(path: string): { parents: string; parameter: ParameterName } | undefined {
   const [, parents, group, index] = VARIABLE.exec(path) ?? [];
   const parameter = group && VARIABLES[group.replace(/_\d+$/, '')]?.[Number(index)];
   return parameter ? { parents: parents!, parameter } : undefined;
 }
 
-/** Is this a variable of a layer that the file does not name? */
+/** Whether this is a variable of an unnamed layer. */
 export function isUnnamedVariable(path: string): boolean {
   return parse(path) !== undefined;
 }
 
 /**
- * `layers/conv2d_3/vars/0` of a layer called `conv1_conv` → `layers/conv1_conv/kernel`. What is not a
- * variable of a known class keeps its path.
+ * `layers/conv2d_3/vars/0` of a layer called `conv1_conv` → `layers/conv1_conv/kernel`. Other
+ * paths are unchanged.
  */
 export function namedVariable(path: string, layer: string): string {
   const variable = parse(path);

@@ -16,8 +16,8 @@ export function shapeInFile(shape: Shape, layout: Layout): Shape {
 }
 
 /**
- * Is what a file holds the parameter of this shape? A dense layer may be stored as the 1×1 convolution
- * that slim computes it with, and the other way round: the values are the same.
+ * Whether a tensor of shape `found` is a parameter of this shape. A dense layer may be stored as a 1×1
+ * convolution (slim) and vice versa: the values are the same.
  */
 export function fitsShape(found: Shape, shape: Shape, layout: Layout): boolean {
   const expected = shapeInFile(shape, layout);

@@ -1,42 +1,42 @@
 import type { Graph, GraphNode, ParameterName, Shape } from '../graph/graph.js';
 import { fitsShape, shapeInFile, type Layout } from './layout.js';
 import { namingsOf, type Naming } from './naming.js';
-import { signsOfAnother } from './other-networks.js';
+import { findForeignTensors } from './other-networks.js';
 import { indexTensors } from './tensor-index.js';
 import type { WeightsEntry } from './weights-reader.js';
 
-/** A parameter of a graph, and where a file has it. */
-export interface Wanted {
+/** A parameter of a graph and its place in a file. */
+export interface ExpectedTensor {
   readonly layer: string;
   readonly parameter: ParameterName;
   /** In the graph's layout (HWIO). */
   readonly shape: Shape;
   /** The tensor's name in the file, or the name that it would have there. */
   readonly path: string;
-  /** The shape that the file should have, in the file's layout. */
+  /** The shape expected in the file, in the file's layout. */
   readonly expected: Shape;
 }
 
-/** How the tensors of a file meet the parameters of a graph. */
+/** The tensors of a file compared with the parameters of a graph. */
 export interface WeightsMatch {
   /** Index in `namingsOf` of the convention that the file follows: 0 is the family's usual one. */
   readonly convention: number;
   /** The layout of the matched tensors in the file. */
   readonly layout: Layout;
   /** In the order of the graph. */
-  readonly matched: readonly (Wanted & { entry: WeightsEntry })[];
-  readonly missing: readonly Wanted[];
+  readonly matched: readonly (ExpectedTensor & { entry: WeightsEntry })[];
+  readonly missing: readonly ExpectedTensor[];
   /** `found` is in the file's layout. */
-  readonly misshaped: readonly (Wanted & { found: Shape })[];
-  /** Where nothing is missing: tensors that show the file to be of another network all the same; see `signsOfAnother`. */
+  readonly misshaped: readonly (ExpectedTensor & { found: Shape })[];
+  /** Where nothing is missing: tensors that show that the file belongs to another network; see `findForeignTensors`. */
   readonly surplus: readonly WeightsEntry[];
-  /** Layers of the file that the graph does not have: a whole Mask R-CNN brings its RPN and heads along. */
+  /** Layers of the file that the graph does not have, such as the RPN and heads of a whole Mask R-CNN. */
   readonly unusedLayers: readonly string[];
 }
 
 /**
- * Compares names and shapes only; nothing is read. Of the conventions that files for the graph follow,
- * the one that finds the most parameters is taken.
+ * Compares names and shapes only; no values are read. Of the conventions for files of the graph, the one
+ * that finds the most parameters is used.
  */
 export function matchWeights(graph: Graph, entries: readonly WeightsEntry[]): WeightsMatch {
   const wanted = graph.nodes.flatMap(parametersOf);
@@ -45,7 +45,7 @@ export function matchWeights(graph: Graph, entries: readonly WeightsEntry[]): We
   const { layout, matched, missing, misshaped } = compare(best, wanted);
   const { rest, unusedLayers } = leftOver(best, entries);
   const complete = matched.length === wanted.length;
-  const surplus = complete ? signsOfAnother(graph, rest, best.convention) : [];
+  const surplus = complete ? findForeignTensors(graph, rest, best.convention) : [];
   return { convention: best.convention, layout, matched, missing, misshaped, surplus, unusedLayers };
 }
 
@@ -55,7 +55,7 @@ interface Parameter {
   readonly shape: Shape;
 }
 
-/** What a file holds when it is read by one convention. */
+/** The parameters found in a file by one convention. */
 interface Reading {
   readonly naming: Naming;
   readonly convention: number;
@@ -79,9 +79,9 @@ function readBy(
 
 function compare({ naming, found }: Reading, wanted: readonly Parameter[]) {
   const { layout } = naming;
-  const matched: (Wanted & { entry: WeightsEntry })[] = [];
-  const missing: Wanted[] = [];
-  const misshaped: (Wanted & { found: Shape })[] = [];
+  const matched: (ExpectedTensor & { entry: WeightsEntry })[] = [];
+  const missing: ExpectedTensor[] = [];
+  const misshaped: (ExpectedTensor & { found: Shape })[] = [];
   for (const one of wanted) {
     const { node, parameter, shape } = one;
     const entry = found.get(one);

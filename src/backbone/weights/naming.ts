@@ -9,15 +9,14 @@ export interface Naming {
   readonly layout: Layout;
   /** The names that a parameter of `node` may have in a file, the usual one first. */
   names(node: GraphNode, parameter: ParameterName): readonly string[];
-  /** The names that the tensor at `path` answers to, the surest first; none when it cannot be a parameter. */
+  /** The names under which the tensor at `path` is found, the most certain first; none when it is not a parameter. */
   keys(path: string): readonly string[];
-  /** The layer of the file to which the tensor at `path` belongs, in the file's own words. */
+  /** The layer of the tensor at `path`, as the file names it. */
   layerOf(path: string): string;
 }
 
 /**
- * Keras, in all its layouts (see `kerasKeys`), and the names of files that Cairn's users write
- * themselves: `<layer>/<parameter>` or `<layer>.<parameter>`, kernels HWIO.
+ * Keras, in all its layouts (see `kerasKeys`), and the names of hand-written files: `<layer>/<parameter>` or `<layer>.<parameter>`, kernels HWIO.
  */
 const KERAS: Naming = {
   layout: 'hwio',
@@ -45,16 +44,16 @@ const SLIM_WORDS: Words = {
   moving_variance: 'moving_variance',
 };
 
-/** Where in a file a backbone stands: in a model around it, and in that at a place of its own. */
+/** Where a backbone stands in a file: the model around it, and its place in that model. */
 interface Place {
-  /** What stands before every name of the file. */
+  /** A prefix of every name in the file. */
   readonly around?: string;
   readonly prefix: string;
 }
 
 /**
- * `around + prefix + layer + separator + word`. The classifier of a backbone may stand outside of the backbone, and
- * a pyramid stands beside it; newer versions of torchvision wrap the pyramid's convolutions once more (`.0`).
+ * `around + prefix + layer + separator + word`. The classifier of a backbone may stand outside the backbone, and
+ * a pyramid beside it; newer versions of torchvision wrap the pyramid's convolutions once more (`.0`).
  */
 function plain(layout: Layout, separator: string, words: Words, { around = '', prefix }: Place): Naming {
   const beside = around + prefix.replace(/[^./]+[./]$/, '');
@@ -72,7 +71,7 @@ function plain(layout: Layout, separator: string, words: Words, { around = '', p
 
 /**
  * `state_dict()` of PyTorch modules; `prefixes` are those under which published models keep their backbone.
- * `DataParallel` and its relatives are a model around the whole, which they call `module`.
+ * `DataParallel` and similar wrap the whole model as `module`.
  */
 function torch(...prefixes: string[]): Naming[] {
   return ['', 'module.'].flatMap((around) =>
@@ -80,12 +79,12 @@ function torch(...prefixes: string[]): Naming[] {
   );
 }
 
-/** Variables of a TensorFlow checkpoint that was written by TF-Slim; `scopes` are those of models around it. */
+/** Variables of a TensorFlow checkpoint that was written by TF-Slim; `scopes` are those of enclosing models. */
 function slim(...scopes: string[]): Naming[] {
   return scopes.map((prefix) => plain('hwio', '/', SLIM_WORDS, { prefix }));
 }
 
-/** Keras 3's own files where they do not name their layers; the graph must be a model of `keras.applications`. */
+/** Keras 3's own files without layer names; the graph must be a model of `keras.applications`. */
 function numbered(graph: Graph): Naming {
   return {
     layout: 'hwio',
@@ -99,7 +98,7 @@ type Choice = (graph: Graph) => readonly Naming[];
 const KERAS_ONLY: Choice = () => [KERAS];
 const APPLICATIONS: Choice = (graph) => [KERAS, numbered(graph)];
 
-/** The conventions in which weights of a family come, the most usual first; a family without a line has Keras' only. */
+/** The conventions of a family's weights, the most common first; Keras' only, where a family is not listed. */
 const CONVENTIONS: Readonly<Partial<Record<FamilyName, Choice>>> = {
   keras: APPLICATIONS,
   'keras-v2': APPLICATIONS,

@@ -9,29 +9,29 @@ import type { WeightsEntry } from './weights-reader.js';
 const PARAMETER_NAMES: readonly ParameterName[] = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'];
 
 /**
- * What shows that a file in which a graph found all that it needs is another network's all the same, so
- * that the graph would give numbers of neither. `rest` is what the graph did not need, `convention` the
- * index of the convention by which it was read, in `namingsOf`. These are:
+ * Tensors that show that a file belongs to another network although it has all of the graph's parameters:
+ * the result would be that of neither network. `rest` are the tensors that the graph did not need,
+ * `convention` the index in `namingsOf` of the convention used. Foreign are:
  *
  * - parameters that the graph's own layers do not have: a bias that would not be added;
  * - blocks of a deeper network of the family: a ResNet-101 has all layers of a ResNet-50;
- * - a stage 5 of other shapes, where the graph has none. This finds deeper networks in files that number
- *   their layers instead of naming them.
+ * - a stage 5 of other shapes, where the graph has none: it identifies deeper networks in files with
+ *   numbered layers.
  */
-export function signsOfAnother(graph: Graph, rest: readonly WeightsEntry[], convention: number): WeightsEntry[] {
+export function findForeignTensors(graph: Graph, rest: readonly WeightsEntry[], convention: number): WeightsEntry[] {
   const naming = namingsOf(graph)[convention]!;
   const find = indexTensors(rest, naming);
   const found = (node: GraphNode) => PARAMETER_NAMES.flatMap((parameter) => find(node, parameter) ?? []);
-  const signs = graph.nodes.filter(hasParameters).flatMap(found);
+  const foreign = graph.nodes.filter(hasParameters).flatMap(found);
   const { family, architecture } = graph;
   const related = Object.hasOwn(FAMILIES, family) ? FAMILIES[family as FamilyName].architectures : [];
-  if (!(related as readonly string[]).includes(architecture)) return signs;
+  if (!(related as readonly string[]).includes(architecture)) return foreign;
 
   const whole = resnetGraph(architecture, true, { family });
   const own = new Set(whole.nodes.map((node) => node.name));
   const others = related.filter((name) => name !== architecture);
   const deeper = others.flatMap((name) => resnetGraph(name, true, { family }).nodes);
-  signs.push(...deeper.filter((node) => hasParameters(node) && !own.has(node.name)).flatMap(found));
+  foreign.push(...deeper.filter((node) => hasParameters(node) && !own.has(node.name)).flatMap(found));
 
   if (!graph.stage5) {
     const wholeNaming = namingsOf(whole)[convention]!;
@@ -39,11 +39,11 @@ export function signsOfAnother(graph: Graph, rest: readonly WeightsEntry[], conv
     for (const node of whole.nodes.filter(hasParameters)) {
       for (const [parameter, shape] of Object.entries(node.parameters) as [ParameterName, Shape][]) {
         const entry = findWhole(node, parameter);
-        if (entry && !fitsShape(entry.shape, shape, wholeNaming.layout)) signs.push(entry);
+        if (entry && !fitsShape(entry.shape, shape, wholeNaming.layout)) foreign.push(entry);
       }
     }
   }
-  return [...new Set(signs)];
+  return [...new Set(foreign)];
 }
 
 function hasParameters(node: GraphNode): boolean {

@@ -1,23 +1,23 @@
 import { extname, join } from 'node:path';
 import { CairnError } from '../../errors.js';
 
-/** A weights file that its authors offer for download, as data. */
+/** A weights file that its authors offer for download. */
 export interface PublishedWeights {
-  /** `<model>-<training set>`, with `-notop` where the classifier was cut off. */
+  /** `<model>-<training set>`, with `-notop` for files without the classifier. */
   readonly name: string;
   /** The catalogue entry whose parameters it holds. */
   readonly model: string;
   readonly url: string;
-  /** Left out where the publisher's size is not known for sure. */
+  /** Absent where the published size is uncertain. */
   readonly bytes?: number;
   readonly md5: string;
-  /** Of the file, as its publisher states it; the images it was trained on have terms of their own. */
+  /** Licence of the file as its publisher states it; the training images have their own terms. */
   readonly licence: string;
-  /** A page for a person. */
+  /** A web page about it. */
   readonly source: string;
-  /** What the network was trained to see. */
+  /** The input that the network was trained on. */
   readonly preprocessing: string;
-  /** Does it hold the layer that classifies? */
+  /** Whether it holds the classifier. */
   readonly includesTop: boolean;
 }
 
@@ -121,7 +121,7 @@ export function findPublished(name: string): PublishedWeights {
   throw new CairnError('weights-unknown', `There are no published weights "${name}"; known are ${known}.`);
 }
 
-/** What is published for a model, files with the classifier first: they serve every use that the others serve. */
+/** The published files of a model, those with the classifier first: they serve every use of the others. */
 export function publishedFor(model: string): PublishedWeights[] {
   const entries = PUBLISHED.filter((entry) => entry.model === model);
   return [...entries.filter((entry) => entry.includesTop), ...entries.filter((entry) => !entry.includesTop)];
@@ -132,7 +132,7 @@ export function publishedFile({ name, url }: PublishedWeights): string {
   return name + extname(url);
 }
 
-/** Where a pulled file lies. */
+/** Path of a downloaded file. */
 export function publishedPath(entry: PublishedWeights, folder: string): string {
   return join(folder, publishedFile(entry));
 }

@@ -4,13 +4,13 @@ import { sizeOf } from '../graph/summary.js';
 import type { WeightsEntry, WeightsReader } from './weights-reader.js';
 
 /**
- * Mean square of a photo's pixels after the mean is subtracted (levels of 0–255); what the first
- * convolution sees is that over the square of the normalisation's divisor.
+ * Mean square of a photo's pixels after the mean is subtracted (levels of 0–255); the first convolution
+ * receives this over the square of the normalisation's divisor.
  */
 const PIXEL_SECOND_MOMENT = 5000;
 /** Weight of a residual branch against its shortcut: with 1, thirty-three blocks would overflow float16. */
 const RESIDUAL_GAIN = 0.5;
-/** The same where no norm ends the branch: what it adds is then as large as what a ReLU passes on. */
+/** The same where no norm ends the branch: its sum is then as large as the output of a ReLU. */
 const UNNORMED_RESIDUAL_GAIN = 0.3;
 
 /** How one tensor is drawn: uniform in `center ± spread`. */
@@ -25,7 +25,7 @@ interface Recipe {
  * parameter name only, so networks share the layers they have in common.
  *
  * The batch-norm statistics are not trivial: the moving variance is drawn around the variance that
- * really arrives, which is followed through the graph as a second moment (He et al. 2015b: a
+ * really arrives, which is tracked through the graph as a second moment (He et al. 2015b: a
  * He-uniform convolution doubles it, a ReLU halves it).
  */
 export function seededWeights(graph: Graph, seed: number): WeightsReader {
@@ -57,7 +57,7 @@ function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
     let leaving = arriving;
     switch (node.op) {
       case 'conv2d': {
-        // Where a ReLU or a norm comes later, twice what arrives leaves; in a pyramid nothing comes.
+        // Before a ReLU or a norm the variance doubles; a pyramid has neither.
         const growth = node.block === 'fpn' ? 1 : 2;
         leaving = growth * arriving * gain ** 2;
         plan('kernel', 0, gain * Math.sqrt((3 * growth) / fanIn(node.parameters.kernel!)));
@@ -81,11 +81,11 @@ function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
         plan('beta', 0, 0.1 * Math.sqrt(leaving));
         break;
       case 'relu':
-        // What leaves an addition is non-negative on one side already: counting it whole errs on the safe side.
+        // The shortcut of an addition is non-negative already: counting all of it errs on the safe side.
         leaving = ops.get(node.inputs[0]!) === 'add' ? arriving : arriving / 2;
         break;
       case 'maxPool':
-        // The largest of several; a window of one takes what is there.
+        // A maximum of several grows; a window of one does not.
         leaving = node.poolSize[0] > 1 ? 2 * arriving : arriving;
         break;
       case 'add':

@@ -6,8 +6,8 @@ import type { WeightsEntry } from './weights-reader.js';
 export type TensorIndex = (node: GraphNode, parameter: ParameterName) => WeightsEntry | undefined;
 
 /**
- * A name of a better rank wins over a worse one; where two tensors answer to a name at the same rank,
- * neither is taken.
+ * A name of a better rank wins over a worse one; two tensors with one name at the same rank are
+ * ambiguous, and neither is found.
  */
 export function indexTensors(entries: readonly WeightsEntry[], naming: Naming): TensorIndex {
   const ranks: Map<string, WeightsEntry | undefined>[] = [];

@@ -1,23 +1,23 @@
 import { CairnError } from '../../errors.js';
 
-/** One tensor as a weights file declares it, before anything of it is read. */
+/** One tensor as a weights file declares it. */
 export interface WeightsEntry {
   /** The tensor's full name in the file: HDF5 groups joined by `/`, without a trailing `:0`. */
   readonly path: string;
   /** In the file's own layout; see `Layout`. */
   readonly shape: readonly number[];
-  /** In the file's own words. */
+  /** As the file names it. */
   readonly dtype: string;
 }
 
-/** A file (or a recipe) that holds tensors by name: the port of the weights room. */
+/** A file (or a recipe) that holds tensors by name: the port of the weights module. */
 export interface WeightsReader {
   readonly format: 'keras-hdf5' | 'npz' | 'safetensors' | 'seeded';
   /** Each path once. */
   entries(): readonly WeightsEntry[];
   /**
-   * The values of one declared tensor as float32, in C order of its declared shape. Types are
-   * converted from float16, bfloat16 and float64; what float32 cannot hold becomes infinity.
+   * The values of one declared tensor as float32, in C order of its declared shape. float16, bfloat16
+   * and float64 are converted; values beyond float32 become infinity.
    *
    * @throws CairnError `weights-unreadable` when the bytes are not there or the type is not a float.
    */

@@ -5,7 +5,7 @@ import { CairnError } from '../../errors.js';
 import type { Graph, ParameterName } from '../graph/graph.js';
 import { isUnnamedVariable } from './keras-variables.js';
 import { toGraphLayout } from './layout.js';
-import { matchWeights, showShape, type Wanted, type WeightsMatch } from './match-weights.js';
+import { matchWeights, showShape, type ExpectedTensor, type WeightsMatch } from './match-weights.js';
 import { openWeights, parseSeed } from './open-weights.js';
 import type { WeightsEntry, WeightsReader } from './weights-reader.js';
 
@@ -26,10 +26,10 @@ export interface Weights {
 
 /**
  * Loads the weights that `spec` names: `seeded`, `seeded:N`, or the path of a file of any kind that
- * `openWeights` knows.
+ * `openWeights` reads.
  *
  * @throws CairnError `weights-missing`, `weights-shape` or `weights-not-finite`, naming the layers;
- *   `weights-unreadable` when there is no such file, it is damaged, or of a kind that is not read.
+ *   `weights-unreadable` when there is no such file, it is damaged, or its kind is not supported.
  */
 export async function loadWeights(spec: string, graph: Graph): Promise<Weights> {
   const reader = await openWeights(spec, graph);
@@ -40,30 +40,30 @@ export async function loadWeights(spec: string, graph: Graph): Promise<Weights> 
   }
 }
 
-/** How a weights spec is shown: seeds as they are, files by their name without the folder. */
+/** How a weights spec is shown: seeds in full, files by name without the folder. */
 export function weightsSource(spec: string): string {
   const seed = parseSeed(spec);
   if (seed === undefined) return basename(spec);
   return seed === 0 ? 'seeded' : `seeded:${seed}`;
 }
 
-/** Whether nobody trained what a spec or a source names. */
+/** Whether a spec or a source names untrained weights. */
 export function isSeeded(source: string): boolean {
   return parseSeed(source) !== undefined;
 }
 
-/** Takes from `reader` what the graph needs, in the graph's order; the rest of the file is not read. */
+/** Reads the graph's parameters, in the graph's order; the rest of the file is not read. */
 async function bindWeights(graph: Graph, reader: WeightsReader, source: string): Promise<Weights> {
   const match = matchWeights(graph, reader.entries());
   refuseMisfit(match, source, reader.entries());
 
   const values = new Map<string, Float32Array>();
-  const notFinite: Wanted[] = [];
+  const notFinite: ExpectedTensor[] = [];
   const hash = createHash('sha256');
-  for (const wanted of match.matched) {
-    const { layer, parameter, shape, entry } = wanted;
+  for (const tensor of match.matched) {
+    const { layer, parameter, shape, entry } = tensor;
     const floats = toGraphLayout(await reader.read(entry), shape, match.layout);
-    if (!allFinite(floats)) notFinite.push(wanted);
+    if (!allFinite(floats)) notFinite.push(tensor);
     values.set(`${layer}/${parameter}`, floats);
     hash.update(`${layer}/${parameter}${showShape(shape)}\n`);
     hash.update(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
@@ -95,7 +95,7 @@ function refuseMisfit(match: WeightsMatch, source: string, entries: readonly Wei
   if (absent && entries.some(({ path }) => isUnnamedVariable(path))) {
     throw new CairnError(
       'weights-missing',
-      `${source} numbers its layers instead of naming them, and not as this network's would be numbered; ` +
+      `${source} numbers its layers instead of naming them, and the numbers are not those of this network; ` +
         'load it into its model and save it again with a newer Keras, or as .h5.',
     );
   }
@@ -103,7 +103,8 @@ function refuseMisfit(match: WeightsMatch, source: string, entries: readonly Wei
     throw new CairnError(
       'weights-missing',
       `${source} has no ${absent.path} (shape ${showShape(absent.expected)} expected)` +
-        `${missing.length > 1 ? `, and ${missing.length - 1} more are missing` : ''}.`,
+        `${missing.length > 1 ? `, and ${missing.length - 1} more are missing` : ''}. ` +
+        '`cairn weights inspect` shows which models a file fits.',
     );
   }
   if (wrong) {
@@ -112,7 +113,7 @@ function refuseMisfit(match: WeightsMatch, source: string, entries: readonly Wei
       `${source} has ${wrong.path} of shape ${showShape(wrong.found)}; ${showShape(wrong.expected)} is expected.`,
     );
   }
-  // A bias that is not added, a norm's gamma that is not multiplied by: the numbers would be another network's.
+  // A bias that is not added, a norm's gamma that is not applied: the result would be wrong.
   if (surplus.length > 0) {
     throw new CairnError(
       'weights-shape',

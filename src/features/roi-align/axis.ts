@@ -1,12 +1,12 @@
 import type { RoiMethod } from './boxes.js';
 
-/** A row or column of a level and what of it goes into a bin. */
+/** A row or column of a level and its weight in a bin. */
 export interface Share {
   readonly at: number;
   readonly weight: number;
 }
 
-/** What a bin takes along one axis, by rising index; nothing where the bin lies outside of the level. */
+/** The shares of a bin along one axis, by rising index; empty for bins outside of the level. */
 export type Bin = readonly Share[];
 
 export interface Axis {
@@ -20,21 +20,21 @@ export interface Axis {
 }
 
 /**
- * The published code computes places in float32. How many samples there are and whether one lies
- * outside turns on the last bit, so it is done likewise here.
+ * The published code computes positions in float32. The number of samples, and whether one lies outside,
+ * depends on the last bit, so this code does the same.
  */
 const f32 = Math.fround;
 
 /**
- * The bins of a region along one axis. Both kinds of sampling are products of their axes: the value of a
- * bin is the sum of the cells under it, times their share along y, times their share along x.
+ * The bins of a region along one axis. Both kinds of sampling are separable: the value of a bin is the
+ * sum of the cells under it, times their weights along y and x.
  */
 export function planAxis(axis: Axis, method: RoiMethod, samplingRatio: number): Bin[] {
   return method === 'matterport' ? cropAndResize(axis) : roiAlign(axis, method === 'detectron2', samplingRatio);
 }
 
 /**
- * `tf.image.crop_and_resize`, bilinear: one sample a bin, the outermost on the box's corners (a single
+ * `tf.image.crop_and_resize`, bilinear: one sample per bin, the outermost on the box's corners (a single
  * one in its middle), 0 outside of the level.
  */
 function cropAndResize({ from, to, bins, length }: Axis): Bin[] {
@@ -49,7 +49,7 @@ function cropAndResize({ from, to, bins, length }: Axis): Bin[] {
 /**
  * ROIAlign (He et al. 2017): the mean of a grid of bilinear samples in each bin. `aligned`
  * (Detectron2's ROIAlignV2) takes pixel centres half a pixel in; without it (torchvision) boxes are at
- * least one cell wide. A `samplingRatio` of 0 takes as many samples as the bin has cells.
+ * least one cell wide. A `samplingRatio` of 0 means as many samples as the bin has cells.
  */
 function roiAlign({ from, to, bins, length, stride }: Axis, aligned: boolean, samplingRatio: number): Bin[] {
   const offset = aligned ? 0.5 : 0;
@@ -62,7 +62,7 @@ function roiAlign({ from, to, bins, length, stride }: Axis, aligned: boolean, sa
     const begin = f32(start + f32(index * width));
     for (let sample = 0; sample < samples; sample++) {
       const place = f32(begin + f32(f32((sample + 0.5) * width) / samples));
-      // Within one cell of the border a sample takes the border's value; further out, nothing.
+      // Within one cell of the border a sample has the border's value; further out it counts as 0.
       if (!(place >= -1 && place <= length)) continue;
       for (const { at, weight } of between(Math.min(Math.max(place, 0), length - 1))) {
         bin.set(at, (bin.get(at) ?? 0) + weight / samples);
@@ -72,7 +72,7 @@ function roiAlign({ from, to, bins, length, stride }: Axis, aligned: boolean, sa
   });
 }
 
-/** The two cells around a place, or the one on which it lies. */
+/** The two cells around a position, or the one that it lies on. */
 function between(place: number): Share[] {
   const low = Math.floor(place);
   const part = place - low;

@@ -1,18 +1,18 @@
 import { CairnError } from '../../errors.js';
 
-/** How regions are cut out: whose head is going to read them. */
+/** The project whose RoI pooling is reproduced. */
 export const ROI_METHODS = ['matterport', 'detectron2', 'torchvision'] as const;
 export type RoiMethod = (typeof ROI_METHODS)[number];
 
-/** Pixels of the canvas, or parts of it. */
+/** Pixels of the canvas, or fractions of it. */
 export const COORDINATES = ['pixel', 'normalized'] as const;
 export type Coordinates = (typeof COORDINATES)[number];
 
-/** In which order a box's corners are told: `y0, x0, y1, x1` or `x0, y0, x1, y1`. */
+/** Order of a box's corners: `y0, x0, y1, x1` or `x0, y0, x1, y1`. */
 export const BOX_FORMATS = ['yxyx', 'xyxy'] as const;
 export type BoxFormat = (typeof BOX_FORMATS)[number];
 
-/** As each project tells its boxes. */
+/** Each project's own order. */
 export const DEFAULT_FORMAT: Readonly<Record<RoiMethod, BoxFormat>> = {
   matterport: 'yxyx',
   detectron2: 'xyxy',
@@ -38,19 +38,19 @@ export interface Placing {
   readonly size: number;
 }
 
-/** Sixteen of the largest canvases. The samples of an adaptive grid grow with a box, also outside of the image. */
+/** Sixteen of the largest canvases: an adaptive grid's samples grow with the box, even outside the image. */
 export const MAX_COORDINATE = 65_536;
 
 /**
- * Takes boxes in the form in which they are told. Pixels become normalised as Matterport's `norm_boxes`
- * does it, which takes the lower right corner for the first pixel outside: `(y1 − 1) / (size − 1)`.
- * Normalised boxes of the other methods are parts of the canvas' side.
+ * Converts boxes from the client's form. Pixels are normalised like Matterport's `norm_boxes`, where the
+ * lower right corner is the first pixel outside: `(y1 − 1) / (size − 1)`. Normalised boxes of the other methods
+ * are fractions of the canvas' side.
  *
- * @throws CairnError `option-invalid` for numbers that are not finite or too large, and for a box turned
- *   inside out where the method has no meaning for it (Matterport's flips the region).
+ * @throws CairnError `option-invalid` for numbers that are not finite or too large, and for an
+ *   inverted box where the method does not define it (Matterport's flips the region).
  */
 export function placeBoxes(
-  told: readonly (readonly number[])[],
+  given: readonly (readonly number[])[],
   { method, coordinates, format, size }: Placing,
 ): Box[] {
   const normalized = coordinates === 'normalized';
@@ -59,7 +59,7 @@ export function placeBoxes(
     if (method === 'matterport') return Math.fround(normalized ? value : (value - end) / (size - 1));
     return Math.fround(normalized ? value * size : value);
   };
-  return told.map((numbers, index) => {
+  return given.map((numbers, index) => {
     if (numbers.length !== 4 || !numbers.every((value) => Math.abs(value) <= largest)) {
       throw new CairnError('option-invalid', `boxes[${index}] must be four numbers from -${largest} to ${largest}.`);
     }
@@ -67,7 +67,7 @@ export function placeBoxes(
     const [y0, x0, y1, x1] = format === 'yxyx' ? [a, b, c, d] : [b, a, d, c];
     if (method !== 'matterport' && (y1 < y0 || x1 < x0)) {
       const order = format === 'yxyx' ? 'y0, x0, y1, x1' : 'x0, y0, x1, y1';
-      throw new CairnError('option-invalid', `boxes[${index}] is turned inside out; corners are told as ${order}.`);
+      throw new CairnError('option-invalid', `boxes[${index}] is turned inside out; corners are ${order}.`);
     }
     return { y0: place(y0, 0), x0: place(x0, 0), y1: place(y1, 1), x1: place(x1, 1) };
   });

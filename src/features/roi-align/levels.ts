@@ -1,15 +1,16 @@
 import { CairnError } from '../../errors.js';
+import { roundHalfToEven } from '../../formats/round-half-to-even.js';
 import type { LevelDescription } from '../feature-set.js';
 import type { Box, RoiMethod } from './boxes.js';
 
-/** The levels that Matterport's heads read, P2 to P5, and those of Faster R-CNN's other heads on a pyramid. */
+/** Heads of Matterport and of other Faster R-CNNs read P2 to P5. */
 const FINEST = 2;
 const COARSEST = 5;
 /** A box of this side (in canvas pixels) is read from the level with stride 16. */
 const CANONICAL_SIDE = 224;
 const CANONICAL_LEVEL = 4;
 
-/** The published code computes in float32; on the border between two levels the last bit decides. */
+/** The published code computes in float32; between two levels the last bit decides. */
 const f32 = Math.fround;
 
 export function levelNumber({ name }: LevelDescription): number {
@@ -17,10 +18,10 @@ export function levelNumber({ name }: LevelDescription): number {
 }
 
 /**
- * The levels that boxes are read from by default: P2 to P5 as far as they are held, else C2 to C5.
- * Regions of several levels go into one tensor and are numbered: they need one width and one kind.
+ * The levels that boxes are read from by default: those of P2 to P5 that are present, else of C2 to C5.
+ * Regions of several levels share one tensor and a numbering: they need one width and one kind.
  *
- * @param chosen what the client named, if it named any.
+ * @param chosen the levels named by the client, if any.
  * @throws CairnError `levels-unsuitable`.
  */
 export function poolableLevels(
@@ -47,8 +48,8 @@ export function poolableLevels(
 }
 
 /**
- * The level that a box is read from: of several, finest first, the one that its method assigns, or the
- * nearest that is there.
+ * The level that a box is read from: the one that its method assigns, or the nearest present, of two the
+ * finer.
  *
  * - Matterport (`PyramidROIAlign`): P-number `4 + round(log2(√(h·w) / (224 / √(H·W))))` of normalised
  *   sides, at least 2 and at most 5;
@@ -73,7 +74,7 @@ function matterportLevel(box: Box, size: number): number {
   const side = sideOf(box);
   const unit = f32(CANONICAL_SIDE / f32(Math.sqrt(f32(size * size))));
   const level = CANONICAL_LEVEL + roundHalfToEven(log2ByDivision(f32(side / unit)));
-  // The logarithm of nothing, or of a box that is turned inside out along one axis only, counts as the least.
+  // The logarithm of 0, or of a box inverted along one axis only, counts as the least.
   return Number.isNaN(level) ? FINEST : Math.min(COARSEST, Math.max(FINEST, level));
 }
 
@@ -90,10 +91,4 @@ function sideOf({ y0, x0, y1, x1 }: Box): number {
 
 function log2ByDivision(value: number): number {
   return f32(f32(Math.log(value)) / f32(Math.LN2));
-}
-
-function roundHalfToEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

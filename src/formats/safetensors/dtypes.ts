@@ -1,7 +1,7 @@
 import type { FloatType } from '../floats.js';
 
-/** Bytes per element of the types that Cairn reads or writes. */
-export const DTYPE_BYTES = { F16: 2, BF16: 2, F32: 4, F64: 8, U8: 1 } as const;
+/** Bytes per element of the types that Cairn writes. */
+export const DTYPE_BYTES = { F32: 4, F16: 2, U8: 1 } as const;
 export type SafetensorsDtype = keyof typeof DTYPE_BYTES;
 
 const FLOATS: Readonly<Record<string, FloatType>> = {

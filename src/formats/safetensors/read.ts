@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ByteSource } from '../../files/byte-source.js';
-import { DTYPE_BYTES } from './dtypes.js';
+import { FLOAT_BYTES } from '../floats.js';
+import { floatTypeOf } from './dtypes.js';
 
 /** The format's own limit on its JSON header. */
 export const MAX_HEADER_BYTES = 100_000_000;
@@ -79,8 +80,8 @@ function checkOffsets(header: Header, dataBytes: number): void {
   for (const [name, { dtype, shape, data_offsets }] of ordered) {
     const [begin, end] = data_offsets;
     if (end < begin || end > dataBytes) throw new Error(`${name} lies outside the file`);
-    const elementBytes = Object.hasOwn(DTYPE_BYTES, dtype) && DTYPE_BYTES[dtype as keyof typeof DTYPE_BYTES];
-    if (elementBytes && shape.reduce((product, length) => product * length, elementBytes) !== end - begin) {
+    const type = floatTypeOf(dtype);
+    if (type && shape.reduce((product, length) => product * length, FLOAT_BYTES[type]) !== end - begin) {
       throw new Error(`${name} declares shape [${shape.join(', ')}] of ${dtype} over ${end - begin} bytes`);
     }
   }

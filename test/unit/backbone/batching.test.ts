@@ -93,6 +93,6 @@ describe('Backbone', () => {
 
   test('what is named is what sessions are compiled for, without a trial', async () => {
     const target = { engine: 'onnx', device: 'cuda' };
-    expect(await new Backbone(target).target()).toEqual({ ...target, passedOver: [] });
+    expect(await new Backbone(target).target()).toEqual({ ...target, skipped: [] });
   });
 });

@@ -51,17 +51,19 @@ describe('the catalogue', () => {
     });
   });
 
-  test('refuses an unknown name, naming those that are known', () => {
-    for (const name of ['resnet50', '', 'MASK-RCNN-RESNET50', 'constructor']) {
-      expect(() => findModel(name)).toThrow(
-        expect.objectContaining({
-          code: 'model-unknown',
-          message: `There is no model "${name}"; known are ${listModels()
-            .map((entry) => entry.name)
-            .join(', ')}.`,
-        }),
-      );
-    }
+  test.each([
+    ['resnet50', /no model "resnet50"\. Did you mean mask-rcnn-resnet50 or /],
+    ['MASK-RCNN-RESNET50', /Did you mean mask-rcnn-resnet50\b/],
+    ['mask_rcnn_resnet101', /Did you mean mask-rcnn-resnet101\b/],
+    ['torchvison-resnet18', /Did you mean torchvision-resnet18\b/],
+    ['', /no model ""\. A name is <family>-<architecture>\./],
+    ['constructor', /A name is <family>-<architecture>\./],
+  ])('refuses the unknown name "%s" with the nearest ones and the place of the list', (name, message) => {
+    expect(() => findModel(name)).toThrow(
+      expect.objectContaining({ code: 'model-unknown', message: expect.stringMatching(message) }),
+    );
+    expect(() => findModel(name)).toThrow(`list all ${listModels().length}.`);
+    expect(() => findModel(name)).toThrow(/^.{1,250}$/);
   });
 });
 

@@ -46,11 +46,7 @@ describe('parseSpec', () => {
   });
 
   const refused: [SpecOptions, string, RegExp][] = [
-    [
-      { model: 'resnet50' },
-      'model-unknown',
-      /no model "resnet50"; known are mask-rcnn-resnet18, mask-rcnn-resnet34, mask-rcnn-resnet50,/,
-    ],
+    [{ model: 'resnet50' }, 'model-unknown', /no model "resnet50"\. Did you mean mask-rcnn-resnet50 or /],
     [{ levels: 'C2,C9' }, 'level-unknown', /no level "C9"; known are C1, C2, C3, C4, C5/],
     [{ levels: '' }, 'level-unknown', /no level ""/],
     [{ levels: 'C2,' }, 'level-unknown', /no level ""/],

@@ -6,26 +6,26 @@ import type { CompileOptions } from '../engine.js';
 import type { Plan, PlannedOutput, Step } from '../plan.js';
 import { ELEMENT_TYPE, ModelProto, type ElementType } from './model-proto.js';
 
-/** How a model begins and ends: what its callers hand in and get back. */
-export interface ModelEnds {
+/** The first and last nodes of a model: its inputs and outputs. */
+export interface ModelIo {
   /** Adds the input; returns the value (float32 NCHW, normalised) that the graph reads. */
   input(model: ModelProto, normalization: Normalization, options: CompileOptions): string;
   /** Adds one output, from `value` (float32 NCHW). */
   output(model: ModelProto, output: PlannedOutput, value: string, options: CompileOptions): void;
 }
 
-/** Writes the plan of a graph as an ONNX model; `ends` puts the first and last nodes. */
-export function lowerToOnnx(plan: Plan, weights: Weights, options: CompileOptions, ends: ModelEnds): Uint8Array {
+/** Writes the plan of a graph as an ONNX model; `io` adds its inputs and outputs. */
+export function lowerToOnnx(plan: Plan, weights: Weights, options: CompileOptions, io: ModelIo): Uint8Array {
   const model = new ModelProto();
   const { family, architecture, input: graphInput } = plan.graph;
   const type = options.precision === 'float16' ? 'float16' : 'float32';
   const cast = (value: string, to: ElementType) =>
     type === 'float32' ? value : model.node('Cast', `${value}/${to}`, [value], { to: ELEMENT_TYPE[to] });
-  // Values bear the names of the steps that make them, but for the input.
-  const input = cast(ends.input(model, graphInput.normalization, options), 'float16');
+  // Values have the names of the steps that produce them, except the input.
+  const input = cast(io.input(model, graphInput.normalization, options), 'float16');
   const named = (name: string) => (name === graphInput.name ? input : name);
   for (const step of plan.steps(weights)) lowerStep(model, { ...step, inputs: step.inputs.map(named) }, type);
-  for (const output of plan.outputs) ends.output(model, output, cast(named(output.value), 'float32'), options);
+  for (const output of plan.outputs) io.output(model, output, cast(named(output.value), 'float32'), options);
   return model.encode(`${family}-${architecture}`);
 }
 
@@ -82,7 +82,7 @@ function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'float16'): 
     case 'upsample': {
       const scales = Float32Array.of(1, 1, step.factor, step.factor);
       const nearest = { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
-      // No region of interest: the second input is left out.
+      // The second input, a region of interest, is left out.
       model.node('Resize', name, [x, '', model.constant(`${name}/scales`, 'float32', [4], scales)], {}, {}, nearest);
       return;
     }

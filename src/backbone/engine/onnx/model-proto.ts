@@ -71,7 +71,7 @@ export const ELEMENT_TYPE = { float32: 1, uint8: 2, int64: 7, float16: 10 } as c
 export type ElementType = keyof typeof ELEMENT_TYPE;
 const ELEMENT_BYTES: Record<ElementType, number> = { float32: 4, uint8: 1, int64: 8, float16: 2 };
 
-/** Lengths of a value's axes; a string names an axis whose length is given at run time. */
+/** Lengths of a value's axes; a string names an axis of dynamic length. */
 export type Dimensions = readonly (number | string)[];
 
 /** Collects the nodes and constants of one ONNX graph and writes it as bytes. */
@@ -81,7 +81,7 @@ export class ModelProto {
   private readonly inputs: object[] = [];
   private readonly outputs: object[] = [];
 
-  /** Adds a node with one output, which bears the node's name; returns that name. */
+  /** Adds a node with one output of the node's name; returns that name. */
   node(
     opType: string,
     name: string,

@@ -4,27 +4,27 @@ import type { Graph } from '../../graph/graph.js';
 import type { Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Device, Engine, Session } from '../engine.js';
-import { findDevice } from '../find-device.js';
+import { findDevice } from '../devices.js';
 import { finishOutput } from '../finish-output.js';
 import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToOnnx } from './lower.js';
-import { IMAGES, PIXEL_ENDS, statisticOf } from './pixel-ends.js';
+import { IMAGE_IO, IMAGES, statisticOf } from './image-io.js';
 import { applySettings, listProviders, runtimeVersions, sessionOptions, type Provider } from './providers.js';
 
 /**
  * The cores are shared with decoding and packing. A thread that waits for another sleeps instead of
- * spinning on a core that the other needs, and work is dealt out in shrinking blocks, so that a
- * thread that was held up does not hold up the rest. Alone on the machine neither costs anything
+ * spinning on a core that the other needs, and work is split into shrinking blocks, so that a
+ * delayed thread does not delay the rest. Alone on the machine neither costs anything
  * measurable; beside the packing of the last image they save 4 % (docs/performance.md).
  */
 const SHARED_CORES = { intra_op: { allow_spinning: '0' }, dynamic_block_base: '4' };
 
 /**
  * ONNX Runtime turns a layer of zeros before a max-pool into the pool's own padding, which a maximum
- * passes over: where all values under a window are negative the zeros are lost. What may be merged,
- * `Plan` merges.
+ * ignores: where all values under a window are negative the zeros are lost. `Plan` merges the paddings that
+ * may be merged.
  */
-const NOT_THESE = { disable_specified_optimizers: 'Pad_Fusion' };
+const DISABLED_OPTIMIZERS = { disable_specified_optimizers: 'Pad_Fusion' };
 
 /** Lowers graphs to ONNX models held in memory and runs them with ONNX Runtime. */
 export class OnnxEngine implements Engine {
@@ -44,13 +44,13 @@ export class OnnxEngine implements Engine {
     const plan = new Plan(graph, options.outputs, options.size);
     try {
       const { session: settings = SHARED_CORES, ...providers } = sessionOptions(provider as Provider);
-      const session = await InferenceSession.create(lowerToOnnx(plan, weights, options, PIXEL_ENDS), {
+      const session = await InferenceSession.create(lowerToOnnx(plan, weights, options, IMAGE_IO), {
         ...providers,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
         intraOpNumThreads: options.threads,
         logSeverityLevel: 3,
-        extra: { session: settings, optimization: NOT_THESE },
+        extra: { session: settings, optimization: DISABLED_OPTIMIZERS },
       });
       return new OnnxSession(session, plan.outputs, options);
     } catch (error) {

@@ -5,8 +5,7 @@ import { dirname, join } from 'node:path';
 import { env, listSupportedBackends } from 'onnxruntime-node';
 import type { Precision } from '../../tensor.js';
 import type { Device } from '../engine.js';
-import { keepMantissas } from '../cuda-settings.js';
-import { missingGpu } from '../gpu-files.js';
+import { disableTf32, missingGpu } from '../devices.js';
 
 const load = createRequire(import.meta.url);
 
@@ -14,7 +13,7 @@ const load = createRequire(import.meta.url);
 const PROVIDERS = ['cuda', 'webgpu', 'tensorrt', 'cpu'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
-/** What this build of ONNX Runtime lists, and what of it lacks its files or its hardware here. */
+/** The providers of this build of ONNX Runtime, with the reason where files or hardware are missing. */
 export function listProviders(): Device[] {
   const listed = new Set(listSupportedBackends().map(({ name }) => name));
   return PROVIDERS.filter((name) => listed.has(name)).map((name) => {
@@ -50,23 +49,23 @@ export function runtimeVersions(): Record<string, string> {
   return { 'onnxruntime-node': env.versions.node ?? 'unknown' };
 }
 
-/** The providers to give a session, and its settings (`session.…`) where they are not the CPU's. */
+/** The providers of a session, and its settings (`session.…`) where they differ from the CPU's. */
 export function sessionOptions(provider: Provider): {
   readonly executionProviders: string[];
   readonly session?: Readonly<Record<string, string>>;
 } {
   if (provider === 'cpu') return { executionProviders: ['cpu'] };
-  // What the GPU cannot do would fall back to the CPU in silence.
+  // Unsupported operations would silently fall back to the CPU.
   const session = { disable_cpu_ep_fallback: '1' };
   return { executionProviders: provider === 'tensorrt' ? ['tensorrt', 'cuda'] : [provider], session };
 }
 
 /**
- * What the CUDA libraries and the TensorRT provider take from the environment only; a value that the
- * user has set stands. Read by them when their first session is made.
+ * Settings that the CUDA libraries and the TensorRT provider read from the environment, when their first session
+ * is made. A value set by the user stands.
  */
 export function applySettings(precision: Precision): void {
-  keepMantissas();
+  disableTf32();
   process.env['ORT_TENSORRT_ENGINE_CACHE_ENABLE'] ??= '1';
   process.env['ORT_TENSORRT_CACHE_PATH'] ??= join(tmpdir(), 'cairn-tensorrt');
   process.env['ORT_TENSORRT_FP16_ENABLE'] ??= precision === 'float16' ? '1' : '0';

@@ -7,19 +7,19 @@ import { scaleLayer } from './scale-layer.js';
 
 const load = createRequire(import.meta.url);
 
-/** Of kernels: drawing millions of random numbers, as is the default, takes seconds. */
+/** Kernels are replaced by weights; the default initialiser would draw millions of random numbers first. */
 const REPLACED = 'zeros';
 
 /**
- * The network as a model of TensorFlow.js, layer by layer and under its published names, for those
- * who want `model.summary()` or `model.predict()`. Input: float32 `[batch, height, width, 3]`, already
+ * The network as a model of TensorFlow.js, layer by layer and under its published names, for
+ * `model.summary()` or `model.predict()`. Input: float32 `[batch, height, width, 3]`, already
  * normalised (see `graph.input.normalization`), of any size; outputs: the graph's outputs in their
  * order, `C1` first, and the last layer where it is none of them (the final norm of pre-activation
  * networks). The engine folds norms; here they stay.
  *
- * A padding that Keras has no word for (PyTorch's numbers) becomes a layer of its own, `<name>_pad`.
- * It lives on the backend of TensorFlow.js that is set (see `loadWasm` and `nativeOn`); disposing of it
- * is the caller's business.
+ * A padding that Keras cannot express (PyTorch's numbers) becomes a layer of its own, `<name>_pad`.
+ * The model lives on the current backend of TensorFlow.js (see `loadWasm` and `loadNative`); the caller disposes
+ * of it.
  */
 export function toLayersModel(graph: Graph, weights: Weights): Layers.LayersModel {
   const tf = load('@tensorflow/tfjs-core') as typeof TensorFlow;
@@ -64,7 +64,7 @@ function applyNode(
         [left, right],
       ],
     });
-  /** The padding in Keras' words, after a layer that does what they cannot say. */
+  /** The padding in Keras' terms, after a layer for the part that they cannot express. */
   const padded = (padding: Padding): ['same' | 'valid', Layers.SymbolicTensor] => {
     if (typeof padding !== 'number') return [padding, x];
     const margins = { top: padding, bottom: padding, left: padding, right: padding };

@@ -3,7 +3,7 @@ import type { Margins } from '../../graph/graph.js';
 import { paddingMargins } from '../../graph/shapes.js';
 import type { Weights } from '../../weights/weights.js';
 import type { Plan, Step } from '../plan.js';
-import type { Tf } from './runtime.js';
+import type { Tf } from './native.js';
 
 /** One step as a function over tensors (float32 NHWC). */
 interface Operation {
@@ -14,7 +14,7 @@ interface Operation {
 
 /** A network whose weights live in TensorFlow.js. */
 export interface LoweredNetwork {
-  /** Computes the plan's outputs, by value, from `input`, which it disposes of; the caller disposes of them. */
+  /** Computes the plan's outputs, by value, and disposes of `input`; the caller disposes of the outputs. */
   run(input: Tensor4D): Map<string, Tensor4D>;
   dispose(): void;
 }
@@ -37,7 +37,7 @@ export function lowerToTensorFlow(tf: Tf, plan: Plan, weights: Weights): Lowered
       try {
         for (const { name, inputs, run } of operations) {
           values.set(name, tf.tidy(() => run(...inputs.map((key) => values.get(key)!))) as Tensor4D);
-          // Maps are dropped as soon as nobody reads them: all of them together are gigabytes.
+          // Maps are disposed of after their last reader: all of them together are gigabytes.
           for (const key of new Set(inputs)) {
             if (lastReader.get(key) !== name || outputs.has(key)) continue;
             values.get(key)!.dispose();

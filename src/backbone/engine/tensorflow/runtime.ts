@@ -3,27 +3,17 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
-import type * as TensorFlow from '@tensorflow/tfjs-core';
 import { CairnError } from '../../../errors.js';
-import { keepMantissas } from '../cuda-settings.js';
-import { nativeBackend } from './native.js';
-
-export type Tf = typeof TensorFlow;
-
-/** TensorFlow.js with one of its backends. */
-export interface Runtime {
-  readonly tf: Tf;
-  /** What TensorFlow.js calls the backend. */
-  readonly backend: 'tensorflow' | 'wasm';
-}
+import { disableTf32 } from '../devices.js';
+import { nativeBackend, type Runtime, type Tf } from './native.js';
 
 /** The native packages, the best first. */
 const NATIVE = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 
 const load = createRequire(import.meta.url);
 
-/** Why the native library cannot be loaded, where that is known without trying. */
-export function missingNative(): string | undefined {
+/** Why the native library cannot be loaded, where that is known without a try. */
+export function nativeUnavailableReason(): string | undefined {
   if (NATIVE.some(hasAddon)) return undefined;
   return `${NATIVE[0]} has no addon; \`npm run engine:tensorflow\` gets or builds it`;
 }
@@ -47,17 +37,18 @@ function packageRoot(name: string): string | undefined {
 }
 
 /**
- * The native library on the GPU or on the CPU: it takes a GPU where it sees one. Whoever loads it first
- * decides how many threads an operation has, for the whole process; 0 leaves that to the library.
+ * The native library on the GPU or on the CPU: it uses a GPU where it sees one. The first load fixes the
+ * number of threads per operation for the whole process; 0 leaves it to the library.
  *
- * @throws CairnError `device-unavailable`, telling why not.
+ * @throws CairnError `device-unavailable` with the reason.
  */
-export function nativeOn(device: 'gpu' | 'cpu', threads = 0): Runtime {
+export function loadNative(device: 'gpu' | 'cpu', threads = 0): Runtime {
   const name = NATIVE.find(hasAddon);
-  if (!name) throw new CairnError('device-unavailable', `The native TensorFlow is not there: ${missingNative()}.`);
+  if (!name)
+    throw new CairnError('device-unavailable', `The native TensorFlow is not there: ${nativeUnavailableReason()}.`);
   restoreUtil();
-  keepMantissas();
-  // By default it takes the whole card, whoever else is at work on it.
+  disableTf32();
+  // By default it allocates the whole card, even a shared one.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   if (threads > 0) process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads);
   let tf: Tf;
@@ -81,8 +72,8 @@ export function nativeOn(device: 'gpu' | 'cpu', threads = 0): Runtime {
 const STAY_LOADED = 0x1000;
 
 /**
- * Requires a package whose libraries stay when the thread that loaded them ends, as Node would unload
- * them: what they want called at the end of the process is part of them.
+ * Requires a package and keeps its libraries loaded after the thread ends: Node would unload them, and
+ * their exit handlers, which the process still calls, with them.
  */
 function loadForGood(name: string): unknown {
   if (process.platform !== 'linux') return load(name);
@@ -97,7 +88,7 @@ function loadForGood(name: string): unknown {
   }
 }
 
-/** Of the packages that are there. */
+/** Versions of the installed packages. */
 export function runtimeVersions(): Record<string, string> {
   const found = [...NATIVE, '@tensorflow/tfjs-backend-wasm'].flatMap((name) => {
     const root = packageRoot(name);

@@ -5,19 +5,17 @@ import type { Normalization } from '../../graph/normalization.js';
 import type { Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Device, Engine, Session } from '../engine.js';
-import { findDevice } from '../find-device.js';
+import { findDevice, missingGpu } from '../devices.js';
 import { finishOutput } from '../finish-output.js';
-import { missingGpu } from '../gpu-files.js';
 import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToTensorFlow, type LoweredNetwork } from './lower.js';
-import { loadPixels } from './load-pixels.js';
-import { readOutput } from './read-output.js';
-import { loadWasm, missingNative, nativeOn, runtimeVersions, type Runtime } from './runtime.js';
+import { loadPixels, readOutput, type Runtime } from './native.js';
+import { loadNative, loadWasm, nativeUnavailableReason, runtimeVersions } from './runtime.js';
 
-/** How the runtime of each device is loaded. */
+/** Loads the runtime of each device. */
 const RUNTIMES: Readonly<Record<string, (threads: number) => Runtime | Promise<Runtime>>> = {
-  gpu: (threads) => nativeOn('gpu', threads),
-  cpu: (threads) => nativeOn('cpu', threads),
+  gpu: (threads) => loadNative('gpu', threads),
+  cpu: (threads) => loadNative('cpu', threads),
   wasm: loadWasm,
 };
 
@@ -26,7 +24,7 @@ export class TensorFlowEngine implements Engine {
   readonly name = 'tensorflow';
 
   devices(): readonly Device[] {
-    const native = missingNative();
+    const native = nativeUnavailableReason();
     const gpu = native ?? missingGpu('nvidia');
     return [
       { name: 'gpu', gpu: true, ...(gpu && { missing: gpu }) },
@@ -56,8 +54,8 @@ export class TensorFlowEngine implements Engine {
 }
 
 /**
- * The backend is global to TensorFlow.js, and sessions of several may live side by side. One that is
- * loaded is set at once: nothing comes between this and what follows in the same turn.
+ * The backend is global to TensorFlow.js, and sessions of several backends may coexist. A loaded backend is
+ * set synchronously, so it stays set for the rest of the same turn.
  */
 function select({ tf, backend }: Runtime): void {
   if (tf.getBackend() !== backend) void tf.setBackend(backend);

@@ -1,6 +1,6 @@
 import { levelsOf, type Graph, type GraphNode, type OutputName } from '../graph.js';
 
-/** Nodes that are drawn as one: a convolution with its padding, its norm and its activation. */
+/** Nodes drawn as one box: a convolution with its padding, norm and activation. */
 export interface Box {
   readonly nodes: readonly GraphNode[];
   /** Names of the nodes outside of the box that it reads. */
@@ -9,16 +9,16 @@ export interface Box {
   readonly output?: OutputName;
 }
 
-/** Boxes of one block of the network, or of several blocks in a row that are built alike. */
+/** Boxes of one block of the network, or of several consecutive blocks of equal structure. */
 export interface BoxGroup {
-  /** As the nodes have it: `stem`, `stage2/block3`, `top`; the last one of those that are alike. */
+  /** As in the nodes: `stem`, `stage2/block3`, `top`; the last one of equal blocks. */
   readonly block: string;
-  /** How many blocks in a row this one stands for. */
+  /** The number of consecutive blocks that this one stands for. */
   readonly repeats: number;
   readonly boxes: readonly Box[];
 }
 
-/** What a drawing shows of a graph, in order. `aliases` tell which node stands for one that is not shown. */
+/** The boxes that a drawing shows, in order. `aliases` map hidden nodes to those shown in their place. */
 export function groupBoxes(graph: Graph): { groups: BoxGroup[]; aliases: Map<string, string> } {
   const groups: BoxGroup[] = [];
   const aliases = new Map<string, string>();
@@ -27,7 +27,7 @@ export function groupBoxes(graph: Graph): { groups: BoxGroup[]; aliases: Map<str
     const last = groups.at(-1);
     const hidesLevel = last?.boxes.some((box) => box.output !== undefined) ?? true;
     if (last && !hidesLevel && likeness(last.boxes) === likeness(boxes)) {
-      // The last of a row is shown, as its end is what a level leaves; it is drawn behind what comes before the row.
+      // The last of equal blocks is shown, since a level leaves at its end; its input is what precedes the first.
       aliases.set(endOf(last), aliases.get(endOf(last)) ?? shownBefore);
       groups[groups.length - 1] = { block, repeats: last.repeats + 1, boxes };
     } else {
@@ -70,12 +70,12 @@ function boxesByBlock(graph: Graph): Map<string, Box[]> {
   return byBlock;
 }
 
-/** What belongs to the operation before it. */
+/** Whether a node belongs to the box of the operation before it. */
 function isFinish({ op }: GraphNode): boolean {
   return op === 'batchNorm' || op === 'scale' || op === 'relu' || op === 'softmax';
 }
 
-/** Equal for blocks that differ in their names only. */
+/** Equal for blocks that differ only in names. */
 function likeness(boxes: readonly Box[]): string {
   const places = new Map(boxes.map((box, index) => [box.nodes.at(-1)!.name, index]));
   return JSON.stringify(

@@ -13,8 +13,8 @@ const FILL: Readonly<Partial<Record<GraphNode['op'], string>>> = {
 const LEVEL_FILL = '#ffd9a0';
 
 /**
- * A graph as a drawing in the DOT language of Graphviz: blocks are clusters, and blocks in a row that
- * are built alike are drawn once; levels stand out and tell their shapes at `size` × `size` pixels.
+ * A graph as a drawing in the DOT language of Graphviz: blocks are clusters, and consecutive blocks of
+ * equal structure are drawn once; levels are highlighted, with their shapes at `size` × `size` pixels.
  */
 export function graphToDot(graph: Graph, size: number): string {
   const shapes = inferShapes(graph, size, size);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { GraphBuilder, Handle } from '../../../../src/backbone/graph/graph-builder.js';
+import type { GraphBuilder, FeatureMap } from '../../../../src/backbone/graph/graph-builder.js';
 import type { Graph } from '../../../../src/backbone/graph/graph.js';
 import { graphOf } from '../../../support/graphs.js';
 import { planned } from '../../../support/planned.js';
@@ -9,7 +9,7 @@ const POOL = { size: 3, stride: 2, padding: 'valid' } as const;
 const NONE = { top: 0, bottom: 0, left: 0, right: 0 };
 const ONE = { top: 1, bottom: 1, left: 1, right: 1 };
 
-const pad = (b: GraphBuilder, x: Handle) => b.zeroPad('pad', x, 1);
+const pad = (b: GraphBuilder, x: FeatureMap) => b.zeroPad('pad', x, 1);
 
 describe('padding', () => {
   const merged: [string, string[], Graph][] = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { foldAffine, type AffineNode } from '../../../../src/backbone/engine/fold-affine.js';
 import { Plan } from '../../../../src/backbone/engine/plan.js';
-import type { GraphBuilder, Handle } from '../../../../src/backbone/graph/graph-builder.js';
+import type { GraphBuilder, FeatureMap } from '../../../../src/backbone/graph/graph-builder.js';
 import type { Graph } from '../../../../src/backbone/graph/graph.js';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
 import { graphOf, preactivationGraph, randomWeights, tinyGraph, weightsOf } from '../../../support/graphs.js';
@@ -10,7 +10,7 @@ import { planned } from '../../../support/planned.js';
 const CONV = { filters: 4, kernel: 3, bias: true } as const;
 
 describe('norms and scales', () => {
-  const row = (builder: GraphBuilder, x: Handle) => builder.scale('scale', builder.batchNorm('norm', x, 1e-3));
+  const row = (builder: GraphBuilder, x: FeatureMap) => builder.scale('scale', builder.batchNorm('norm', x, 1e-3));
 
   test('go into the convolution before them, which bears the name', () => {
     const graph = graphOf((b) => ({ C1: b.relu('relu', row(b, b.conv2d('conv', b.input, CONV))) }));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { nodesFor } from '../../../../src/backbone/engine/prune.js';
+import { nodesFor } from '../../../../src/backbone/engine/plan.js';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
 import { tinyGraph } from '../../../support/graphs.js';
 

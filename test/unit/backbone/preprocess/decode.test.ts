@@ -6,14 +6,18 @@ import { largestDifference } from '../../../support/tensors.js';
 const SVG =
   '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="red"/></svg>';
 const GIF = Buffer.from('R0lGODlhAQABAIAAAP8AAAAAACH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==', 'base64');
+const BMP = Buffer.concat([Buffer.from('BM'), Buffer.alloc(60)]);
+const HEIC = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1');
 const PPM = Buffer.concat([Buffer.from('P6 2 2 255\n'), Buffer.alloc(12, 7)]);
 
 const refused: [string, string, Buffer, RegExp][] = [
   ['no bytes', 'image-empty', imageBytes('empty.jpg'), /no bytes/],
   ['text', 'image-unsupported', imageBytes('not-an-image.jpg'), /not a readable jpeg, png, webp, tiff, avif image/],
-  ['SVG', 'image-unsupported', Buffer.from(SVG), /not a readable/],
-  ['GIF', 'image-unsupported', GIF, /not a readable/],
-  ['PPM', 'image-unsupported', PPM, /not a readable/],
+  ['SVG', 'image-unsupported', Buffer.from(SVG), /not a readable .*: it is an SVG drawing\./],
+  ['GIF', 'image-unsupported', GIF, /not a readable .*: it is a GIF image\./],
+  ['BMP', 'image-unsupported', BMP, /: it is a BMP image\./],
+  ['HEIC', 'image-unsupported', HEIC, /: it is a HEIC image\./],
+  ['PPM', 'image-unsupported', PPM, /not a readable jpeg, png, webp, tiff, avif image\./],
   ['a header of 3,600 megapixels', 'image-too-large', imageBytes('huge-header.png'), /60000×60000 .*3600 megapixels/],
 ];
 

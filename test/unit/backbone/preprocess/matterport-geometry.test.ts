@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { placeOnSquare, roundHalfToEven } from '../../../../src/backbone/preprocess/matterport-geometry.js';
+import { placeOnSquare } from '../../../../src/backbone/preprocess/matterport-geometry.js';
+import { roundHalfToEven } from '../../../../src/formats/round-half-to-even.js';
 import { randomNumbers } from '../../../support/tensors.js';
 
 const random = randomNumbers(2017);

@@ -89,7 +89,7 @@ describe('Keras HDF5', () => {
     // Damaged files can keep it busy for ever, some only sometimes: here the patience is too short for any.
     await expect(openKerasHdf5(path, 1)).rejects.toMatchObject({
       code: 'weights-unreadable',
-      message: expect.stringContaining('HDF5 does not come to an end with it'),
+      message: expect.stringContaining('HDF5 does not finish reading it'),
     });
     await expect(loadWeights(path, graph)).resolves.toBeDefined();
   });

@@ -69,7 +69,9 @@ describe('loadWeights', () => {
   test('a missing parameter is named with its layer and the shape that was expected', async () => {
     await expect(loadChanged({ 'bn_conv1/moving_mean': undefined })).rejects.toMatchObject({
       code: 'weights-missing',
-      message: 'changed.safetensors has no bn_conv1/moving_mean (shape [2] expected).',
+      message:
+        'changed.safetensors has no bn_conv1/moving_mean (shape [2] expected). ' +
+        '`cairn weights inspect` shows which models a file fits.',
     });
     const without = { 'conv1/kernel': undefined, 'conv1/bias': undefined, 'bn_conv1/beta': undefined };
     await expect(loadChanged(without)).rejects.toMatchObject({

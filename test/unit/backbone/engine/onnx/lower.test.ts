@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { lowerToOnnx } from '../../../../../src/backbone/engine/onnx/lower.js';
 import { ModelProto } from '../../../../../src/backbone/engine/onnx/model-proto.js';
-import { PIXEL_ENDS } from '../../../../../src/backbone/engine/onnx/pixel-ends.js';
+import { IMAGE_IO } from '../../../../../src/backbone/engine/onnx/image-io.js';
 import { Plan } from '../../../../../src/backbone/engine/plan.js';
 import type { Graph, OutputName } from '../../../../../src/backbone/graph/graph.js';
 import { preactivationGraph, randomWeights, tinyGraph } from '../../../../support/graphs.js';
@@ -12,7 +12,7 @@ const OPTIONS = { dtype: 'float32', size: 64, device: 'cpu', threads: 1 } as con
 describe('lowerToOnnx', () => {
   const lower = (graph: Graph, outputs: OutputName[]) => {
     const plan = new Plan(graph, outputs, OPTIONS.size);
-    const model = lowerToOnnx(plan, randomWeights(graph), { ...OPTIONS, outputs }, PIXEL_ENDS);
+    const model = lowerToOnnx(plan, randomWeights(graph), { ...OPTIONS, outputs }, IMAGE_IO);
     return Buffer.from(model).toString('latin1');
   };
 

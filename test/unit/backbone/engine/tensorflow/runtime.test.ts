@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { Tensor1D } from '@tensorflow/tfjs-core';
 import {
   loadWasm,
-  missingNative,
-  nativeOn,
+  nativeUnavailableReason,
+  loadNative,
   runtimeVersions,
 } from '../../../../../src/backbone/engine/tensorflow/runtime.js';
 import { builtFile } from '../../../../support/fixtures.js';
@@ -40,7 +40,7 @@ describe('the runtimes', () => {
 
   whereNative(`refuse the native library on what it does not run on (${native.name})`, () => {
     const other = native.device === 'cpu' ? 'gpu' : 'cpu';
-    expect(() => nativeOn(other)).toThrow(
+    expect(() => loadNative(other)).toThrow(
       expect.objectContaining({ code: 'device-unavailable', message: expect.stringMatching(/sees (no|a) GPU/) }),
     );
   });
@@ -48,7 +48,7 @@ describe('the runtimes', () => {
   describe(`in a thread (${native.name})`, () => {
     /** Runs `code` in a thread of a process of its own, sees the thread end, and then the process. */
     const runInThread = (code: string) => {
-      const imports = `import { loadWasm, nativeOn } from '${builtFile('backbone/engine/tensorflow/runtime.js').href}';`;
+      const imports = `import { loadWasm, loadNative } from '${builtFile('backbone/engine/tensorflow/runtime.js').href}';`;
       const url = `data:text/javascript,${encodeURIComponent(`${imports} ${code}`)}`;
       return runScript(`
         import { once } from 'node:events';
@@ -56,7 +56,7 @@ describe('the runtimes', () => {
         const [status] = await once(new Worker(new URL(${JSON.stringify(url)})), 'exit');
         console.log('the thread ended with', status);`);
     };
-    const load = `const { tf } = nativeOn('${native.device!}');`;
+    const load = `const { tf } = loadNative('${native.device!}');`;
 
     whereNative(
       'they compute',
@@ -88,9 +88,11 @@ describe('the runtimes', () => {
           delete process.env.TF_NUM_INTRAOP_THREADS;
           const count = () => readdirSync('/proc/self/task').length;
           const before = count();
-          nativeOn('${native.device!}', ${threads});
+          loadNative('${native.device!}', ${threads});
           console.log(count() - before);`;
-        const { stdout } = await runScript(script, { imports: { nativeOn: 'backbone/engine/tensorflow/runtime.js' } });
+        const { stdout } = await runScript(script, {
+          imports: { loadNative: 'backbone/engine/tensorflow/runtime.js' },
+        });
         return Number(stdout);
       };
       expect((await startedBy(9)) - (await startedBy(2))).toBe(7);
@@ -99,11 +101,11 @@ describe('the runtimes', () => {
   );
 
   test('say of the native library whether it is there, and how to get it', () => {
-    const missing = missingNative();
+    const missing = nativeUnavailableReason();
     if (missing === undefined) expect(native.name).not.toContain('no addon');
     else {
       expect(missing).toContain('npm run engine:tensorflow');
-      expect(() => nativeOn('cpu')).toThrow(missing);
+      expect(() => loadNative('cpu')).toThrow(missing);
     }
   });
 

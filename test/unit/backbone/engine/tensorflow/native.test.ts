@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { readOutput } from '../../../../../src/backbone/engine/tensorflow/read-output.js';
+import { readOutput } from '../../../../../src/backbone/engine/tensorflow/native.js';
 import type { Runtime } from '../../../../../src/backbone/engine/tensorflow/runtime.js';
 import { decodeHalf, roundToHalf } from '../../../../support/half.js';
 import { useTypedArraysOfTheProcess } from '../../../../support/outer-realm.js';

@@ -1,13 +1,13 @@
-/** Entry of the process in which a device is tried: `prove-child ENGINE DEVICE`; sends one `Proof`. */
+/** Entry of the process that probes a device: `probe-child ENGINE DEVICE`; sends one `ProbeResult`. */
 import { asCairnError } from '../../errors.js';
 import { resnetGraph } from '../graph/resnet-graph.js';
 import { loadWeights } from '../weights/weights.js';
 import type { Level } from '../tensor.js';
 import { createEngine } from './engines.js';
-import type { Proof } from './prove-device.js';
+import type { ProbeResult } from './probe-device.js';
 
 const SIZE = 64;
-/** Half of float16's mantissa: what computes in tf32 or float16 passes, what computes something else does not. */
+/** Half of float16's mantissa: devices that compute in tf32 or float16 pass. */
 const TOLERANCE = 1e-2;
 
 async function run(engineName: string, device: string): Promise<Float32Array> {
@@ -23,7 +23,7 @@ async function run(engineName: string, device: string): Promise<Float32Array> {
   return values;
 }
 
-async function prove(engine: string, device: string): Promise<Proof> {
+async function probe(engine: string, device: string): Promise<ProbeResult> {
   try {
     const values = await run(engine, device);
     const expected = await run('onnx', 'cpu');
@@ -41,5 +41,5 @@ async function prove(engine: string, device: string): Promise<Proof> {
 }
 
 const [engine, device] = process.argv.slice(2) as [string, string];
-const proof = await prove(engine, device);
-process.send?.(proof, () => process.exit(0));
+const result = await probe(engine, device);
+process.send?.(result, () => process.exit(0));

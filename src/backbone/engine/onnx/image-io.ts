@@ -1,20 +1,20 @@
 import type { OutputName } from '../../graph/graph.js';
-import type { ModelEnds } from './lower.js';
+import type { ModelIo } from './lower.js';
 import { ELEMENT_TYPE } from './model-proto.js';
 
 /** Name of the model's input: uint8, `[batch, size, size, 3]`, RGB. */
 export const IMAGES = 'images';
 
-/** Names of the outputs that sum up one output over the whole batch (float32, no axes). */
+/** Names of the statistics of one output over the whole batch (float32, no axes). */
 export function statisticOf(output: OutputName, statistic: 'max' | 'min' | 'sum'): string {
   return `${output}/${statistic}`;
 }
 
 /**
- * Pixels in (uint8 NHWC), finished tensors out (NHWC, in the asked type). Normalisation, layout and
+ * Pixels in (uint8 NHWC), finished tensors out (NHWC, in the requested type). Normalisation, layout and
  * type changes are nodes of the model, so no pixel or feature passes through JavaScript.
  */
-export const PIXEL_ENDS: ModelEnds = {
+export const IMAGE_IO: ModelIo = {
   input(model, { channelOrder, mean, std }, { size }) {
     const images = model.input(IMAGES, 'uint8', ['batch', size, size, 3]);
     // Transposed and reordered first: both are cheapest on bytes.
@@ -37,7 +37,7 @@ export const PIXEL_ENDS: ModelEnds = {
     const nhwc = model.node('Transpose', name, [value], { perm: [0, 2, 3, 1] });
     if (dtype === 'float16') model.node('Cast', output, [nhwc], { to: ELEMENT_TYPE.float16 });
     model.output(output, dtype, ['batch', height, width, channels]);
-    // The extremes tell of everything beyond float16. They can pass over NaN, a sum cannot.
+    // The extremes show values beyond float16. They may skip NaN, which a sum does not.
     const statistic = (opType: string, which: 'max' | 'min' | 'sum') => {
       const name = model.node(opType, statisticOf(output, which), [nhwc], { keepdims: 0 });
       model.output(name, 'float32', []);
