@@ -1,13 +1,12 @@
-# The API and the workers are one image; ROLE (api, worker or all) says which one a container is. VARIANT says what its
-# networks run on:
+# The API and the workers share one image; ROLE (api, worker or all) selects. VARIANT selects what networks run on:
 #
-#   cpu             everything on the CPU; the only one that exists for arm64 too
-#   gpu             ONNX Runtime on NVIDIA GPUs, by CUDA 12 and cuDNN 9
-#   tensorflow-gpu  TensorFlow on NVIDIA GPUs, by the CUDA 12 libraries that TensorFlow's wheels bring along
+#   cpu             everything on the CPU; the only variant for arm64 as well
+#   gpu             ONNX Runtime on NVIDIA GPUs, with CUDA 12 and cuDNN 9
+#   tensorflow-gpu  TensorFlow on NVIDIA GPUs, with the CUDA 12 libraries of TensorFlow's wheels
 #
 #   docker build --build-arg VARIANT=gpu --tag cairn:gpu .
 #
-# A build needs no GPU, and proves none: docs/deployment.md says how to see that one is used.
+# Building needs no GPU and tests none: docs/deployment.md says how to check that a container uses its GPU.
 ARG VARIANT=cpu
 
 FROM node:22-bookworm-slim AS base
@@ -31,8 +30,8 @@ RUN if [ "${VARIANT}" != tensorflow-gpu ]; then npm pkg delete optionalDependenc
  && rm -rf node_modules/onnxruntime-node/bin/napi-v*/darwin node_modules/onnxruntime-node/bin/napi-v*/win32 \
  && find node_modules -name '*.map' -type f -delete
 
-# What ONNX Runtime needs on GPUs, out of the release for CUDA 12: the package that onnxruntime-node would fetch by
-# itself is made for CUDA 13. Of the same version as onnxruntime-node in package.json.
+# ONNX Runtime's GPU libraries, from its release for CUDA 12: the package that onnxruntime-node would download is built
+# for CUDA 13. The version is that of onnxruntime-node in package.json.
 FROM packages AS cuda-providers
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates curl \
@@ -52,8 +51,8 @@ RUN libraries="$(dirname "$(find /opt/onnxruntime -name libonnxruntime_providers
  && mkdir /made \
  && find node_modules/onnxruntime-node/bin -name 'libonnxruntime_providers_*.so' -exec cp --parents {} /made/ \;
 
-# TensorFlow's libraries with CUDA's, and the addon of TF.js compiled against them. Where they lie stays the same in
-# the image: the addon looks for them by their path.
+# TensorFlow's libraries with CUDA's, and the addon of TF.js compiled against them. Their path is the same in the image,
+# because the addon loads them by path.
 FROM packages AS tensorflow-addon
 RUN apt-get update \
  && apt-get install -y --no-install-recommends g++ make python3 python3-pip \
@@ -69,12 +68,12 @@ FROM base AS cpu-base
 FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS gpu-base
 WORKDIR /app
 COPY --from=base /usr/local/bin/node /usr/local/bin/node
-# The user of the Node image, with its number: the containers share /data. Ubuntu has a user of that number too.
+# The user of the Node image, with the same id, because the containers share /data. Ubuntu's own user has that id too.
 RUN (userdel --remove ubuntu || true) \
  && groupadd --gid 1000 node \
  && useradd --uid 1000 --gid node --create-home node \
  && node --version
-# TensorRT is a choice, which adds some GB: the version of NVIDIA's packages, as 10.13.0.35-1+cuda12.9.
+# TensorRT is optional and adds some GB: the version of NVIDIA's packages, such as 10.13.0.35-1+cuda12.9.
 ARG TENSORRT_VERSION=
 RUN if [ -n "${TENSORRT_VERSION}" ]; then \
       apt-get update \
@@ -85,33 +84,32 @@ RUN if [ -n "${TENSORRT_VERSION}" ]; then \
    && rm -rf /var/lib/apt/lists/*; \
     fi
 COPY --from=cuda-providers /made/ ./
-# All that they load must be here, but for the driver, which comes with the GPU. cuDNN is loaded when it is used.
+# Everything that they load must be here, except the driver, which comes with the GPU. cuDNN is loaded on first use.
 RUN ldconfig -p | grep --quiet 'libcudnn\.so\.9' \
  && cd node_modules/onnxruntime-node/bin/napi-v*/linux/x64 \
  && LD_LIBRARY_PATH=".:${LD_LIBRARY_PATH}" ldd libonnxruntime_providers_cuda.so > /tmp/needs \
  && ! grep 'not found' /tmp/needs | grep --invert-match 'libcuda\.so\.1' \
  && rm /tmp/needs
-# NVIDIA's prints a banner.
+# NVIDIA's entrypoint prints a banner.
 ENTRYPOINT []
 
 FROM base AS tensorflow-gpu-base
 COPY --from=tensorflow-addon /opt/tensorflow/tensorflow/libtensorflow*.so.2 /opt/tensorflow/tensorflow/
 COPY --from=tensorflow-addon /opt/tensorflow/nvidia /opt/tensorflow/nvidia
 COPY --from=tensorflow-addon /made/ ./
-# TensorFlow looks for CUDA's libraries beside itself; those look for each other where the system says.
+# TensorFlow looks for CUDA's libraries beside itself; those find each other through the system's loader.
 RUN printf '%s\n' /opt/tensorflow/nvidia/*/lib > /etc/ld.so.conf.d/tensorflow-cuda.conf \
  && ldconfig \
  && ldd node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v*/tfjs_binding.node > /tmp/needs \
  && ! grep 'not found' /tmp/needs | grep --invert-match 'libcuda\.so\.1' \
  && rm /tmp/needs
-# What NVIDIA's own images say to the container runtime.
+# The settings of NVIDIA's own images for the container runtime.
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 
 FROM ${VARIANT}-base
-# sharp's allocations fragment glibc's heap: its documentation recommends jemalloc. The link makes one path of what
-# is another path on each architecture.
-# /cache is for what GPUs compile.
+# sharp's allocations fragment glibc's heap: its documentation recommends jemalloc. The link gives it one path on every
+# architecture. /cache is for kernels compiled for a GPU.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libjemalloc2 \
  && rm -rf /var/lib/apt/lists/* \
@@ -127,11 +125,12 @@ ENV LD_PRELOAD=/usr/local/lib/libjemalloc.so.2 \
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-USER node
+# By number, as Kubernetes' runAsNonRoot requires: the user node.
+USER 1000:1000
 VOLUME /data
 EXPOSE 8080
-# A worker serves no HTTP: that it runs is all there is to see.
+# A worker serves no HTTP: a running process is all that can be checked.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "if (process.env.ROLE !== 'worker') fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# Exec form: SIGTERM reaches node, which lets the running jobs finish.
+# Exec form: SIGTERM reaches node, which finishes the running jobs.
 CMD ["node", "dist/src/main.js"]

@@ -13,6 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.js';
 import { followResults, manifest, serveImages } from './batch.js';
+import { progress } from './progress.js';
 import { peakMemoryMb, Service, startRedis } from './service.js';
 
 const { values: flags } = parseArgs({
@@ -33,6 +34,7 @@ const KILL_REDIS_AT = 0.6;
 const REDIS_AWAY_MS = 2000;
 
 const folder = await mkdtemp(join(tmpdir(), 'cairn-bench-'));
+progress('starting Redis, the API and two workers');
 const images = await serveImages(Number(flags.size));
 let redis = await startRedis({ dataDir: join(folder, 'redis') });
 const env = { REDIS_URL: redis.url, CAIRN_DATA_DIR: join(folder, 'data'), CAIRN_LOCK_DURATION_MS: '5000' };
@@ -53,20 +55,25 @@ try {
   if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
   const { id } = (await response.json()) as { id: string };
   const acceptedMs = performance.now() - begun;
+  progress(`${lines} lines accepted`);
 
   let [workerKilled, redisKilled] = [false, false];
+  let reported = 0;
   for (;;) {
     await delay(500);
     const done = await doneOf(id);
     if (done === undefined) continue;
+    if (done >= reported + lines / 20) progress(`${(reported = done)} of ${lines} lines done`);
     if (!workerKilled && done >= KILL_WORKER_AT * lines) {
       workerKilled = true;
+      progress('killing a worker');
       await note('worker, killed', workers[0]!.pid);
       await workers[0]!.end('SIGKILL');
       workers[0] = await Service.start('worker', env);
     }
     if (!redisKilled && done >= KILL_REDIS_AT * lines) {
       redisKilled = true;
+      progress('killing Redis');
       await note('redis, killed', redis.pid);
       process.kill(redis.pid, 'SIGKILL');
       await redis.exited;
@@ -76,6 +83,7 @@ try {
     if (done === lines) break;
   }
   const wallMs = performance.now() - begun;
+  progress('reading the results');
   const account = await followResults(`${api.url}/v1/batches/${id}/results`);
   await note('api', api.pid);
   for (const worker of workers) await note('worker', worker.pid);

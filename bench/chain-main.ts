@@ -16,6 +16,7 @@ import { Extractor } from '../src/worker/extractor.js';
 import { FileStore } from '../src/features/store/file-store.js';
 import { loadZstd } from '../src/formats/zstd.js';
 import { loopDelay, runBare, runChain, type ChainParts, type ChainResult } from './chain.js';
+import { progress } from './progress.js';
 import { benchSession } from './session.js';
 import { sum } from './statistics.js';
 
@@ -49,16 +50,19 @@ try {
   const parts: ChainParts = { backbone, extractor, store, request, images: photos };
 
   // The session of the chain is warm before anything is timed.
+  progress('warming up: 3 images');
   await runChain(parts, 3);
   const chains: ChainResult[] = [];
   const bare: number[] = [];
   for (let round = 0; round < rounds; round++) {
+    progress(`round ${round + 1} of ${rounds}: ${images} images through the chain and ${images} bare runs`);
     // Which of the two goes first alternates, so that neither always meets the colder machine.
     const chain = async () => chains.push(await runChain(parts, images));
     const session = async () => bare.push(await runBare(parts, images));
     for (const step of round % 2 === 0 ? [chain, session] : [session, chain]) await step();
   }
 
+  progress(`memory: ${rssImages} images`);
   const rss: Record<number, number> = {};
   await runChain(parts, rssImages, (done) => {
     if (done === 20 || done === rssImages) rss[done] = process.memoryUsage.rss();
@@ -66,11 +70,13 @@ try {
 
   const big = { ...request, ...withBackboneLevels(parseSpec({ model: 'mask-rcnn-resnet101', size: flags.size })) };
   await runChain({ ...parts, request: big }, 1);
+  progress('event loop: 6 images through ResNet-101');
   const delay = await loopDelay(() => runChain({ ...parts, request: big }, 6));
   await backbone.close();
 
   const graph = modelGraph(findModel(request.model), request.stage5);
   const options = { ...request, outputs: request.levels, device: 'cpu', threads };
+  progress('the session against plain ONNX Runtime: 12 pairs of runs');
   const session = await benchSession(graph, await loadWeights('seeded', graph), options, 12);
 
   const chainMs = sum(chains.map((chain) => chain.wallMs));

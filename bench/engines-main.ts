@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatTable } from '../src/cli/table.js';
 import { compare, provenTargets, type Comparison } from './engines.js';
+import { progress } from './progress.js';
 import type { Memory } from './engine-memory.js';
 
 const { values: flags } = parseArgs({
@@ -31,6 +32,7 @@ const [runs, size, rssRuns] = [Number(flags.runs), Number(flags.size), Number(fl
 const threads = availableParallelism();
 
 function measureMemory(target: string): Memory {
+  progress(`${target}: memory over ${rssRuns} runs`);
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
   const options = ['--target', target, '--runs', flags['rss-runs'], '--size', flags['rss-size']];
   const output = execFileSync(process.execPath, [main, 'engine-memory', ...options], {
@@ -54,9 +56,11 @@ function print({ model, rows, peak }: Comparison): void {
   console.log(`${formatTable(head, cells)}\n`);
 }
 
+progress('finding the engines and devices that work');
 const targets = flags.targets?.split(',') ?? (await provenTargets());
 const comparisons: Comparison[] = [];
 for (const model of runs > 0 ? flags.models.split(',') : []) {
+  progress(`${model}: ${runs} runs on each of ${targets.join(', ')}`);
   comparisons.push(await compare(model, targets, size, runs, threads));
   if (!flags.json) print(comparisons.at(-1)!);
 }

@@ -1,24 +1,33 @@
-/**
- * `npm run bench [-- SUITE [options]]`: one process a suite, everything interleaved; the figures that
- * mean something are ratios.
- *
- *     npm run bench                the whole chain against the bare run (chain-main.ts)
- *     npm run bench -- serving     a stored pyramid over HTTP (serving-main.ts)
- *     npm run bench -- batch       ten thousand lines with a worker and Redis killed on the way (batch-main.ts)
- *     npm run bench -- requests    short requests per second, beside another checkout (requests-main.ts)
- *     npm run bench -- engines     every engine and device of this machine (engines-main.ts)
- */
+/** `npm run bench [-- SUITE [options]]`: one process per suite, with the variants interleaved; only ratios mean something. */
+const USAGE = `npm run bench [-- SUITE [OPTIONS]]
+
+Results go to stdout, progress to stderr. Suites, with their defaults:
+
+  chain    the whole chain against the bare run: --images 20 --rounds 2 --rss-images 100 --size 1024
+  serving  a stored pyramid over HTTP: --rounds 10 --slow-seconds 90 --leaving 200
+  batch    ten thousand lines while a worker and Redis are killed:
+           --lines 10000 --size 128 --model mask-rcnn-resnet18 --levels C4,C5
+  engines  every engine and device of this machine: --models mask-rcnn-resnet50,mask-rcnn-resnet101 --runs 10
+           --size 1024 --targets onnx/cpu,tensorflow/cpu --rss-runs 0 --rss-size 512
+  requests short requests per second, interleaved with those of another built checkout:
+           --against FOLDER --rounds 5 --seconds 4
+
+Without a suite it is chain. All take --json.
+`;
 const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   chain: () => import('./chain-main.js'),
   serving: () => import('./serving-main.js'),
   batch: () => import('./batch-main.js'),
   engines: () => import('./engines-main.js'),
   requests: () => import('./requests-main.js'),
-  // A part of the suite before it, in a process of its own.
+  // A part of the engines suite, in a process of its own.
   'engine-memory': () => import('./engine-memory.js'),
 };
 
 const first = process.argv[2] ?? 'chain';
 const suite = first.startsWith('-') ? 'chain' : first;
-if (Object.hasOwn(SUITES, suite)) await SUITES[suite]!();
-else throw new Error(`There is no suite "${suite}"; known are ${Object.keys(SUITES).join(', ')}.`);
+if (process.argv.includes('--help')) process.stdout.write(USAGE);
+else if (Object.hasOwn(SUITES, suite)) await SUITES[suite]!();
+else throw new Error(`There is no suite "${suite}"; the suites are ${Object.keys(SUITES).join(', ')}.`);
+
+export {};

@@ -9,6 +9,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { progress } from './progress.js';
 import { median } from './statistics.js';
 import { ServedPyramid, type Received } from './serving.js';
 
@@ -36,6 +37,7 @@ const SLOW_BYTES_PER_SECOND = 1e6;
 const WAVES = 4;
 
 const photo = await readFile(new URL('../../test/fixtures/images/astronaut.jpg', import.meta.url));
+progress('making the pyramid');
 const pyramid = await ServedPyramid.make(photo);
 try {
   const received: Record<'extract' | 'stream' | 'zstd' | 'file', Received[]> = {
@@ -45,12 +47,18 @@ try {
     file: [],
   };
   // Nothing is cold any more when it counts.
+  progress('warming up');
   await round();
   await pyramid.loopDelayMs();
   for (const list of Object.values(received)) list.length = 0;
-  for (let done = 0; done < rounds; done++) await round();
+  for (let done = 0; done < rounds; done++) {
+    progress(`round ${done + 1} of ${rounds}`);
+    await round();
+  }
   const loop = await pyramid.loopDelayMs();
+  progress(`a slow client: ${flags['slow-seconds']} s`);
   const slow = await pyramid.slowClient(SLOW_BYTES_PER_SECOND, Number(flags['slow-seconds']));
+  progress(`clients that leave: ${WAVES} times ${flags.leaving}`);
   const leaving = await pyramid.leavingClients(Number(flags.leaving), WAVES);
   const first = received.extract.map(({ firstByteMs }) => firstByteMs);
   const result: Result = {

@@ -1,9 +1,9 @@
-// Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore: makes the Python environment, then runs
-// conformance/run.py with the arguments given here. Uses only what comes with Node.
+// Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore: creates the Python environment, then runs
+// conformance/run.py with the arguments given here. Uses only Node's built-in modules.
 //
 //     node scripts/conformance.mjs [--quick] [--only TEXT] [--write-golden]
 //
-// The exit status is run.py's; 75 ("try elsewhere") where Python, TensorFlow or PyTorch cannot be had.
+// The exit status is run.py's; 75 where Python, TensorFlow or PyTorch cannot be installed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,29 +31,29 @@ function run(program, args, { env = {}, ...options } = {}) {
   return done.status ?? 1;
 }
 
-/** The name of a Python that is new enough, from `PYTHON` or the PATH. */
+/** The name of a recent enough Python, from `PYTHON` or the PATH. */
 function findPython() {
   const atLeast = `import sys; sys.exit(sys.version_info < (${LEAST_PYTHON.join(', ')}))`;
   const candidates = process.env.PYTHON ? [process.env.PYTHON] : ['python3', 'python'];
   const python = candidates.find((name) => run(name, ['-c', atLeast], { stdio: 'ignore' }) === 0);
   if (python) return python;
   throw new CannotRunHere(
-    `The conformance scripts need Python ${LEAST_PYTHON.join('.')} or newer, and ${candidates.join(' or ')} is not that. ` +
-      'Install it, or name it in the environment variable PYTHON.',
+    `The conformance scripts need Python ${LEAST_PYTHON.join('.')} or newer, and ${candidates.join(' or ')} is not. ` +
+      'Install one, or name it in the environment variable PYTHON.',
   );
 }
 
-function makeEnvironment() {
+function createEnvironment() {
   const wanted = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex');
   if (existsSync(PYTHON) && existsSync(INSTALLED) && readFileSync(INSTALLED, 'utf8') === wanted) return;
   rmSync(INSTALLED, { force: true });
   if (!existsSync(PYTHON) && run(findPython(), ['-m', 'venv', ENVIRONMENT]) !== 0) {
     rmSync(ENVIRONMENT, { recursive: true, force: true });
     throw new CannotRunHere(
-      'Python could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv.',
+      'Python could not create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv.',
     );
   }
-  console.error('installing what conformance/requirements.txt names (TensorFlow and PyTorch are large)');
+  console.error('installing conformance/requirements.txt (TensorFlow and PyTorch are large)');
   if (
     run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--quiet', '--requirement', REQUIREMENTS], {
       env: IMPATIENT_PIP,
@@ -70,14 +70,14 @@ function makeEnvironment() {
   writeFileSync(INSTALLED, wanted);
 }
 
-/** Goldens come from Python alone; comparing needs Cairn built. */
+/** Writing goldens needs Python alone; comparing needs a build of Cairn. */
 function buildCairn(args) {
   if (args.includes('--write-golden') || args.includes('--help') || !existsSync(SETUP)) return 0;
   return run(process.execPath, [SETUP, '--no-redis']);
 }
 
 function main(args) {
-  makeEnvironment();
+  createEnvironment();
   const built = buildCairn(args);
   if (built !== 0) return built;
   const env = { NODE: process.execPath, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' };

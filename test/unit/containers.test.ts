@@ -15,20 +15,20 @@ const namesIn = (text: string, pattern: RegExp) => [...new Set([...text.matchAll
 describe('the Dockerfile', () => {
   const dockerfile = read('Dockerfile');
 
-  test('fetches the libraries of the ONNX Runtime that package.json names', () => {
+  test('downloads the libraries of the ONNX Runtime version in package.json', () => {
     const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
     expect(namesIn(dockerfile, /^ARG ONNXRUNTIME_VERSION=(.*)$/gm)).toEqual([dependencies['onnxruntime-node']]);
   });
 
-  test('takes the TensorFlow that the conformance scripts run on', () => {
+  test('uses the TensorFlow version of the conformance scripts', () => {
     const [version] = namesIn(read('conformance/requirements.txt'), /^tensorflow-cpu==(\S+)/gm);
     expect(namesIn(dockerfile, /'tensorflow\[and-cuda\]==(.*)'/g)).toEqual([version]);
   });
 
-  test('copies only what .dockerignore lets in', () => {
+  test('copies exactly what .dockerignore admits', () => {
     const copied = namesIn(dockerfile, /^COPY (?!--from)(.*) \S+$/gm).flatMap((files) => files.split(' '));
-    const letIn = namesIn(read('.dockerignore'), /^!(.*)$/gm);
-    expect(copied.sort()).toEqual(letIn.sort());
+    const admitted = namesIn(read('.dockerignore'), /^!(.*)$/gm);
+    expect(copied.sort()).toEqual(admitted.sort());
   });
 
   /** The instructions of a stage, after those of the stage that it starts from. */
