@@ -18,6 +18,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # plain float32 sums, and no notice about them
+os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # torchvision compiles its RoIAlign, which needs a C++ compiler
 
 PUBLISHED = ("resnet50", "resnet101")
 """Mask R-CNN's architectures that have published weights: compared with and without stage 5, archives and all."""
