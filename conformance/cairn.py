@@ -19,14 +19,15 @@ def run_cairn(*arguments):
     return done.stdout
 
 
-def extract(image, folder, *, model, weights, side, levels=None, stage5=True, dtype="float32", file_format):
+def extract(image, folder, *, model, weights, side, levels=None, stage5=True, dtype="float32", layout=None, file_format):
     """Extracts one image into `folder` and returns the path of the file, as the JSON line on stdout gives it.
 
-    `levels` None asks for none, and so for those that Cairn takes by default.
+    `levels` and `layout` None leave the option out, so that Cairn takes its default.
     """
     arguments = ["extract", image, "--model", model, "--weights", weights]
     arguments += ["--dtype", dtype, "--size", side, "--format", file_format]
     arguments += [] if levels is None else ["--levels", ",".join(levels)]
+    arguments += [] if layout is None else ["--layout", layout]
     arguments += [] if stage5 else ["--stage5", "false"]
     line = json.loads(run_cairn(*arguments, "--out", folder, "--json"))
     if levels is not None and [level["name"] for level in line["levels"]] != list(levels):
@@ -35,7 +36,7 @@ def extract(image, folder, *, model, weights, side, levels=None, stage5=True, dt
 
 
 def extract_levels(image, folder, **options):
-    """Extracts one image to safetensors; returns {level: array [height, width, channels]}."""
+    """Extracts one image to safetensors; returns {level: array}."""
     from safetensors.numpy import load_file
 
     return load_file(extract(image, folder, file_format="safetensors", **options))

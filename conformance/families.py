@@ -1,5 +1,6 @@
 """Which networks Cairn is compared with beyond Mask R-CNN's, and the weight files it reads of each."""
 
+from functools import partial
 from typing import NamedTuple
 
 from networks import detectron2, keras_legacy, keras_v1, keras_v2, scale, slim_v2, small_stem, torchvision
@@ -68,14 +69,14 @@ FAMILIES = {
         classes=1001,
     ),
     "torchvision": Family(
-        "torchvision's ResNet, written in PyTorch",
+        "torchvision's own models",
         torchvision.build,
         {name: (TORCH,) for name in torchvision.ARCHITECTURES},
         large="resnet50",
     ),
     "torchvision-detection": Family(
-        "the backbone of maskrcnn_resnet50_fpn, written in PyTorch",
-        torchvision.build_detection,
+        "the backbone of torchvision's own Mask R-CNN",
+        partial(torchvision.build_detector, frozen_norms=True),
         {"resnet50": (TORCH,)},
         large="resnet50",
         classes=None,

@@ -79,13 +79,13 @@ PYRAMIDS = {
         finest=3,
     ),
     "torchvision": Pyramid(
-        "torchvision's detectors, written in PyTorch",
-        torch_pyramid(torchvision.build_pyramid),
+        "torchvision's own Mask R-CNN, norms not frozen",
+        torch_pyramid(torchvision.build_detector),
         {"resnet18": (TORCH, TORCH_PARALLEL), "resnet50": (TORCH, TORCH_OLDER, TORCH_PARALLEL)},
     ),
     "torchvision-detection": Pyramid(
-        "maskrcnn_resnet50_fpn, written in PyTorch",
-        torch_pyramid(torchvision.build_pyramid, epsilon=0.0, frozen_norms=True),
+        "torchvision's own Mask R-CNN",
+        torch_pyramid(torchvision.build_detector, frozen_norms=True),
         {"resnet50": (TORCH, TORCH_OLDER, TORCH_PARALLEL)},
     ),
     "detectron2": Pyramid(

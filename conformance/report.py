@@ -10,7 +10,7 @@ from pyramids import PYRAMIDS
 
 BEGIN, END = "<!-- conformance:begin -->", "<!-- conformance:end -->"
 OVER_SIDES = ("family", "architecture", "compared with", "weight files", "sides")
-PACKAGES = ("keras", "tensorflow-cpu", "torch", "scikit-image", "tensorstore")
+PACKAGES = ("keras", "tensorflow-cpu", "torch", "torchvision", "scikit-image", "tensorstore")
 
 
 def write_report(results):

@@ -1,4 +1,4 @@
-"""Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore.
+"""Compares Cairn with Keras, TensorFlow, torchvision, scikit-image and TensorStore.
 
 `npm run conformance` runs it in its own environment:
 
@@ -18,6 +18,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # plain float32 sums, and no notice about them
+os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # torchvision compiles its RoIAlign, which needs a C++ compiler
 
 PUBLISHED = ("resnet50", "resnet101")
 """Mask R-CNN's architectures that have published weights: compared with and without stage 5, archives and all."""
@@ -74,9 +75,11 @@ def compare(arguments):
     """Every case that the arguments leave in, the quick ones first."""
     from check_backbone import check_backbone, check_seeded
     from check_batch_example import check_batch_example
+    from check_batch_stream import check_batch_stream
     from check_describe import check_describe
     from check_detectors import check_detectors
     from check_family import check_family
+    from check_layout import check_layout
     from check_preprocess import check_preprocess
     from check_pyramid import check_pyramid
     from check_regions import check_regions
@@ -97,9 +100,11 @@ def compare(arguments):
         check_seeded(results, scratch, "resnet50", 7)
         check_seeded(results, scratch, "resnet101", 0)
         check_weight_files(results, scratch)
+        check_layout(results, scratch)
         check_regions(results, scratch)
         check_detectors(results, scratch, arguments.quick)
         check_batch_example(results, scratch)
+        check_batch_stream(results, scratch)
         for architecture in PUBLISHED:
             for side in SIDES[:1] if arguments.quick else SIDES:
                 for stage5 in (True, False):

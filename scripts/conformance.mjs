@@ -1,9 +1,9 @@
-// Compares Cairn with Keras, TensorFlow, PyTorch, scikit-image and TensorStore: creates the Python environment, then runs
+// Compares Cairn with Keras, TensorFlow, torchvision, scikit-image and TensorStore: creates the Python environment, then runs
 // conformance/run.py with the arguments given here. Uses only Node's built-in modules.
 //
 //     node scripts/conformance.mjs [--quick] [--only TEXT] [--write-golden]
 //
-// The exit status is run.py's; 75 where Python, TensorFlow or PyTorch cannot be installed.
+// The exit status is run.py's; 75 where Python, TensorFlow, PyTorch or torchvision cannot be installed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,9 +14,16 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const ENVIRONMENT = join(ROOT, '.venv', 'conformance');
 const PYTHON =
   process.platform === 'win32' ? join(ENVIRONMENT, 'Scripts', 'python.exe') : join(ENVIRONMENT, 'bin', 'python');
-const REQUIREMENTS = join(ROOT, 'conformance', 'requirements.txt');
+const CONFORMANCE = join(ROOT, 'conformance');
+const REQUIREMENTS = join(CONFORMANCE, 'requirements.txt');
 const INSTALLED = join(ENVIRONMENT, 'installed.sha256');
 const SETUP = join(ROOT, 'scripts', 'setup.mjs');
+/** What must run before the environment counts as installed. */
+const STARTS = [
+  'import tensorflow',
+  'import torch',
+  'from torchvision_import import load_torchvision; load_torchvision()',
+];
 const LEAST_PYTHON = [3, 11];
 const CANNOT_RUN_HERE = 75;
 /** Without a network, pip fails in seconds rather than minutes. */
@@ -60,12 +67,15 @@ function createEnvironment() {
     }) !== 0
   ) {
     throw new CannotRunHere(
-      'TensorFlow, PyTorch and the other packages of conformance/requirements.txt could not be installed here.',
+      'TensorFlow, PyTorch, torchvision and the other packages of conformance/requirements.txt could not be installed ' +
+        'here; pip names the one above.',
     );
   }
-  const quiet = { TF_CPP_MIN_LOG_LEVEL: '3', TF_ENABLE_ONEDNN_OPTS: '0' };
-  if (run(PYTHON, ['-c', 'import tensorflow, torch'], { env: quiet, stdio: ['ignore', 'ignore', 'inherit'] }) !== 0) {
-    throw new CannotRunHere('TensorFlow and PyTorch were installed but do not start on this machine.');
+  for (const start of STARTS) {
+    const env = { TF_CPP_MIN_LOG_LEVEL: '3', TF_ENABLE_ONEDNN_OPTS: '0', PYTHONPATH: CONFORMANCE };
+    if (run(PYTHON, ['-c', start], { env, stdio: ['ignore', 'ignore', 'inherit'] }) !== 0) {
+      throw new CannotRunHere(`A package was installed but does not start on this machine: ${start}`);
+    }
   }
   writeFileSync(INSTALLED, wanted);
 }
@@ -81,7 +91,7 @@ function main(args) {
   const built = buildCairn(args);
   if (built !== 0) return built;
   const env = { NODE: process.execPath, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1' };
-  return run(PYTHON, [join(ROOT, 'conformance', 'run.py'), ...args], { env });
+  return run(PYTHON, [join(CONFORMANCE, 'run.py'), ...args], { env });
 }
 
 try {

@@ -8,8 +8,8 @@ classifier is called `linear`. The input is BGR minus the MSRA mean; nothing is 
 
 import numpy as np
 
+from networks.detectron2_pyramid import detector, pyramid_of
 from networks.torch_network import TorchNetwork
-from networks.torch_pyramid import detectron2_detector
 
 BLOCKS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
 ARCHITECTURES = tuple(BLOCKS)
@@ -27,8 +27,9 @@ def build(architecture, classes=1000):
 
 def build_pyramid(architecture):
     """The network with Detectron2's feature pyramid, in the modules of a detector."""
-    module = detectron2_detector(resnet(BLOCKS[architecture]), (256, 512, 1024, 2048))
-    return TorchNetwork(module, preprocess, "conv3.norm", frozen_norms=True, beside={RPN: BESIDE[RPN]})
+    module = detector(resnet(BLOCKS[architecture]), (256, 512, 1024, 2048))
+    options = dict(pyramid=pyramid_of(module), frozen_norms=True, beside={RPN: BESIDE[RPN]})
+    return TorchNetwork(module, preprocess, "conv3.norm", **options)
 
 
 def published_name(name):
@@ -36,7 +37,7 @@ def published_name(name):
 
 
 def preprocess(pixels):
-    return pixels[..., ::-1].astype(np.float32) - MEAN_BGR
+    return (pixels[..., ::-1].astype(np.float32) - MEAN_BGR).transpose(2, 0, 1)
 
 
 def resnet(counts, classes=None):

@@ -5,12 +5,30 @@ import numpy as np
 from networks.output import as_output
 from networks.random_weights import RandomWeights, root_mean_square, sharpening
 
+STATISTICS = ("running_mean", "running_var")
+"""Of a batch norm; the rest of its tensors count as trainable, frozen or not."""
+
 
 class TorchNetwork:
-    def __init__(self, module, preprocess, branch_end, *, classifier=None, rename=str, frozen_norms=False, beside=None):
-        """`module(batch)` gives {"C1": [1, channels, height, width], ...}, and "probabilities" if it has a classifier.
+    def __init__(
+        self,
+        module,
+        preprocess,
+        branch_end,
+        *,
+        forward=None,
+        backbone=None,
+        pyramid=None,
+        classifier=None,
+        rename=str,
+        frozen_norms=False,
+        beside=None,
+    ):
+        """`forward(batch)` gives {"C1": [1, channels, height, width], ...}, "P2" to "P6" of a pyramid, and
+        "probabilities" of a classifier; by default the module itself does. `backbone` and `pyramid` are the submodules
+        whose parameters are counted; by default everything but the classifier is the backbone.
 
-        `preprocess` turns uint8 RGB [1, side, side, 3] into float32 of the same layout. `branch_end` is how the name of
+        `preprocess` turns uint8 RGB [side, side, 3] into float32 [3, side, side]. `branch_end` is how the name of
         every residual branch's last norm ends. `rename` gives a tensor's published name for the module's own. Frozen
         batch norms do not count batches: no `num_batches_tracked`. `beside` is {name: shape} of some of a detector's
         other tensors, which are in its file as well.
@@ -18,6 +36,9 @@ class TorchNetwork:
         self._module = module.eval()
         self._preprocess = preprocess
         self._branch_end = branch_end
+        self._forward = forward or module
+        self._backbone = backbone or module
+        self._pyramid = pyramid
         self._classifier = classifier
         self._rename = rename
         self._frozen_norms = frozen_norms
@@ -26,7 +47,7 @@ class TorchNetwork:
     def _batch(self, pixels):
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(self._preprocess(pixels[None]).transpose(0, 3, 1, 2)))
+        return torch.as_tensor(np.ascontiguousarray(self._preprocess(pixels)))[None]
 
     def randomise(self, pixels, seed):
         import torch
@@ -34,7 +55,7 @@ class TorchNetwork:
 
         random = RandomWeights(seed)
         batch = self._batch(pixels)
-        norms = [module for module in self._module.modules() if isinstance(module, nn.BatchNorm2d)]
+        norms = [module for module in self._module.modules() if is_norm(module)]
         with torch.no_grad():
             for name, module in self._module.named_modules():
                 if isinstance(module, nn.Conv2d):
@@ -44,13 +65,13 @@ class TorchNetwork:
                     kernel, bias = random.convolution((*size, inputs, outputs), normed, input_scale=scale)
                     assign([kernel.transpose(3, 2, 0, 1)], module.weight)
                     assign([] if normed else [bias], *([] if normed else [module.bias]))
-                elif isinstance(module, nn.BatchNorm2d):
+                elif is_norm(module):
                     affine = random.affine(module.weight.shape, name.endswith(self._branch_end))
                     assign(affine, module.weight, module.bias)
             if self._classifier is not None:
                 kernel, bias = random.dense(self._classifier.weight.shape[::-1])
                 assign((kernel.T, bias), self._classifier.weight, self._classifier.bias)
-            measure_statistics(norms, self._module, batch)
+            measure_statistics(norms, self._forward, batch)
             for norm in norms:
                 parameters = norm.weight, norm.bias, norm.running_mean, norm.running_var
                 assign(random.moved(*(values.numpy() for values in parameters)), *parameters)
@@ -63,7 +84,7 @@ class TorchNetwork:
         import torch
 
         with torch.no_grad():
-            output = as_output(self._module(self._batch(pixels)), channels_first=True)
+            output = as_output(self._forward(self._batch(pixels)), channels_first=True)
         return output if top else output._replace(probabilities=None)
 
     def state(self):
@@ -76,14 +97,19 @@ class TorchNetwork:
         return {self._rename(name): tensor for name, tensor in state.items()} | beside
 
     def parameter_counts(self):
-        top = [] if self._classifier is None else self._classifier.parameters()
-        trainable = count(self._module.parameters()) - count(top)
-        fixed = count(buffer for buffer in self._module.buffers() if buffer.is_floating_point())
-        return {"total": trainable + fixed, "trainable": trainable, "nonTrainable": fixed}
-
+        top = 0 if self._classifier is None else count(self._classifier.parameters())
+        state = self._backbone.state_dict().items()
+        fixed = count(tensor for name, tensor in state if name.endswith(STATISTICS))
+        total = count(tensor for _, tensor in state if tensor.is_floating_point()) - top
+        return {"total": total, "trainable": total - fixed, "nonTrainable": fixed}
 
     def pyramid_parameters(self):
-        return count(tensor for name, tensor in self._module.named_parameters() if "fpn" in name)
+        return count(self._pyramid.parameters())
+
+
+def is_norm(module):
+    """Whether it is a batch norm, frozen or not."""
+    return hasattr(module, "running_var")
 
 
 def count(tensors):
@@ -97,7 +123,7 @@ def assign(values, *tensors):
         tensor.copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 
-def measure_statistics(norms, module, batch):
+def measure_statistics(norms, forward, batch):
     """Runs once, every norm's stored statistics becoming those of what reaches it; its epsilon may be 0."""
 
     def measure(norm, inputs):
@@ -105,6 +131,6 @@ def measure_statistics(norms, module, batch):
         norm.running_var.copy_(inputs[0].var((0, 2, 3)))
 
     hooks = [norm.register_forward_pre_hook(measure) for norm in norms]
-    module(batch)
+    forward(batch)
     for hook in hooks:
         hook.remove()

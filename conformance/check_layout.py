@@ -1,0 +1,59 @@
+"""Archives and safetensors with channels first (`--layout nchw`), against those with channels last."""
+
+import numpy as np
+
+from cairn import extract, extract_levels, run_cairn
+from check_archive import open_level
+from check_regions import open_remote, serving
+from compare import levels_with_same_bits, same_bits
+
+MODEL = "mask-rcnn-resnet18"
+LEVELS = ("C2", "C5", "P3")
+SIDE = 256
+DIMENSIONS = {"nhwc": ("y", "x", "channel"), "nchw": ("channel", "y", "x")}
+FIRST_CHANNELS = 8
+
+
+def check_layout(results, scratch):
+    """Without a word where this Cairn has no option `--layout`."""
+    if not any(results.wants(f"layout/{dtype}") for dtype in ("float32", "float16")) or not knows_layouts():
+        return
+    for dtype in ("float32", "float16"):
+        case = f"layout/{dtype}"
+        if results.wants(case):
+            with results.case(case), scratch.folder() as folder:
+                check_layouts(results, case, scratch.photo(SIDE)[0], folder, dtype)
+
+
+def knows_layouts():
+    return "--layout" in run_cairn("extract", "--help")
+
+
+def check_layouts(results, case, image, folder, dtype):
+    asked = dict(model=MODEL, weights="seeded", levels=LEVELS, side=SIDE, dtype=dtype)
+    by_default = extract_levels(image, folder, **asked)
+    first, last = (extract_levels(image, folder, layout=layout, **asked) for layout in ("nchw", "nhwc"))
+    results.check(f"{case} nhwc is the default", levels_with_same_bits(by_default, last))
+    transposed = {level: np.ascontiguousarray(values.transpose(2, 0, 1)) for level, values in last.items()}
+    same = levels_with_same_bits(first, transposed)
+    results.check(f"{case} safetensors with channels first is the other transposed", same)
+
+    for layout, expected in (("nhwc", last), ("nchw", first)):
+        archive = extract(image, folder, layout=layout, file_format="zarr", **asked)
+        stores = {level: open_level(archive, level) for level in LEVELS}
+        values = {level: np.asarray(store.read().result()) for level, store in stores.items()}
+        results.check(f"{case} {layout} archive equals safetensors", levels_with_same_bits(values, expected))
+        labels = {store.domain.labels for store in stores.values()}
+        results.check(f"{case} {layout} names its dimensions", labels == {DIMENSIONS[layout]}, str(sorted(labels)))
+        chunks = {level: store.chunk_layout.read_chunk.shape for level, store in stores.items()}
+        bands = all(is_band(chunk, stores[level].shape) for level, chunk in chunks.items())
+        results.check(f"{case} {layout} chunks are bands of the first dimension", bands, str(chunks))
+    # The last archive has channels first.
+    with serving(folder / "data", archive) as features:
+        part = np.asarray(open_remote(features, "C2")[:FIRST_CHANNELS].read().result())
+        results.check(f"{case} nchw channels read over HTTP", same_bits(part, first["C2"][:FIRST_CHANNELS]))
+
+
+def is_band(chunk, shape):
+    """Whether chunks are whole but for the first dimension, which they divide."""
+    return tuple(chunk[1:]) == tuple(shape[1:]) and shape[0] % chunk[0] == 0
