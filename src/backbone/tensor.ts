@@ -8,14 +8,46 @@ export const BYTES_PER_ELEMENT: Record<Dtype, number> = { float32: 4, float16: 2
 export const PRECISIONS = ['float32', 'float16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
-/** A dense tensor: C order, little endian, `data.byteLength` = product of `shape` × element size. */
-export interface Tensor {
+/** How the elements of a level lie in memory. */
+export interface TensorFormat {
   readonly dtype: Dtype;
+}
+
+/** The axes of one image's level. */
+export type Axis = 'y' | 'x' | 'channel';
+export type Axes = readonly [Axis, Axis, Axis];
+
+export const NHWC = ['y', 'x', 'channel'] as const satisfies Axes;
+export const NCHW = ['channel', 'y', 'x'] as const satisfies Axes;
+
+/** The order of the axes in a format, slowest first: the one place that decides it. */
+export function axesOf(_: TensorFormat): Axes {
+  return NHWC;
+}
+
+/** What brings axes of a batch, `[batch, …from]`, into the order of a format. */
+export function permutationFrom(from: Axes, format: TensorFormat): number[] {
+  return [0, ...axesOf(format).map((axis) => 1 + from.indexOf(axis))];
+}
+
+/** A shape `[height, width, channels]` in the order of a format. */
+export function shapeIn(format: TensorFormat, shape: readonly [number, number, number]): [number, number, number] {
+  const [first, second, third] = axesOf(format).map((axis) => shape[NHWC.indexOf(axis)]!);
+  return [first!, second!, third!];
+}
+
+/** The format of something that has one among other properties. */
+export function formatOf({ dtype }: TensorFormat): TensorFormat {
+  return { dtype };
+}
+
+/** A dense tensor: C order, little endian, `data.byteLength` = product of `shape` × element size. */
+export interface Tensor extends TensorFormat {
   readonly shape: readonly number[];
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** One level of a feature pyramid: `tensor` is `[height, width, channels]` of one image. */
+/** One level of a feature pyramid: `tensor` is of one image, its axes as its format orders them. */
 export interface Level {
   readonly name: string;
   /** Pixels of the canvas per step of the level. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { DTYPES, PRECISIONS, type Level } from '../backbone/tensor.js';
+import { axesOf, DTYPES, formatOf, PRECISIONS, type Level } from '../backbone/tensor.js';
 
 const levelSchema = z.object({
   name: z.string().regex(/^[CP][1-6]$/),
-  /** `[height, width, channels]`. */
+  /** Its axes as the format orders them: `[height, width, channels]`. */
   shape: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
   dtype: z.enum(DTYPES),
   stride: z.int().positive(),
@@ -50,8 +50,9 @@ export interface FeatureSet {
 }
 
 export function describeLevel({ name, stride, tensor }: Level): LevelDescription {
-  const [height, width, channels] = tensor.shape as [number, number, number];
-  return { name, shape: [height, width, channels], dtype: tensor.dtype, stride, channels };
+  const [first, second, third] = tensor.shape as [number, number, number];
+  const channels = tensor.shape[axesOf(tensor).indexOf('channel')]!;
+  return { name, shape: [first, second, third], ...formatOf(tensor), stride, channels };
 }
 
 /** Where archives are kept in a store. */

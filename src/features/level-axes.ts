@@ -1,21 +1,9 @@
+import { axesOf, type Axis } from '../backbone/tensor.js';
 import { bandsOf } from './bands.js';
 import type { LevelDescription } from './feature-set.js';
 
-/**
- * The order of a level's axes in its array. This is the only file that knows it: bands cut the first axis,
- * whichever it is, and windows, regions, metadata and headers ask here.
- */
-export type Axis = 'y' | 'x' | 'channel';
-
-const NHWC = ['y', 'x', 'channel'] as const satisfies readonly Axis[];
-
 /** First index and the one after the last. */
 export type Range = readonly [from: number, to: number];
-
-/** The axes of a level's array, slowest first; also Zarr's `dimension_names`. */
-export function axesOf(_: LevelDescription): readonly [Axis, Axis, Axis] {
-  return NHWC;
-}
 
 /** Rows, columns or channels of a level. */
 export function lengthOf(level: LevelDescription, axis: Axis): number {

@@ -1,6 +1,6 @@
 import { bandsOf } from './bands.js';
 import type { Description, LevelDescription } from './feature-set.js';
-import { axesOf } from './level-axes.js';
+import { axesOf } from '../backbone/tensor.js';
 import { ZSTD_LEVEL } from '../formats/zstd.js';
 
 /** Paths inside an archive: a Zarr v3 group with one array per level. */

@@ -1,10 +1,10 @@
 import type { Graph, OutputName } from '../graph/graph.js';
 import type { TopOptions } from '../graph/resnet-graph.js';
-import type { Dtype, Level, Precision } from '../tensor.js';
+import type { Level, Precision, TensorFormat } from '../tensor.js';
 import type { Weights } from '../weights/weights.js';
 
 /** What a session computes, and everything that tells one compiled session from another. */
-export interface SessionRequest {
+export interface SessionRequest extends TensorFormat {
   /** Entry of the catalogue. */
   readonly model: string;
   readonly stage5: boolean;
@@ -12,8 +12,6 @@ export interface SessionRequest {
   readonly levels: readonly OutputName[];
   /** What follows the last stage; needed where `levels` name `top`. */
   readonly top?: TopOptions;
-  /** Element type of the levels. */
-  readonly dtype: Dtype;
   /** Element type in which the network computes. */
   readonly precision: Precision;
   /** Side of the square canvas in pixels. */

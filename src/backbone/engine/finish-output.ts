@@ -1,5 +1,5 @@
 import { CairnError } from '../../errors.js';
-import type { Dtype, Level } from '../tensor.js';
+import { formatOf, shapeIn, type Level, type TensorFormat } from '../tensor.js';
 import { clipInfinities, FLOAT16_MAX } from './float16.js';
 import type { PlannedOutput } from './plan.js';
 
@@ -12,13 +12,13 @@ export interface OutputStatistics {
 }
 
 /**
- * One output of a batch as one level per image: views of `bytes`, `[batch, height, width, channels]`.
+ * One output of a batch as one level per image: views of `bytes`, one image after the other.
  *
  * @throws CairnError `features-not-finite` when the statistics show NaN or infinity.
  */
 export function finishOutput(
   { name, shape, stride }: PlannedOutput,
-  dtype: Dtype,
+  format: TensorFormat,
   bytes: Uint8Array<ArrayBuffer>,
   batch: number,
   { max, min = 0, sum }: OutputStatistics,
@@ -29,10 +29,11 @@ export function finishOutput(
     throw new CairnError('features-not-finite', `Level ${name} holds NaN or infinity; check the weights.`);
   }
   const length = bytes.byteLength / batch;
+  const tensor = { ...formatOf(format), shape: shapeIn(format, shape) };
   return Array.from({ length: batch }, (_, image) => {
     const data = bytes.subarray(image * length, (image + 1) * length);
-    const clipped = dtype === 'float16' && peak > FLOAT16_MAX && clipInfinities(asUint16(data));
-    return { name, stride, tensor: { dtype, shape, data }, clipped };
+    const clipped = format.dtype === 'float16' && peak > FLOAT16_MAX && clipInfinities(asUint16(data));
+    return { name, stride, tensor: { ...tensor, data }, clipped };
   });
 }
 

@@ -1,4 +1,5 @@
 import type { OutputName } from '../../graph/graph.js';
+import { NCHW, permutationFrom, shapeIn } from '../../tensor.js';
 import type { ModelIo } from './lower.js';
 import { ELEMENT_TYPE } from './model-proto.js';
 
@@ -32,14 +33,15 @@ export const IMAGE_IO: ModelIo = {
   },
 
   /** Layout first, type second: ONNX Runtime writes NHWC straight out of its blocked layout. */
-  output(model, { name: output, shape: [height, width, channels], signed }, value, { dtype }) {
-    const name = dtype === 'float32' ? output : `${output}/nhwc`;
-    const nhwc = model.node('Transpose', name, [value], { perm: [0, 2, 3, 1] });
-    if (dtype === 'float16') model.node('Cast', output, [nhwc], { to: ELEMENT_TYPE.float16 });
-    model.output(output, dtype, ['batch', height, width, channels]);
+  output(model, { name: output, shape, signed }, value, options) {
+    const { dtype } = options;
+    const name = dtype === 'float32' ? output : `${output}/ordered`;
+    const ordered = model.node('Transpose', name, [value], { perm: permutationFrom(NCHW, options) });
+    if (dtype === 'float16') model.node('Cast', output, [ordered], { to: ELEMENT_TYPE.float16 });
+    model.output(output, dtype, ['batch', ...shapeIn(options, shape)]);
     // The extremes show values beyond float16. They may skip NaN, which a sum does not.
     const statistic = (opType: string, which: 'max' | 'min' | 'sum') => {
-      const name = model.node(opType, statisticOf(output, which), [nhwc], { keepdims: 0 });
+      const name = model.node(opType, statisticOf(output, which), [ordered], { keepdims: 0 });
       model.output(name, 'float32', []);
     };
     statistic('ReduceMax', 'max');

@@ -93,6 +93,6 @@ class OnnxSession implements Session {
     const statistic = (name: 'max' | 'min' | 'sum') =>
       values[statisticOf(output.name, name)]?.data[0] as number | undefined;
     const statistics = { max: statistic('max')!, min: statistic('min'), sum: statistic('sum')! };
-    return finishOutput(output, this.options.dtype, new Uint8Array(buffer, byteOffset, byteLength), batch, statistics);
+    return finishOutput(output, this.options, new Uint8Array(buffer, byteOffset, byteLength), batch, statistics);
   }
 }

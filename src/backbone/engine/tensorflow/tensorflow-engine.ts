@@ -2,7 +2,7 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { asCairnError, CairnError } from '../../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
-import type { Level } from '../../tensor.js';
+import { NHWC, permutationFrom, type Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Device, Engine, Session } from '../engine.js';
 import { findDevice, missingGpu } from '../devices.js';
@@ -111,12 +111,19 @@ class TensorFlowSession implements Session {
 
   private finish(output: PlannedOutput, value: Tensor4D, batch: number): Level[] {
     const { tf } = this.runtime;
-    const { dtype } = this.options;
+    const { options } = this;
     const statistics = tf.tidy(() => ({
       max: tf.max(value).dataSync()[0]!,
       min: output.signed ? tf.min(value).dataSync()[0]! : undefined,
       sum: tf.sum(value).dataSync()[0]!,
     }));
-    return finishOutput(output, dtype, readOutput(this.runtime, value, dtype), batch, statistics);
+    const permutation = permutationFrom(NHWC, options);
+    const inOrder = permutation.every((axis, i) => axis === i);
+    const ordered = inOrder ? value : tf.transpose(value, permutation);
+    try {
+      return finishOutput(output, options, readOutput(this.runtime, ordered, options.dtype), batch, statistics);
+    } finally {
+      if (!inOrder) ordered.dispose();
+    }
   }
 }
