@@ -12,7 +12,7 @@ const FORMAT = 'cairn-features-v2';
 export function featureId(
   imageSha256: string,
   weightsDigest: string,
-  spec: Omit<FeatureSpec, 'levels'> & { readonly levels: readonly string[] },
+  spec: Specified,
   { family, architecture, normalization }: Model = findModel(spec.model),
 ): string {
   const { stage5, size, levels, dtype } = spec;
@@ -23,13 +23,18 @@ export function featureId(
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
+/** A spec, or what contains one: a request for a session may leave out what has its default value. */
+type Specified = Pick<FeatureSpec, 'model' | 'stage5' | 'size' | 'dtype'> &
+  Partial<Omit<FeatureSpec, 'levels'>> & { readonly levels: readonly string[] };
+
 const DEFAULTS: Readonly<Record<string, unknown>> = requestedSpecSchema.parse({});
 const FIRST_RELEASE = ['model', 'stage5', 'size', 'levels', 'dtype'];
 
 /** Values of options that came after the first release, in the order of their names: all but the defaults. */
-function laterOptions(spec: Readonly<Record<string, unknown>>): unknown[] {
+function laterOptions(spec: Specified): unknown[] {
+  const values: Readonly<Record<string, unknown>> = { ...DEFAULTS, ...spec };
   const names = Object.keys(DEFAULTS).filter((name) => !FIRST_RELEASE.includes(name));
-  const differing = names.toSorted().filter((name) => spec[name] !== DEFAULTS[name]);
+  const differing = names.toSorted().filter((name) => values[name] !== DEFAULTS[name]);
   // The first of them was written without its name.
-  return differing.map((name) => (name === 'precision' ? spec[name] : `${name}=${String(spec[name])}`));
+  return differing.map((name) => (name === 'precision' ? values[name] : `${name}=${String(values[name])}`));
 }
