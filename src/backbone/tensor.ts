@@ -8,9 +8,15 @@ export const BYTES_PER_ELEMENT: Record<Dtype, number> = { float32: 4, float16: 2
 export const PRECISIONS = ['float32', 'float16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
+/** Orders of the axes of a level: channels last, as TensorFlow has them, or channels first, as PyTorch does. */
+export const LAYOUTS = ['nhwc', 'nchw'] as const;
+export type Layout = (typeof LAYOUTS)[number];
+
 /** How the elements of a level lie in memory. */
 export interface TensorFormat {
   readonly dtype: Dtype;
+  /** `nhwc` where it is left out. */
+  readonly layout?: Layout | undefined;
 }
 
 /** The axes of one image's level. */
@@ -21,8 +27,8 @@ export const NHWC = ['y', 'x', 'channel'] as const satisfies Axes;
 export const NCHW = ['channel', 'y', 'x'] as const satisfies Axes;
 
 /** The order of the axes in a format, slowest first: the one place that decides it. */
-export function axesOf(_: TensorFormat): Axes {
-  return NHWC;
+export function axesOf({ layout }: TensorFormat): Axes {
+  return layout === 'nchw' ? NCHW : NHWC;
 }
 
 /** What brings axes of a batch, `[batch, …from]`, into the order of a format. */
@@ -37,8 +43,8 @@ export function shapeIn(format: TensorFormat, shape: readonly [number, number, n
 }
 
 /** The format of something that has one among other properties. */
-export function formatOf({ dtype }: TensorFormat): TensorFormat {
-  return { dtype };
+export function formatOf({ dtype, layout = 'nhwc' }: TensorFormat): { dtype: Dtype; layout: Layout } {
+  return { dtype, layout };
 }
 
 /** A dense tensor: C order, little endian, `data.byteLength` = product of `shape` × element size. */

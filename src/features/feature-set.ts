@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import { axesOf, DTYPES, formatOf, PRECISIONS, type Level } from '../backbone/tensor.js';
+import { axesOf, DTYPES, formatOf, LAYOUTS, PRECISIONS, type Level } from '../backbone/tensor.js';
 
 const levelSchema = z.object({
   name: z.string().regex(/^[CP][1-6]$/),
-  /** Its axes as the format orders them: `[height, width, channels]`. */
+  /** `[height, width, channels]`, or `[channels, height, width]` where the layout is `nchw`. */
   shape: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
   dtype: z.enum(DTYPES),
+  /** Archives of version 0.1 do not state it. */
+  layout: z.enum(LAYOUTS).default('nhwc'),
   stride: z.int().positive(),
   channels: z.int().positive(),
 });

@@ -9,7 +9,7 @@ import {
   SIZE_STEP,
 } from '../backbone/catalogue.js';
 import { LEVEL_NAMES } from '../backbone/graph/graph.js';
-import { DTYPES, PRECISIONS } from '../backbone/tensor.js';
+import { DTYPES, LAYOUTS, PRECISIONS } from '../backbone/tensor.js';
 import { CairnError, type ErrorCode } from '../errors.js';
 import type { Description } from '../features/feature-set.js';
 
@@ -63,6 +63,10 @@ export const requestedSpecSchema = z.strictObject({
     .preprocess(toText, z.enum(PRECISIONS, problem(`precision must be ${PRECISIONS.join(' or ')}`)))
     .default('float32')
     .meta({ description: 'Element type in which the network computes: float32, or float16 on a GPU.' }),
+  layout: z
+    .preprocess(toText, z.enum(LAYOUTS, problem(`layout must be ${LAYOUTS.join(' or ')}`)))
+    .default('nhwc')
+    .meta({ description: 'Order of the axes of a level: nhwc, or nchw with the channels first.' }),
   size: z
     .preprocess(toNumber, z.int(SIZE).min(MIN_SIZE, SIZE).max(MAX_SIZE, SIZE).multipleOf(SIZE_STEP, SIZE))
     .default(DEFAULT_SIZE)

@@ -62,3 +62,15 @@ export function randomNumbers(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** A tensor `[height, width, channels]` as `[channels, height, width]`. */
+export function channelsFirst({ dtype, shape, data }: Tensor): Tensor {
+  const [height, width, channels] = shape as [number, number, number];
+  const Elements = dtype === 'float32' ? Uint32Array : Uint16Array;
+  const from = new Elements(data.slice().buffer);
+  const to = new Elements(from.length);
+  for (let cell = 0, at = 0; cell < height * width; cell++) {
+    for (let channel = 0; channel < channels; channel++) to[channel * height * width + cell] = from[at++]!;
+  }
+  return { dtype, layout: 'nchw', shape: [channels, height, width], data: new Uint8Array(to.buffer) };
+}

@@ -12,7 +12,14 @@ const CASES = Array.from({ length: 32 }, (_, i) => 64 * (i + 1)).flatMap((size) 
   LEVELS.flatMap((name) =>
     DTYPES.map((dtype) => {
       const [side, channels] = [size / STRIDES[name], CHANNELS[name]];
-      const level = { name, shape: [side, side, channels] as [number, number, number], dtype, stride: 4, channels };
+      const level = {
+        name,
+        shape: [side, side, channels] as [number, number, number],
+        dtype,
+        layout: 'nhwc' as const,
+        stride: 4,
+        channels,
+      };
       const rowBytes = side * channels * (dtype === 'float32' ? 4 : 2);
       return { size, side, level, rowBytes, bands: bandsOf(level) };
     }),
@@ -48,7 +55,7 @@ describe('bandsOf', () => {
     ['C2', [1, 7, 3], 'float32', { length: 1, count: 1, bytes: 84 }],
     ['C2', [13, 1024, 1024], 'float32', { length: 1, count: 13, bytes: 4 * MIB }],
   ] as const)('%s of %j in %s is cut as %j', (name, [height, width, channels], dtype, bands) => {
-    expect(bandsOf({ name, shape: [height, width, channels], dtype, stride: 4, channels })).toEqual({
+    expect(bandsOf({ name, shape: [height, width, channels], dtype, layout: 'nhwc', stride: 4, channels })).toEqual({
       ...bands,
       shape: [bands.length, width, channels],
     });

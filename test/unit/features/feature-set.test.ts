@@ -31,6 +31,7 @@ test('describeLevel takes shape and type from the tensor', () => {
     name: 'C3',
     shape: [8, 8, 12],
     dtype: 'float16',
+    layout: 'nhwc',
     stride: 8,
     channels: 12,
   });

@@ -5,7 +5,7 @@ import { bandsUnder, cutBand, cutLevel, cutOf, originOf, type Cut, type Window }
 import { numberLevel } from '../../support/pyramids.js';
 
 function level(stride: number, shape: [number, number, number]): LevelDescription {
-  return { name: 'C2', shape, dtype: 'float16', stride, channels: shape[2] };
+  return { name: 'C2', shape, dtype: 'float16', layout: 'nhwc', stride, channels: shape[2] };
 }
 
 describe('cutOf', () => {

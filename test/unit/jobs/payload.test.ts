@@ -12,6 +12,7 @@ const spec = {
   levels: ['C2'],
   dtype: 'float16',
   precision: 'float32',
+  layout: 'nhwc',
   size: 1024,
 };
 const payload = {
@@ -43,7 +44,8 @@ describe('payloadSchema', () => {
 
   test.each([
     ['all of the spec', spec],
-    ['no precision, as the oldest', { ...spec, precision: undefined }],
+    ['no layout', { ...spec, layout: undefined }],
+    ['no precision, as the oldest', { ...spec, precision: undefined, layout: undefined }],
   ])('reads jobs of version 0.1, with the fields of the spec beside the others: %s', (_, fields) => {
     const old = JSON.parse(JSON.stringify({ ...payload, spec: undefined, ...fields })) as unknown;
     expect(payloadSchema.parse(old)).toEqual(payload);

@@ -14,6 +14,7 @@ const payload: JobPayload = {
     levels: ['C2'],
     dtype: 'float16',
     precision: 'float32',
+    layout: 'nhwc',
     size: 64,
   },
   weightsDigest: SHA,

@@ -13,6 +13,7 @@ const SPEC: FeatureSpec = {
   levels: ['C2', 'C3', 'C4', 'C5'],
   dtype: 'float16',
   precision: 'float32',
+  layout: 'nhwc',
 };
 const MODEL = findModel(SPEC.model);
 const { normalization } = MODEL;
@@ -37,6 +38,8 @@ const others: [string, string][] = [
   ['order of the levels', specified({ levels: ['C3', 'C2', 'C4', 'C5'] })],
   ['dtype', specified({ dtype: 'float32' })],
   ['precision', specified({ precision: 'float16' })],
+  ['layout', specified({ layout: 'nchw' })],
+  ['precision and layout', specified({ precision: 'float16', layout: 'nchw' })],
 ];
 
 function specified(change: Partial<FeatureSpec>): string {

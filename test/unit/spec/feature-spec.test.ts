@@ -4,7 +4,16 @@ import { parseSpec, withBackboneLevels } from '../../../src/spec/feature-spec.js
 import type { SpecOptions } from '../../support/specs.js';
 
 describe('parseSpec', () => {
-  const defaults = { model: 'mask-rcnn-resnet50', stage5: true, dtype: 'float16', precision: 'float32', size: 1024 };
+  const defaults = {
+    ...{
+      model: 'mask-rcnn-resnet50',
+      stage5: true,
+      dtype: 'float16',
+      precision: 'float32',
+      layout: 'nhwc',
+      size: 1024,
+    },
+  };
 
   test('fills in the defaults; levels stay open until the weights are known', () => {
     const spec = parseSpec({});
@@ -20,6 +29,7 @@ describe('parseSpec', () => {
     levels: ['C4', 'C1'],
     dtype: 'float32',
     precision: 'float16',
+    layout: 'nchw',
     size: 4096,
   };
   const text = { ...typed, stage5: 'false', levels: ' C4, C1 ', size: '4096' };
@@ -64,6 +74,7 @@ describe('parseSpec', () => {
     [{ stage5: 1 }, 'option-invalid', /stage5 must be true or false, not "1"/],
     [{ size: 512.5 }, 'option-invalid', /size must be a multiple of 32/],
     [{ size: { toString: 1 } }, 'option-invalid', /size must be a multiple of 32/],
+    [{ layout: 'hwcn' }, 'option-invalid', /layout must be nhwc or nchw, not "hwcn"/],
     [{ precision: 'int4' }, 'option-invalid', /precision must be float32 or float16, not "int4"/],
     ...['0', '32', '100', '240', '1000', '4128', '-64', '64.0', '1e3', '0x40', ' 64', '640000', 'big', ''].map(
       (size): [SpecOptions, string, RegExp] => [

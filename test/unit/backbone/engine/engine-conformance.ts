@@ -7,7 +7,7 @@ import { engineUnderTest, pixels, runOne, SIZE } from '../../../support/engine-u
 import { evaluateGraph } from '../../../support/evaluate-graph.js';
 import { fixtureGraph, preactivationGraph, randomWeights, redAndGreen, tinyGraph } from '../../../support/graphs.js';
 import { roundToHalf } from '../../../support/half.js';
-import { largestAbsolute, largestDifference, levelOf, numbersOf } from '../../../support/tensors.js';
+import { channelsFirst, largestAbsolute, largestDifference, levelOf, numbersOf } from '../../../support/tensors.js';
 import { testLimits } from './engine-limits.js';
 
 const GRAPHS: [string, Graph][] = [
@@ -41,7 +41,8 @@ export function testEngine(name: string, device: string): void {
         for (const { name: level, stride, tensor } of levels) {
           const output = graph.outputs[level as OutputName]!;
           expect(stride).toBe(output.stride);
-          expect({ ...tensor, data: undefined }).toEqual({ dtype, shape: shapes.get(output.node), data: undefined });
+          const { data: _, ...format } = tensor;
+          expect(format).toEqual({ dtype, layout: 'nhwc', shape: shapes.get(output.node) });
           const elements = tensor.shape.reduce((product, length) => product * length);
           expect(tensor.data.byteLength).toBe(elements * BYTES_PER_ELEMENT[dtype]);
         }
@@ -98,6 +99,22 @@ export function testEngine(name: string, device: string): void {
           expect(clipped).toBe(false);
         }
       });
+
+      test.each(DTYPES)(
+        'nchw has the values of nhwc, channels first, in %s and for every image of a batch',
+        async (dtype) => {
+          const two = Buffer.concat([pixels(4), pixels(5)]);
+          const last = await (await compile(graph, weights, { outputs, dtype })).run(two, 2);
+          const first = await (await compile(graph, weights, { outputs, dtype, layout: 'nchw' })).run(two, 2);
+          for (const [image, levels] of first.entries()) {
+            for (const { name: level, tensor } of levels) {
+              const expected = channelsFirst(levelOf(last[image]!, level).tensor);
+              expect([tensor.layout, tensor.shape]).toEqual(['nchw', expected.shape]);
+              expect(largestDifference(numbersOf(tensor), numbersOf(expected))).toBe(0);
+            }
+          }
+        },
+      );
 
       test('several sessions live side by side, and go one by one', async () => {
         const first = await compile(graph, weights);

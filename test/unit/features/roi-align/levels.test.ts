@@ -6,7 +6,7 @@ import { levelOfBox, poolableLevels } from '../../../../src/features/roi-align/l
 const SIZE = 1024;
 
 function level(name: string, stride: number, channels = 256): LevelDescription {
-  return { name, shape: [SIZE / stride, SIZE / stride, channels], dtype: 'float16', stride, channels };
+  return { name, shape: [SIZE / stride, SIZE / stride, channels], dtype: 'float16', layout: 'nhwc', stride, channels };
 }
 
 const C = [level('C2', 4), level('C3', 8, 512), level('C4', 16, 1024), level('C5', 32, 2048)];
