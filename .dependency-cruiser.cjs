@@ -20,7 +20,13 @@ const layers = LAYERS.flatMap((rooms, layer) =>
     name: `${room}-imports-from-below`,
     severity: 'error',
     from: { path: path([room]) },
-    to: { path: path(LAYERS.slice(layer).flat().filter((other) => other !== room)) },
+    to: {
+      path: path(
+        LAYERS.slice(layer)
+          .flat()
+          .filter((other) => other !== room),
+      ),
+    },
   })),
 ).filter(({ to }) => to.path !== path([]));
 

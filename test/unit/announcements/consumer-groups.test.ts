@@ -32,7 +32,12 @@ async function join(consumer: string, filter?: AnnouncementFilter, group = 'g'):
   return membership;
 }
 
-async function take(member: Membership, prefetch = 10, held: string[] = [], redeliverAfterMs = LONG_MS): Promise<Taken> {
+async function take(
+  member: Membership,
+  prefetch = 10,
+  held: string[] = [],
+  redeliverAfterMs = LONG_MS,
+): Promise<Taken> {
   const taken = await groups.take(member, { prefetch, redeliverAfterMs }, held);
   if (taken.state !== 'ok') throw new Error(taken.state);
   return taken;
@@ -44,7 +49,13 @@ describe('delivery', () => {
     const [a, b] = [await join('a'), await join('b')];
     const ids = [await announce(), await announce(), await announce()];
     const first = await take(a, 2);
-    expect([delivered(first), first.full]).toEqual([[[ids[0], 1], [ids[1], 1]], true]);
+    expect([delivered(first), first.full]).toEqual([
+      [
+        [ids[0], 1],
+        [ids[1], 1],
+      ],
+      true,
+    ]);
     expect(delivered(await take(b, 2))).toEqual([[ids[2], 1]]);
     expect(await take(a, 2, ids.slice(0, 2))).toMatchObject({ sets: [], held: ids.slice(0, 2), full: true });
   });
@@ -65,7 +76,9 @@ describe('delivery', () => {
     const id = await announce();
     await take(before);
     const after = await join('a');
-    expect(await groups.take(before, { prefetch: 1, redeliverAfterMs: LONG_MS }, [id])).toEqual({ state: 'superseded' });
+    expect(await groups.take(before, { prefetch: 1, redeliverAfterMs: LONG_MS }, [id])).toEqual({
+      state: 'superseded',
+    });
     expect(delivered(await take(after))).toEqual([[id, 2]]);
     // The old connection's farewell does not take the name from the new one.
     await groups.leave(before);
@@ -88,7 +101,14 @@ describe('delivery', () => {
     const a = await join('a');
     const id = await announce();
     await take(a);
-    const idle = async () => Number((await current.redis.xpending(current.keys.announcements.stream, 'g', '-', '+', 1, 'a') as [[string, string, number]])[0][2]);
+    const idle = async () =>
+      Number(
+        (
+          (await current.redis.xpending(current.keys.announcements.stream, 'g', '-', '+', 1, 'a')) as [
+            [string, string, number],
+          ]
+        )[0][2],
+      );
     await sleep(30);
     const heldFor = await idle();
     expect(await take(a, 10, [id], heldFor + 1000)).toMatchObject({ sets: [], held: [id] });

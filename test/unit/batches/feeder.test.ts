@@ -33,7 +33,11 @@ const good = (line: number): BatchLine => ({
   payload: { ...payloadOf(), batch: { id, line, name: `n${line}` } },
   priority: 'normal',
 });
-const refused = (line: number): BatchLine => ({ line, name: `n${line}`, error: { code: 'image-missing', message: 'No.' } });
+const refused = (line: number): BatchLine => ({
+  line,
+  name: `n${line}`,
+  error: { code: 'image-missing', message: 'No.' },
+});
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 /** Puts a manifest into the store. */

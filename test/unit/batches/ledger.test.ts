@@ -71,7 +71,10 @@ test('the outcome of a job counts for the batch it belongs to, that of any other
   const error = { code: 'cancelled', message: 'The job was cancelled.' } as const;
   await ledger.record({ jobId: `${id}.2`, payload: batch(2), state: 'cancelled', error });
   expect(await counts()).toMatchObject({ completed: 1, failed: 0, cancelled: 1, finished: true });
-  expect(await ledger.results(id, BEFORE_ALL, 9)).toMatchObject([{ line: 1, featuresId: SHA256 }, { line: 2, error }]);
+  expect(await ledger.results(id, BEFORE_ALL, 9)).toMatchObject([
+    { line: 1, featuresId: SHA256 },
+    { line: 2, error },
+  ]);
 });
 
 test('a cancelled batch stays cancelled when its last line ends; a finished one cannot be cancelled', async () => {

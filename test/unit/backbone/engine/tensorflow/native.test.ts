@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readOutput } from '../../../../../src/backbone/engine/tensorflow/native.js';
-import type { Runtime } from '../../../../../src/backbone/engine/tensorflow/runtime.js';
+import type { Runtime } from '../../../../../src/backbone/engine/tensorflow/native.js';
 import { decodeHalf, roundToHalf } from '../../../../support/half.js';
 import { useTypedArraysOfTheProcess } from '../../../../support/outer-realm.js';
 import { held, runtimesHere, use } from '../../../../support/tensorflow-runtimes.js';
