@@ -13,6 +13,7 @@ const NHWC = ['y', 'x', 'channel'] as const satisfies readonly Axis[];
 export type Range = readonly [from: number, to: number];
 
 /** The axes of a level's array, slowest first; also Zarr's `dimension_names`. */
+// eslint-disable-next-line @typescript-eslint/no-unused-vars -- every level has the same order today
 export function axesOf(_: LevelDescription): readonly [Axis, Axis, Axis] {
   return NHWC;
 }
