@@ -5,8 +5,9 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { asCairnError, CairnError } from '../../errors.js';
 import { makeFolder } from '../../files/durable.js';
+import type { OpenSource, SourceOptions } from './download/open-url.js';
 import { PartFile } from './download/part-file.js';
-import { sourcesOf, type OpenSource, type Source, type SourceOptions } from './download/sources.js';
+import { sourcesOf, type Source } from './download/sources.js';
 import type { PublishedWeights } from './published.js';
 
 const SILENCE_MS = 30_000;

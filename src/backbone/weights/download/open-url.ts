@@ -1,5 +1,21 @@
 import { CairnError } from '../../../errors.js';
-import type { OpenSource, SourceOptions } from './sources.js';
+
+/** A file that is open for reading from some offset. */
+export interface OpenSource {
+  /** Offset of the first byte of `chunks`: the requested one, or 0 where the source starts over. */
+  readonly start: number;
+  /** Length of the whole file in bytes, where it is known. */
+  readonly total: number | undefined;
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Must be called, whether or not `chunks` were read. */
+  close(): Promise<void>;
+}
+
+export interface SourceOptions {
+  /** Idle timeout: the longest wait for the next byte of the network, in milliseconds. */
+  readonly silenceMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Transient refusals besides 5xx: request timeout, too many requests. */
 const TRANSIENT = [408, 429];

@@ -3,24 +3,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CairnError } from '../../../errors.js';
 import { publishedFile, type PublishedWeights } from '../published.js';
-import { openUrl } from './open-url.js';
-
-/** A file that is open for reading from some offset. */
-export interface OpenSource {
-  /** Offset of the first byte of `chunks`: the requested one, or 0 where the source starts over. */
-  readonly start: number;
-  /** Length of the whole file in bytes, where it is known. */
-  readonly total: number | undefined;
-  readonly chunks: AsyncIterable<Uint8Array>;
-  /** Must be called, whether or not `chunks` were read. */
-  close(): Promise<void>;
-}
-
-export interface SourceOptions {
-  /** Idle timeout: the longest wait for the next byte of the network, in milliseconds. */
-  readonly silenceMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
+import { openUrl, type OpenSource, type SourceOptions } from './open-url.js';
 
 /** @throws CairnError `weights-unavailable` when the file is absent; `weights-unreachable` for transient failures. */
 export type Source = (offset: number, options: SourceOptions) => Promise<OpenSource>;
