@@ -7,17 +7,15 @@
  * With `--against`, another checkout that has been built is measured in turn with this one, and the figures that mean
  * something are the ratios.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { startRedis } from './service.js';
+import { progress } from './progress.js';
+import { Service, startRedis } from './service.js';
 import { median } from './statistics.js';
 
 const { values: flags } = parseArgs({
@@ -48,7 +46,6 @@ class Build {
   private constructor(
     readonly name: string,
     private readonly image: Buffer,
-    private readonly child: ChildProcess,
     private readonly url: URL,
     private readonly cleanUp: () => Promise<void>,
   ) {}
@@ -56,25 +53,16 @@ class Build {
   static async start(checkout: string, image: Buffer): Promise<Build> {
     const folder = await mkdtemp(join(tmpdir(), 'cairn-bench-'));
     const redis = await startRedis();
-    const settings = { ROLE: 'all', PORT: '0', NO_COLOR: '1', REDIS_URL: redis.url, CAIRN_DATA_DIR: folder };
-    const child = spawn(process.execPath, [join(checkout, 'dist/src/main.js')], {
-      env: { PATH: process.env['PATH'], CAIRN_QUEUE_LIMIT: '1000000', CAIRN_DEVICE: 'cpu', ...settings },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const env = { CAIRN_QUEUE_LIMIT: '1000000', CAIRN_DEVICE: 'cpu', REDIS_URL: redis.url, CAIRN_DATA_DIR: folder };
+    const service = await Service.start('all', env, checkout);
     const cleanUp = async () => {
-      child.kill('SIGKILL');
+      await service.end('SIGKILL');
       await redis.stop();
       await rm(folder, { recursive: true, force: true });
     };
-    for await (const line of createInterface({ input: child.stdout })) {
-      const listening = /listening on (\S+)/.exec(line);
-      if (!listening) continue;
-      child.stdout.resume();
-      const build = new Build(checkout, image, child, new URL(listening[1]!), cleanUp);
-      await build.send('stored extract', image);
-      return build;
-    }
-    throw new Error(`${checkout} ended before it listened.`);
+    const build = new Build(checkout, image, new URL(service.url), cleanUp);
+    await build.send('stored extract', image);
+    return build;
   }
 
   /** Keeps all connections busy for some seconds. */
@@ -94,9 +82,7 @@ class Build {
 
   async stop(): Promise<void> {
     this.agent.destroy();
-    const ended = once(this.child, 'exit');
     await this.cleanUp();
-    await ended;
   }
 
   /** Decoders stop at the end of the image: what follows makes another digest and the same pixels. */
@@ -122,7 +108,9 @@ class Build {
   }
 }
 
-const image = await sharp({ create: { width: 48, height: 48, channels: 3, background: '#468' } }).png().toBuffer();
+const image = await sharp({ create: { width: 48, height: 48, channels: 3, background: '#468' } })
+  .png()
+  .toBuffer();
 const folders = [HERE, ...(flags.against === undefined ? [] : [resolve(flags.against)])];
 const builds: Build[] = [];
 try {
@@ -134,7 +122,7 @@ try {
         // Nothing is cold any more when it counts.
         if (round === 0) build.rates[call].length = 0;
       }
-      process.stderr.write(`round ${round} of ${flags.rounds}, ${call}\n`);
+      progress(`round ${round} of ${flags.rounds}, ${call}`);
     }
   }
   const results = (Object.keys(CALLS) as Call[]).map((call) => {
@@ -148,7 +136,17 @@ try {
   for (const build of builds) await build.stop();
 }
 
-function show({ call, perSecond, against, ratio }: { call: Call; perSecond: number; against?: number; ratio?: number }) {
+function show({
+  call,
+  perSecond,
+  against,
+  ratio,
+}: {
+  call: Call;
+  perSecond: number;
+  against?: number;
+  ratio?: number;
+}) {
   const beside = against === undefined ? '' : `, ${against.toFixed(0)} there: ${ratio!.toFixed(2)} times`;
   return `${call}: ${perSecond.toFixed(0)} requests/s${beside}`;
 }

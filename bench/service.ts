@@ -16,10 +16,11 @@ export async function startRedis(options: { dataDir?: string; port?: number } = 
 export class Service {
   private constructor(private readonly running: RunningService) {}
 
-  static async start(role: 'api' | 'worker', env: Record<string, string>): Promise<Service> {
+  static async start(role: 'api' | 'worker' | 'all', env: Record<string, string>, root?: string): Promise<Service> {
     const { startService } = await load<typeof import('../scripts/process/service.mjs')>('process/service.mjs');
     const running = startService({
       env: { PATH: process.env['PATH'], ROLE: role, PORT: '0', NO_COLOR: '1', ...env },
+      ...(root !== undefined && { root }),
       stderr: process.stderr,
       keep: 10_000,
     });

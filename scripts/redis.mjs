@@ -58,7 +58,13 @@ export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !=
     await mkdir(folder, { recursive: true });
     for (let attempt = 1; ; attempt++) {
       try {
-        return await launch(binary, { folder, scratch, appendonly, further: settings, port: port ?? (await unusedPort()) });
+        return await launch(binary, {
+          folder,
+          scratch,
+          appendonly,
+          further: settings,
+          port: port ?? (await unusedPort()),
+        });
       } catch (error) {
         // Another process took the port after it was found unused.
         if (!error.portTaken || port !== undefined || attempt === PORT_ATTEMPTS) throw error;

@@ -16,6 +16,8 @@ export interface RunningService {
 export interface ServiceOptions {
   /** The whole environment of the process. */
   env: NodeJS.ProcessEnv;
+  /** The checkout to run; this one when left out. */
+  root?: string;
   stdout?: Writable;
   stderr?: Writable;
   /** How many characters of output `log()` keeps; all of them when left out. */

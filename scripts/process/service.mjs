@@ -1,11 +1,12 @@
 // Cairn itself as a child process: start it, wait until it is ready, stop it. Used by start, demo, bench and the tests.
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { exitOf, stopChild, tieToParent } from './children.mjs';
 
-const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Log lines that say that a role works. */
 const READY = { api: /listening on ([^\s"\x1b]+)[\s"\x1b]/, worker: /working on jobs/, all: /working on jobs/ };
 const READY_WITHIN_MS = 120_000;
@@ -15,12 +16,12 @@ const PROBE_EVERY_MS = 1_000;
 const STOP_SLACK_MS = 15_000;
 
 /**
- * Starts `dist/src/main.js` with `env` as its whole environment, and returns at once. Its output can be read with
+ * Starts `dist/src/main.js` of the checkout `root` with `env` as its whole environment, and returns at once. Its output can be read with
  * `log()`, which keeps the last `keep` characters, and is also written to `stdout` and `stderr` where they are given.
  * The process ends with this one, however this one ends.
  */
-export function startService({ env, stdout, stderr, keep = Infinity }) {
-  const child = spawn(process.execPath, [MAIN], {
+export function startService({ env, root = ROOT, stdout, stderr, keep = Infinity }) {
+  const child = spawn(process.execPath, [join(root, 'dist/src/main.js')], {
     env,
     // A process group of its own: the parent alone passes Ctrl-C on.
     detached: process.platform !== 'win32',
