@@ -7,8 +7,13 @@ import type { Zstd } from '../formats/zstd.js';
 
 const ID = /^[0-9a-f]{64}$/;
 
+/** Descriptions that are remembered, of some kilobytes each. */
+const MAX_KNOWN = 1000;
+
 /** The archives in the store, by feature set id. */
 export class FeatureLibrary {
+  private readonly known = new Map<string, { readonly modified: number; readonly description: Description }>();
+
   constructor(
     private readonly store: Store,
     private readonly zstd: Zstd,
@@ -45,8 +50,29 @@ export class FeatureLibrary {
 
   /** How a feature set was made. @throws CairnError as `archive`. */
   async describe(id: string): Promise<Description> {
-    const archive = await this.archive(id);
+    return this.read(await this.file(id), id);
+  }
+
+  /** As `describe`; undefined where there is no such set. */
+  async find(id: string): Promise<Description | undefined> {
+    const object = ID.test(id) ? await this.store.open(archiveKey(id)) : undefined;
+    return object && this.read(object, id);
+  }
+
+  /** Archives do not change, but a deleted one may be written again. */
+  private async read(object: StoredObject, id: string): Promise<Description> {
+    const known = this.known.get(id);
+    if (known?.modified === object.modified.getTime()) {
+      await object.close();
+      return known.description;
+    }
+    const archive = await ArchiveReader.open(object, this.zstd);
     await archive.close();
-    return archive.description;
+    const { description } = archive;
+    this.known.delete(id);
+    this.known.set(id, { modified: object.modified.getTime(), description });
+    // The oldest entry comes first.
+    if (this.known.size > MAX_KNOWN) this.known.delete(this.known.keys().next().value!);
+    return description;
   }
 }

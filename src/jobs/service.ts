@@ -27,10 +27,8 @@ export class JobService {
   async submit({ spec, priority }: JobOptions, source: ImageSource): Promise<JobStatus> {
     const payload = payloadFor(await this.resolve(spec), source);
     const { featuresId } = payload;
-    if (featuresId !== undefined && (await this.library.has(featuresId))) {
-      return cachedStatus(await this.library.describe(featuresId));
-    }
-    return this.queue.submit(payload, priority);
+    const found = featuresId === undefined ? undefined : await this.library.find(featuresId);
+    return found ? cachedStatus(found) : this.queue.submit(payload, priority);
   }
 
   /**

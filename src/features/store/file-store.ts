@@ -10,6 +10,8 @@ import type { Chunks, Store, StoredObject } from './store.js';
 
 /** Prefix of unfinished files, which are hidden in the folder of the finished one, on the same file system. */
 const PARTIAL = '.partial.';
+/** Smaller uploads are compared with what the store has before anything is written. */
+const HEAD_BYTES = 256 << 10;
 
 /**
  * Objects as files below one folder. An object is written to a hidden temporary file, flushed to
@@ -67,9 +69,11 @@ export class FileStore implements Store {
       }
     };
     let sha256 = '';
-    const target = () => this.path(`${prefix}/${(sha256 = hash.digest('hex'))}`);
-    // Existing bytes need no second flush, only a new modification time.
-    const { size } = await this.write(this.path(prefix), counted(), target, renew);
+    const target = () => this.path(`${prefix}/${(sha256 ||= hash.digest('hex'))}`);
+    const { head, rest } = await takeHead(counted());
+    // Existing bytes need no second flush, only a new modification time; where all of them are in memory, no file either.
+    const known = rest === undefined && (await renew(target()));
+    const size = known ? sizeOf(head) : (await this.write(this.path(prefix), joined(head, rest), target, renew)).size;
     return { key: `${prefix}/${sha256}`, sha256, size };
   }
 
@@ -131,6 +135,29 @@ export class FileStore implements Store {
     if (!path.startsWith(this.root + sep)) throw new CairnError('store-failed', `The key ${key} leaves the store.`);
     return path;
   }
+}
+
+/** The chunks of a source up to about `HEAD_BYTES`, and what follows them; undefined where they are all. */
+async function takeHead(chunks: AsyncGenerator<Uint8Array>) {
+  const head: Uint8Array[] = [];
+  while (sizeOf(head) < HEAD_BYTES) {
+    const { value, done } = await chunks.next().catch((error: unknown) => {
+      throw asCairnError(error, 'store-failed');
+    });
+    if (done) return { head, rest: undefined };
+    // A source may use its buffer again.
+    head.push(Buffer.from(value));
+  }
+  return { head, rest: chunks };
+}
+
+async function* joined(head: readonly Uint8Array[], rest: Chunks | undefined): AsyncGenerator<Uint8Array> {
+  yield* head;
+  if (rest) yield* rest;
+}
+
+function sizeOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((total, { byteLength }) => total + byteLength, 0);
 }
 
 /** Sets a file's modification time to now; false when there is no file. */
