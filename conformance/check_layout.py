@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cairn import extract, extract_levels, run_cairn
+from cairn import extract, extract_levels
 from check_archive import open_level
 from check_regions import open_remote, serving
 from compare import levels_with_same_bits, same_bits
@@ -15,18 +15,11 @@ FIRST_CHANNELS = 8
 
 
 def check_layout(results, scratch):
-    """Without a word where this Cairn has no option `--layout`."""
-    if not any(results.wants(f"layout/{dtype}") for dtype in ("float32", "float16")) or not knows_layouts():
-        return
     for dtype in ("float32", "float16"):
         case = f"layout/{dtype}"
         if results.wants(case):
             with results.case(case), scratch.folder() as folder:
                 check_layouts(results, case, scratch.photo(SIDE)[0], folder, dtype)
-
-
-def knows_layouts():
-    return "--layout" in run_cairn("extract", "--help")
 
 
 def check_layouts(results, case, image, folder, dtype):

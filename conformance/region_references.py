@@ -4,8 +4,8 @@ Boxes are float32 [boxes, 4] in pixels of the canvas: [y0, x0, y1, x1], or [x0, 
 `values` is {level: float32 [height, width, channels]}, `levels` the number of each box's level. Regions are float32
 [boxes, OUTPUT, OUTPUT, channels]. Places are computed in float32, as all of the three projects do.
 
-torchvision is itself; Detectron2 pools with the same operator. `defined_roi_align` is only for boxes beyond the border
-of their level: torchvision's C++ and CUDA operators take 0 for samples there, its Python form does not.
+torchvision is itself; Detectron2 pools with the same operator. `defined_roi_align` is for what torchvision's Python form
+cannot do: it does not take 0 for samples beyond the border of a level, as the C++ and CUDA operators do, and it is slow.
 """
 
 from typing import NamedTuple
@@ -18,10 +18,12 @@ OUTPUT = 7
 STRIDES = {"P2": 4, "P3": 8, "P4": 16, "P5": 32}
 
 ADAPTIVE_CHANNELS = 128
-"""With adaptive sampling torchvision pools every 128th channel: for each box and bin its Python form samples as many
-places as the level has cells, and then drops most of them."""
+ADAPTIVE_BOXES = 20
+"""With adaptive sampling torchvision pools every 128th channel of up to 20 boxes of a level: for each bin its Python form
+samples as many places as the level has cells, and then drops most of them."""
 
-BOXES_AT_A_TIME = 20
+BOXES_AT_A_TIME = 10
+"""With a fixed number of samples."""
 
 
 class Pooling(NamedTuple):
@@ -104,14 +106,14 @@ def multi_scale_roi_align(values, xyxy, side):
 
 
 def adaptive_roi_align(values, xyxy, levels):
-    """torchvision's `roi_align` as Detectron2's `ROIAlignV2` calls it, of every 128th channel."""
+    """torchvision's `roi_align` as Detectron2's `ROIAlignV2` calls it, of every `ADAPTIVE_CHANNELS`th channel."""
     ops = load_torchvision().ops
     values = {level: feature[..., ::ADAPTIVE_CHANNELS] for level, feature in values.items()}
 
     def pool(level, some):
         feature, scale = channels_first(values[level]), 1 / STRIDES[level]
         options = dict(sampling_ratio=0, aligned=True)
-        return a_few_at_a_time(xyxy[some], lambda few: ops.roi_align(feature, [few], OUTPUT, scale, **options))
+        return a_few_at_a_time(xyxy[some], lambda few: ops.roi_align(feature, [few], OUTPUT, scale, **options), few=1)
 
     return by_level(values, levels, pool)
 
@@ -122,10 +124,10 @@ def channels_first(feature):
     return torch.from_numpy(np.ascontiguousarray(feature.transpose(2, 0, 1)))[None]
 
 
-def a_few_at_a_time(boxes, pool):
+def a_few_at_a_time(boxes, pool, few=BOXES_AT_A_TIME):
     import torch
 
-    parts = [pool(few) for few in torch.from_numpy(boxes).split(BOXES_AT_A_TIME)]
+    parts = [pool(some) for some in torch.from_numpy(boxes).split(few)]
     return torch.cat(parts).numpy().transpose(0, 2, 3, 1)
 
 
@@ -138,6 +140,14 @@ def beyond_border(boxes, levels, lengths, pooling):
         return not all(within.all() for _, within, _ in axes)
 
     return np.array([beyond(box, level) for box, level in zip(boxes, levels, strict=True)])
+
+
+def first_of_each_level(levels, among, count):
+    """Up to `count` boxes of each level, all of them `among`."""
+    chosen = np.zeros(len(levels), bool)
+    for number in np.unique(levels):
+        chosen[np.flatnonzero(among & (levels == number))[:count]] = True
+    return chosen
 
 
 def defined_roi_align(feature, boxes, stride, pooling):
