@@ -136,7 +136,7 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
   const jobs = extractQueue(redis, keys.prefix);
   const queue = new JobQueue({ redis, queue: jobs, keys, limit: queueOptions.limit });
   const events = new JobEvents(connections.patient(), keys.prefix);
-  const blocking = connections.patient({ socketTimeout: DEAD_AFTER_MS });
+  const blocking = connections.blocking(DEAD_AFTER_MS);
   const announcements = new Announcements({ redis, blocking, keys });
   const batches = new BatchQueue({ redis, keys, jobs });
 

@@ -30,12 +30,19 @@ export class RedisConnections {
   }
 
   /**
-   * For workers, listeners and blocking reads: commands wait until Redis is back. BullMQ duplicates such connections for its
-   * own blocking reads; the copies stop reconnecting when this is closed.
+   * For workers and listeners: commands wait until Redis is back. BullMQ duplicates such connections for its own blocking
+   * reads; the copies stop reconnecting when this is closed.
    */
-  patient(options: Pick<RedisOptions, 'socketTimeout'> = {}): Redis {
-    const retryStrategy = (attempt: number) => (this.closed ? null : reconnectDelay(attempt));
-    return this.open({ ...options, retryStrategy, maxRetriesPerRequest: null });
+  patient(): Redis {
+    return this.open({ retryStrategy: this.unlessClosed, maxRetriesPerRequest: null });
+  }
+
+  /**
+   * For blocking reads of our own, each on a connection to itself. A read fails when the connection breaks, instead of being
+   * repeated at a Redis that may be in another state; a connection that is silent for `silenceMs` is taken for broken.
+   */
+  blocking(silenceMs: number): Redis {
+    return this.open({ retryStrategy: this.unlessClosed, maxRetriesPerRequest: 0, socketTimeout: silenceMs });
   }
 
   /** Disconnects all. To be called once their users are closed; may be called twice. */
@@ -43,6 +50,8 @@ export class RedisConnections {
     this.closed = true;
     for (const redis of this.opened.splice(0)) redis.disconnect();
   }
+
+  private readonly unlessClosed = (attempt: number) => (this.closed ? null : reconnectDelay(attempt));
 
   private open(options: RedisOptions): Redis {
     const redis = new Redis(this.url, options);

@@ -45,7 +45,7 @@ export class StreamTail {
   readonly growth = new ChangeCounter();
   private readonly closed = new AbortController();
 
-  /** `redis` is a patient connection of its own, with a socket timeout of `DEAD_AFTER_MS`: blocking reads occupy it. */
+  /** `redis` is a blocking connection, silent for at most `DEAD_AFTER_MS`. */
   constructor(
     private readonly redis: Redis,
     private readonly stream: string,

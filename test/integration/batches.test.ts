@@ -4,30 +4,22 @@ import { readdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
 import { zipBytes } from '../support/zip-bytes.js';
 import { BatchClient, collect, numberedImage, OPTIONS, tarOf, type BatchView } from './support/batch-client.js';
 import { fixture, parseSafetensors, type Problem } from './support/client.js';
-import { startService, temporaryFolder, until, type Service } from './support/service.js';
+import { until, type Service } from './support/service.js';
+import { useSharedService } from './support/use-service.js';
 
-let redis: PrivateRedis;
+const services = useSharedService({ env: { CAIRN_MAX_UPLOAD_BYTES: '500000' } });
 let service: Service;
 let client: BatchClient;
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let images: Server;
 let imagesUrl: string;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  redis = await startPrivateRedis();
-  service = await startService('all', {
-    REDIS_URL: redis.url,
-    CAIRN_DATA_DIR: folder.path,
-    CAIRN_MAX_UPLOAD_BYTES: '500000',
-  });
+  service = await services.start('all');
   client = new BatchClient(service.url);
   const tiny = await fixture('tiny.png');
   images = createServer((request, response) => {
@@ -38,19 +30,16 @@ beforeAll(async () => {
   imagesUrl = `http://127.0.0.1:${(images.address() as AddressInfo).port}`;
 });
 
-afterAll(async () => {
+afterAll(() => {
   images.closeAllConnections();
   images.close();
-  expect(await service.end()).toBe(0);
-  await redis.stop();
-  await folder.remove();
 });
 
 const zipOf = (members: readonly [string, Buffer][]) =>
   zipBytes(members.map(([name, data]) => ({ name, data, deflate: true })));
 
 /** What batches have left in the store. */
-const kept = () => readdir(join(folder.path, 'batches')).catch(() => []);
+const kept = () => readdir(join(services.data, 'batches')).catch(() => []);
 
 describe('a manifest', () => {
   let batch: BatchView;
@@ -326,7 +315,8 @@ test('a batch that runs can be cancelled: what has not run does not', async () =
   expect(done.counts.completed + done.counts.cancelled).toBe(2000);
   const results = await client.lines(batch.id, 'follow=true');
   expect(new Set(results.map(({ line }) => line)).size).toBe(2000);
-  await delay(500);
+  // What still ran when the batch was finished has ended without being counted again.
+  await until(async () => (await (await client.get('/metrics')).text()).includes('cairn_jobs{state="active"} 0'));
   expect((await client.batch(batch.id)).counts).toEqual(done.counts);
   const waiting = await fetch(`${service.url}/v1/jobs/${batch.id}.2000`);
   expect(waiting.status).toBe(404);

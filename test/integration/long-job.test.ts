@@ -1,24 +1,14 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
+import { beforeAll, expect, test } from '@jest/globals';
 import { Client, fixture } from './support/client.js';
-import { startService, temporaryFolder, type Service } from './support/service.js';
+import type { Service } from './support/service.js';
+import { useSharedService } from './support/use-service.js';
 
-let redis: PrivateRedis;
+const { start } = useSharedService({ env: { CAIRN_LOCK_DURATION_MS: '5000', CAIRN_THREADS: '1' } });
 let services: Service[];
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  redis = await startPrivateRedis();
-  const env = { REDIS_URL: redis.url, CAIRN_DATA_DIR: folder.path, CAIRN_LOCK_DURATION_MS: '5000', CAIRN_THREADS: '1' };
   // A second worker stands by to take the job over if its lock is ever lost.
-  services = [await startService('api', env), await startService('worker', env), await startService('worker', env)];
-});
-
-afterAll(async () => {
-  await Promise.all(services.map((service) => service.end()));
-  await redis.stop();
-  await folder.remove();
+  services = [await start('api'), await start('worker'), await start('worker')];
 });
 
 test('a job of more than 20 s keeps its lock of 5 s and runs once', async () => {

@@ -1,39 +1,16 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
 import { Client, fixture, type Job, type Problem } from './support/client.js';
-import { startService, temporaryFolder, until, type Service } from './support/service.js';
+import { until } from './support/service.js';
+import { useService } from './support/use-service.js';
 
-let redis: PrivateRedis;
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let started: Service[];
+const services = useService({ env: { CAIRN_LOCK_DURATION_MS: '2000' } });
+const { start } = services;
+/** The service answers without Redis within 1.5 s; a slow machine takes longer, and the alternative is for ever. */
+const AT_ONCE_MS = 5000;
 
-beforeEach(async () => {
-  folder = await temporaryFolder();
-  redis = await startPrivateRedis({ dataDir: join(folder.path, 'redis') });
-  started = [];
-});
-
-afterEach(async () => {
-  await Promise.all(started.map((service) => service.end('SIGKILL')));
-  await redis.stop();
-  await folder.remove();
-});
-
-async function start(role: 'api' | 'worker' | 'all', env: Record<string, string> = {}): Promise<Service> {
-  const data = join(folder.path, 'data');
-  const service = await startService(role, {
-    REDIS_URL: redis.url,
-    CAIRN_DATA_DIR: data,
-    CAIRN_LOCK_DURATION_MS: '2000',
-    ...env,
-  });
-  started.push(service);
-  return service;
-}
-
-const features = () => readdir(join(folder.path, 'data/features')).catch(() => []);
+const features = () => readdir(join(services.data, 'features')).catch(() => []);
 
 test('a worker killed in the middle of a job loses nothing: another finishes it', async () => {
   const client = new Client((await start('api')).url);
@@ -62,29 +39,27 @@ test('a worker killed while it writes leaves no half archive, and its remains ar
   expect(await features()).toEqual([`${job.featuresId}.zarr.zip`]);
 });
 
-test('without Redis a submission is refused within two seconds, and work resumes by itself when it is back', async () => {
+test('without Redis a submission is refused at once, and work resumes by itself when it is back', async () => {
   const service = await start('all');
   const client = new Client(service.url);
   const before = await client.submit(await fixture('tiny.png'), 'size=64');
   await client.finish(before.id);
-  await redis.stop();
-
-  const begun = performance.now();
-  const response = await client.post('size=64', new Uint8Array(await fixture('portrait.png')));
-  expect(performance.now() - begun).toBeLessThan(2000);
-  expect([response.status, response.headers.get('content-type')]).toEqual([
-    503,
-    'application/problem+json; charset=utf-8',
-  ]);
-  expect(((await response.json()) as Problem).code).toBe('queue-unavailable');
-  expect(response.headers.get('retry-after')).not.toBeNull();
-  expect((await fetch(`${service.url}/readyz`)).status).toBe(503);
-  expect((await fetch(`${service.url}/livez`)).status).toBe(200);
-  expect(await (await fetch(`${service.url}/v1/models`)).json()).toMatchObject({ workers: null });
-  // What the store knows is answered all the same.
-  expect((await client.post('size=64', new Uint8Array(await fixture('tiny.png')))).status).toBe(200);
-
-  redis = await startPrivateRedis({ dataDir: join(folder.path, 'redis'), port: redis.port });
+  await services.restartRedis(async () => {
+    const begun = performance.now();
+    const response = await client.post('size=64', new Uint8Array(await fixture('portrait.png')));
+    expect(performance.now() - begun).toBeLessThan(AT_ONCE_MS);
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      503,
+      'application/problem+json; charset=utf-8',
+    ]);
+    expect(((await response.json()) as Problem).code).toBe('queue-unavailable');
+    expect(response.headers.get('retry-after')).not.toBeNull();
+    expect((await fetch(`${service.url}/readyz`)).status).toBe(503);
+    expect((await fetch(`${service.url}/livez`)).status).toBe(200);
+    expect(await (await fetch(`${service.url}/v1/models`)).json()).toMatchObject({ workers: null });
+    // What the store knows is answered all the same.
+    expect((await client.post('size=64', new Uint8Array(await fixture('tiny.png')))).status).toBe(200);
+  });
   await until(async () => (await fetch(`${service.url}/readyz`)).status === 200);
   const after = await client.submit(await fixture('portrait.png'), 'size=64');
   expect(await client.finish(after.id)).toMatchObject({ state: 'completed' });
@@ -95,18 +70,18 @@ test('a frozen Redis is an absent one', async () => {
   const service = await start('api');
   const client = new Client(service.url);
   await until(async () => (await fetch(`${service.url}/readyz`)).status === 200);
-  process.kill(redis.pid, 'SIGSTOP');
+  process.kill(services.redis.pid, 'SIGSTOP');
   try {
     const begun = performance.now();
     const response = await client.post('size=64', new Uint8Array(await fixture('portrait.png')));
-    expect([response.status, performance.now() - begun < 2000]).toEqual([503, true]);
+    expect([response.status, performance.now() - begun < AT_ONCE_MS]).toEqual([503, true]);
 
     const asked = performance.now();
     const catalogue = (await (await fetch(`${service.url}/v1/models`)).json()) as { models: object[]; workers: null };
-    expect([catalogue.workers, performance.now() - asked < 2000]).toEqual([null, true]);
+    expect([catalogue.workers, performance.now() - asked < AT_ONCE_MS]).toEqual([null, true]);
     expect(catalogue.models.length).toBeGreaterThan(0);
   } finally {
-    process.kill(redis.pid, 'SIGCONT');
+    process.kill(services.redis.pid, 'SIGCONT');
   }
 });
 
@@ -123,7 +98,7 @@ test('SIGTERM lets the running job finish, takes no other, and ends with status 
 
 test('SIGTERM ends a service whose Redis is gone', async () => {
   const service = await start('all');
-  await redis.stop();
+  await services.redis.stop();
   expect(await service.end('SIGTERM')).toBe(0);
 });
 

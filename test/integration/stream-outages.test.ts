@@ -1,41 +1,24 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { join } from 'node:path';
-import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
 import { Client, type Problem } from './support/client.js';
 import { cutAfter } from './support/cutting-proxy.js';
 import { EventClient } from './support/event-client.js';
-import { startService, temporaryFolder, until, type Service } from './support/service.js';
+import { until, type Service } from './support/service.js';
 import { submitDistinct } from './support/tiny-images.js';
+import { useService } from './support/use-service.js';
 
-let redis: PrivateRedis;
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let started: Service[];
+const services = useService({ env: { CAIRN_LOCK_DURATION_MS: '2000' } });
+const { start, restartRedis } = services;
+/** The service answers without Redis within 1.5 s; a slow machine takes longer, and the alternative is for ever. */
+const AT_ONCE_MS = 5000;
+
 let opened: EventClient[];
-
-beforeEach(async () => {
-  folder = await temporaryFolder();
-  redis = await startPrivateRedis({ dataDir: join(folder.path, 'redis') });
-  [started, opened] = [[], []];
+beforeEach(() => {
+  opened = [];
 });
-
-afterEach(async () => {
+afterEach(() => {
   for (const stream of opened) stream.close();
-  await Promise.all(started.map((service) => service.end('SIGKILL')));
-  await redis.stop();
-  await folder.remove();
 });
-
-async function start(role: 'api' | 'worker' | 'all', env: Record<string, string> = {}): Promise<Service> {
-  const service = await startService(role, {
-    REDIS_URL: redis.url,
-    CAIRN_DATA_DIR: join(folder.path, 'data'),
-    CAIRN_LOCK_DURATION_MS: '2000',
-    ...env,
-  });
-  started.push(service);
-  return service;
-}
 
 async function open(service: Service, query = '', headers: Record<string, string> = {}): Promise<EventClient> {
   const stream = await EventClient.open(`${service.url}/v1/stream?${query}`, headers);
@@ -51,12 +34,6 @@ const acknowledge = (service: Service, group: string, ids: readonly string[]) =>
     body: JSON.stringify({ ids }),
   });
 const jobsOf = (stream: EventClient) => stream.sets.map(({ job }) => job.id);
-
-async function restartRedis(): Promise<void> {
-  const { port } = redis;
-  await redis.stop();
-  redis = await startPrivateRedis({ dataDir: join(folder.path, 'redis'), port });
-}
 
 test('a Redis that is restarted loses nothing: streams stay open and go on', async () => {
   const api = await start('api');
@@ -110,7 +87,7 @@ test('a worker killed between the announcement and the end of its job: announced
   const api = await start('api');
   const client = new Client(api.url);
   const follower = await open(api);
-  const proxy = await cutAfter('HSETNX', redis.port);
+  const proxy = await cutAfter('HSETNX', services.redis.port);
   const doomed = await start('worker', { REDIS_URL: proxy.url });
   const [job] = await submitDistinct(client, 1);
   await proxy.cut;
@@ -155,7 +132,7 @@ test('who comes back to less than it left is told of the gap; who asks for all t
   await until(async () => (await listed(service)).consumers.every(({ connected }) => !connected));
   // The group has the first in hand. After this only the last four are held.
   for (const id of await submitDistinct(client, 5)) await client.finish(id);
-  const inspector = new Redis(redis.url);
+  const inspector = new Redis(services.redis.url);
   const held = (await inspector.xrange('cairn:announcements', '-', '+')).map(([id]) => id);
   const missedUntil = await inspector.get('cairn:announcements:trimmed');
   inspector.disconnect();
@@ -181,15 +158,15 @@ test('who comes back to less than it left is told of the gap; who asks for all t
 
 test('without Redis a stream is refused at once; when it is back, it is there', async () => {
   const api = await start('api');
-  await redis.stop();
-  for (const query of ['', 'group=g&consumer=c']) {
-    const begun = performance.now();
-    const response = await fetch(`${api.url}/v1/stream?${query}`);
-    expect([response.status, ((await response.json()) as Problem).code]).toEqual([503, 'queue-unavailable']);
-    expect(performance.now() - begun).toBeLessThan(2500);
-  }
-  expect((await fetch(`${api.url}/v1/stream/groups`)).status).toBe(503);
-  redis = await startPrivateRedis({ dataDir: join(folder.path, 'redis'), port: redis.port });
+  await restartRedis(async () => {
+    for (const query of ['', 'group=g&consumer=c']) {
+      const begun = performance.now();
+      const response = await fetch(`${api.url}/v1/stream?${query}`);
+      expect([response.status, ((await response.json()) as Problem).code]).toEqual([503, 'queue-unavailable']);
+      expect(performance.now() - begun).toBeLessThan(AT_ONCE_MS);
+    }
+    expect((await fetch(`${api.url}/v1/stream/groups`)).status).toBe(503);
+  });
   await until(async () => (await fetch(`${api.url}/readyz`)).status === 200);
   await start('worker');
   const follower = await open(api);
@@ -209,7 +186,7 @@ test('SIGTERM ends an API whose subscribers still listen, also those that do not
 test('SIGTERM ends an API with subscribers whose Redis is gone', async () => {
   const api = await start('api');
   const streams = [await open(api), await open(api, 'group=g&consumer=c')];
-  await redis.stop();
+  await services.redis.stop();
   expect(await api.end('SIGTERM')).toBe(0);
   await until(() => streams.every(({ ended }) => ended));
 });

@@ -1,24 +1,21 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
 import { Client, type Problem } from './support/client.js';
 import { EventClient } from './support/event-client.js';
-import { startService, temporaryFolder, until, type Service } from './support/service.js';
+import { until, type Service } from './support/service.js';
 import { submitDistinct } from './support/tiny-images.js';
+import { useSharedService } from './support/use-service.js';
 
-let redis: PrivateRedis;
+const services = useSharedService();
 let inspector: Redis;
 let service: Service;
 let client: Client;
-let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let opened: EventClient[] = [];
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
-  redis = await startPrivateRedis();
-  inspector = new Redis(redis.url);
-  service = await startService('all', { REDIS_URL: redis.url, CAIRN_DATA_DIR: folder.path });
+  inspector = new Redis(services.redis.url);
+  service = await services.start('all');
   client = new Client(service.url);
 });
 
@@ -27,12 +24,7 @@ afterEach(() => {
   opened = [];
 });
 
-afterAll(async () => {
-  expect(await service.end()).toBe(0);
-  inspector.disconnect();
-  await redis.stop();
-  await folder.remove();
-});
+afterAll(() => inspector.disconnect());
 
 async function open(query = '', headers: Record<string, string> = {}): Promise<EventClient> {
   const stream = await EventClient.open(`${service.url}/v1/stream?${query}`, headers);

@@ -3,7 +3,7 @@ import { AnnouncementLog } from '../../../src/announcements/announcement-log.js'
 import { Announcer } from '../../../src/announcements/announcer.js';
 import { follow, type FollowItem } from '../../../src/announcements/follow.js';
 import { extractQueue, type ExtractQueue } from '../../../src/jobs/extract-queue.js';
-import { StreamTail } from '../../../src/redis/stream-tail.js';
+import { DEAD_AFTER_MS, StreamTail } from '../../../src/redis/stream-tail.js';
 import { completed, payloadOf } from '../../support/jobs.js';
 import { useRedis } from '../../support/redis.js';
 
@@ -94,7 +94,7 @@ describe('following', () => {
   let tail: StreamTail;
   let stop: AbortController;
   beforeEach(() => {
-    tail = new StreamTail(current.connections.patient(), current.keys.announcements.stream);
+    tail = new StreamTail(current.connections.blocking(DEAD_AFTER_MS), current.keys.announcements.stream);
     stop = new AbortController();
   });
   afterEach(() => {

@@ -85,7 +85,10 @@ describe('JobEvents while Redis is away', () => {
        const events = new JobEvents(connections.patient(), 'test');
        setTimeout(() => process.exit(99), 5000).unref();
        ${script}`,
-      { imports: { JobEvents: 'jobs/events.js' }, args: [redisUrl] },
+      {
+        imports: { JobEvents: 'jobs/events.js', RedisConnections: 'redis/connections.js' },
+        args: [redisUrl],
+      },
     );
 
   test('followers of a job hear what is announced of it from the moment they follow, and of no other', async () => {

@@ -110,7 +110,8 @@ async function checkDeclaredKeys(): Promise<Set<string>> {
     }
     const [name, script, count, ...rest] = args;
     if (!/^eval(sha)?$/i.test(name!)) continue;
-    const sha = name!.length === 4 ? digest(script!) : script!;
+    // MONITOR escapes what it shows.
+    const sha = name!.length === 4 ? digest(script!.replaceAll('\\n', '\n')) : script!;
     const ours = OWN_SCRIPTS.some((own) => digest(own) === sha);
     declared = ours ? rest.slice(0, Number(count)) : undefined;
     if (ours) ran.add(sha);
@@ -119,8 +120,9 @@ async function checkDeclaredKeys(): Promise<Set<string>> {
 }
 
 async function keysOf(command: readonly string[]): Promise<string[]> {
+  if (command.length === 1) return [];
   try {
-    return (await current.redis.command('GETKEYS', ...command)) as string[];
+    return (await current.redis.call('COMMAND', 'GETKEYS', ...command)) as string[];
   } catch (error) {
     if ((error as Error).message.includes('no key arguments')) return [];
     throw error;

@@ -1,0 +1,137 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { CairnError } from '../../../src/errors.js';
+import { requestCancellation } from '../../../src/jobs/cancellation.js';
+import { extractQueue, type ExtractQueue } from '../../../src/jobs/extract-queue.js';
+import type { Outcome } from '../../../src/jobs/outcome.js';
+import { EXTRACT_JOB } from '../../../src/jobs/payload.js';
+import { JobWorker, type ProcessJob } from '../../../src/worker/job-worker.js';
+import { until } from '../../integration/support/service.js';
+import { payloadOf, SHA256 } from '../../support/jobs.js';
+import { useRedis } from '../../support/redis.js';
+
+const current = useRedis();
+let queue: ExtractQueue;
+let outcomes: Outcome[];
+let lines: string[];
+let workers: JobWorker[];
+
+beforeEach(() => {
+  queue = extractQueue(current.redis, current.keys.prefix);
+  [outcomes, lines, workers] = [[], [], []];
+});
+afterEach(async () => {
+  await Promise.all(workers.map((worker) => worker.close()));
+  await queue.close();
+});
+
+function work(process: ProcessJob, options: { concurrency?: number; drainTimeoutMs?: number } = {}) {
+  const record = (outcome: Outcome) => Promise.resolve(void outcomes.push(outcome));
+  const log = { log: (line: string) => lines.push(line), warn: (line: string) => lines.push(`WARN ${line}`) };
+  const { redis, keys, connections } = current;
+  const worker = new JobWorker(
+    { process, redis, subscriber: connections.patient(), keys, recorders: [{ record }], log },
+    { name: 'w', concurrency: 4, lockDurationMs: 30_000, drainTimeoutMs: 5000, ...options },
+  );
+  workers.push(worker);
+  worker.start();
+  return worker;
+}
+
+const add = (jobId: string, attempts = 1) =>
+  queue.add(EXTRACT_JOB, payloadOf(), { jobId, attempts, backoff: { type: 'fixed', delay: 10 } });
+const state = (jobId: string) => queue.getJobState(jobId);
+const result = { featuresId: SHA256, timings: { run: 1 } };
+/** Runs until it is aborted. */
+const endless: ProcessJob = (_, signal) =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+
+test('an outcome is recorded before the queue is told, and a line of the log says what was made', async () => {
+  let during: string | undefined;
+  const stages: unknown[] = [];
+  work(async (payload, _, onStage) => {
+    onStage('run');
+    stages.push(payload.spec.model);
+    during = await state('one');
+    return result;
+  });
+  await add('one');
+  await until(() => lines.length > 0);
+  expect([during, await state('one'), stages]).toEqual(['active', 'completed', ['mask-rcnn-resnet18']]);
+  expect(outcomes).toEqual([{ jobId: 'one', payload: payloadOf(), state: 'completed', result }]);
+  expect(lines).toEqual([expect.stringMatching(/^job one completed: mask-rcnn-resnet18 in \d+ ms$/)]);
+  expect((await queue.getJob('one'))!.progress).toMatchObject({ stage: 'run' });
+});
+
+test('a transient failure is tried again, told with its number, and recorded only when it is the last', async () => {
+  work(() => Promise.reject(new CairnError('store-failed', 'No space.')));
+  await add('one', 3);
+  await until(async () => (await state('one')) === 'failed');
+  await until(() => lines.length === 3);
+  expect(lines).toEqual([
+    'WARN job one: attempt 1 of 3 failed: store-failed: No space.',
+    'WARN job one: attempt 2 of 3 failed: store-failed: No space.',
+    'WARN job one failed: store-failed: No space.',
+  ]);
+  expect(outcomes).toMatchObject([{ state: 'failed', error: { code: 'store-failed', message: 'No space.' } }]);
+});
+
+test('a failure that would come again is not tried again', async () => {
+  let runs = 0;
+  work(() => {
+    runs++;
+    return Promise.reject(new CairnError('image-corrupt', 'Broken.'));
+  });
+  await add('one', 5);
+  await until(async () => (await state('one')) === 'failed');
+  await until(() => lines.length > 0);
+  expect([runs, lines]).toEqual([1, ['WARN job one failed: image-corrupt: Broken.']]);
+});
+
+test('a job that runs is cancelled by a message, and so are all jobs of a batch, without a line for each', async () => {
+  work(endless);
+  const batch = 'd'.repeat(32);
+  for (const id of ['one', 'other', `${batch}.1`, `${batch}.2`]) await add(id);
+  await until(async () => (await queue.getActiveCount()) === 4);
+  await requestCancellation(current.redis, current.keys, 'one');
+  await until(async () => (await state('one')) === 'failed');
+  await requestCancellation(current.redis, current.keys, batch);
+  await until(() => outcomes.length === 3);
+  expect(outcomes.map(({ jobId, state }) => [jobId, state]).toSorted()).toEqual([
+    [`${batch}.1`, 'cancelled'],
+    [`${batch}.2`, 'cancelled'],
+    ['one', 'cancelled'],
+  ]);
+  expect([await state('other'), lines]).toEqual(['active', ['job one cancelled']]);
+  await requestCancellation(current.redis, current.keys, 'other');
+});
+
+test('a job that was cancelled before it was taken does not run', async () => {
+  await add('one');
+  await requestCancellation(current.redis, current.keys, 'one');
+  let runs = 0;
+  work(() => Promise.resolve(void runs++ as never));
+  await until(async () => (await state('one')) === 'failed');
+  expect([runs, outcomes.map(({ state }) => state)]).toEqual([0, ['cancelled']]);
+});
+
+test('closing waits for the job that runs, and takes no other', async () => {
+  let finish: () => void = () => undefined;
+  const worker = work(() => new Promise((resolve) => (finish = () => resolve(result))), { concurrency: 1 });
+  await add('one');
+  await until(async () => (await state('one')) === 'active');
+  await add('other');
+  const closing = worker.close();
+  finish();
+  await closing;
+  await worker.close();
+  expect([await state('one'), await state('other')]).toEqual(['completed', 'waiting']);
+});
+
+test('closing does not wait longer than it may: the job is left to others', async () => {
+  const worker = work(endless, { drainTimeoutMs: 100 });
+  await add('one');
+  await until(async () => (await state('one')) === 'active');
+  await worker.close();
+  expect(lines).toContain('WARN not idle in time; running jobs are left to other workers');
+  expect([await state('one'), outcomes]).toEqual(['active', []]);
+});
