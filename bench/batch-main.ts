@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { formatTable } from '../src/cli/table.js';
+import { formatTable } from '../src/cli/output.js';
 import { followResults, manifest, serveImages } from './batch.js';
 import { progress } from './progress.js';
 import { peakMemoryMb, Service, startRedis } from './service.js';

@@ -11,7 +11,7 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { formatTable } from '../src/cli/table.js';
+import { formatTable } from '../src/cli/output.js';
 import { compare, provenTargets, type Comparison } from './engines.js';
 import { progress } from './progress.js';
 import type { Memory } from './engine-memory.js';

@@ -7,7 +7,7 @@ import { readEnv } from '../config/env.js';
 import { addEngineFlags, engineOptions, parseCount, type EngineFlags } from './engine-flags.js';
 import { addFeatureFlags, specFromFlags, type FeatureFlags } from './feature-flags.js';
 import { RunningStatistics } from './running-statistics.js';
-import { warnOfSeededWeights } from './seeded-notice.js';
+import { warnOfSeededWeights } from './output.js';
 
 interface Flags extends FeatureFlags, EngineFlags {
   readonly batch: string;
@@ -17,17 +17,17 @@ interface Flags extends FeatureFlags, EngineFlags {
   readonly json?: boolean;
 }
 
-/** Steps between two lines of progress. */
-const REPORT_EVERY = 10;
+/** At most one line of progress within this many milliseconds. */
+const REPORT_INTERVAL_MS = 1000;
 
-/** `cairn bench`: how long a forward pass takes, in the terms of the timing harnesses of published networks. */
+/** `cairn bench`: times the forward pass, reported as the timing harnesses of published networks do. */
 export function benchCommand(): Command {
   return addEngineFlags(addFeatureFlags(new Command('bench')))
     .description('time the forward pass of a model on batches of random pixels')
-    .option('--batch <count>', 'images in a batch', '1')
-    .option('--steps <count>', 'batches that are counted', '100')
-    .option('--burn-in <count>', 'batches that run first and are not counted', '10')
-    .option('--include-top', 'run the classifier too, and return its output instead of levels')
+    .option('--batch <count>', 'images per batch', '1')
+    .option('--steps <count>', 'batches that count', '100')
+    .option('--burn-in <count>', 'batches that run first and do not count', '10')
+    .option('--include-top', 'run the classifier too, and return its output instead of the levels')
     .option('--json', 'print one line of JSON with every duration')
     .action(benchModel);
 }
@@ -54,18 +54,21 @@ async function benchModel(flags: Flags): Promise<void> {
     const pixels = randomPixels(batch * size ** 2 * 3);
     const statistics = new RunningStatistics();
     const durations: number[] = [];
+    let reportedAt = -Infinity;
     for (let step = -burnIn; step < steps; step++) {
-      // A run takes its pixels away; the copy is not part of it.
+      // A run detaches its pixels; the copy is not timed.
       const images = pixels.slice();
       const begun = performance.now();
       await backbone.runBatch(request, images, batch);
       const seconds = (performance.now() - begun) / 1000;
-      if (step < 0) continue;
-      durations.push(seconds);
-      statistics.add(seconds);
-      if ((step + 1) % REPORT_EVERY === 0 && step + 1 < steps) {
-        say(`${new Date().toISOString()} ${show(statistics)} (last ${seconds.toFixed(3)})`);
+      if (step >= 0) {
+        durations.push(seconds);
+        statistics.add(seconds);
       }
+      if (performance.now() - reportedAt < REPORT_INTERVAL_MS || step + 1 === steps) continue;
+      reportedAt = performance.now();
+      const progress = step < 0 ? `Burn-in step ${step + burnIn + 1} of ${burnIn}` : show(statistics);
+      say(`${new Date().toISOString()} ${progress} (last ${seconds.toFixed(3)})`);
     }
     say(`${new Date().toISOString()} ${show(statistics)}; ${(batch / statistics.mean).toFixed(2)} images/s`);
     if (flags.json) {
@@ -81,7 +84,7 @@ function show({ count, mean, deviation }: RunningStatistics): string {
   return `Forward across ${count} steps, ${mean.toFixed(3)} ± ${deviation.toFixed(3)} s/batch`;
 }
 
-/** Noise: no value is special, and no two channels are alike. */
+/** Noise, different in every channel. */
 function randomPixels(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => Math.imul(i + 1, 0x9e3779b9) >>> 24);
 }

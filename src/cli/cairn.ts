@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { asCairnError } from '../errors.js';
 import { softwareVersion } from '../config/version.js';
 import { batchCommand } from './batch/batch.js';
 import { benchCommand } from './bench.js';
@@ -8,11 +7,13 @@ import { classifyCommand } from './classify.js';
 import { describeCommand } from './describe.js';
 import { enginesCommand } from './engines.js';
 import { extractCommand } from './extract.js';
+import { modelsCommand } from './models.js';
+import { describeError } from './output.js';
 import { preprocessCommand } from './preprocess.js';
 import { serveCommand, workerCommand } from './serve.js';
 import { weightsCommand } from './weights.js';
 
-/** Exit status of a command that was called wrongly, as getopt programs have it. */
+/** Exit status of a usage error, as getopt programs have it. */
 const USAGE_STATUS = 2;
 
 const program = new Command('cairn')
@@ -22,6 +23,7 @@ const program = new Command('cairn')
   .addCommand(batchCommand())
   .addCommand(classifyCommand())
   .addCommand(preprocessCommand())
+  .addCommand(modelsCommand())
   .addCommand(describeCommand())
   .addCommand(weightsCommand())
   .addCommand(benchCommand())
@@ -29,7 +31,10 @@ const program = new Command('cairn')
   .addCommand(serveCommand())
   .addCommand(workerCommand());
 
-for (const command of [program, ...program.commands]) command.exitOverride();
+// Throw instead of exiting with status 1, so that usage errors get a status of their own.
+for (const command of program.commands) {
+  for (const each of [program, command, ...command.commands]) each.exitOverride();
+}
 
 try {
   await program.parseAsync();
@@ -37,8 +42,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : USAGE_STATUS;
   } else {
-    const { code, message } = asCairnError(error);
-    console.error(`cairn: ${message} [${code}]`);
+    console.error(`cairn: ${describeError(error)}`);
     process.exitCode = 1;
   }
 }

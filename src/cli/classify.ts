@@ -7,9 +7,8 @@ import type { Level } from '../backbone/tensor.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
 import { addEngineFlags, engineOptions, parseCount, type EngineFlags } from './engine-flags.js';
-import { readImage } from './read-image.js';
-import { warnOfSeededWeights } from './seeded-notice.js';
-import { formatTable } from './table.js';
+import { readImage } from './images.js';
+import { formatTable, warnOfSeededWeights } from './output.js';
 
 interface Flags extends EngineFlags {
   readonly model: string;
@@ -27,21 +26,21 @@ interface Score {
   readonly score: number;
 }
 
-/** `cairn classify`: does a network still know what it was trained on? */
+/** `cairn classify`: checks a network against its published predictions. */
 export function classifyCommand(): Command {
   return addEngineFlags(new Command('classify'))
-    .description("run a model with its classifier and print the best classes' indices")
+    .description('run a model with its classifier and print the indices of the best classes')
     .argument('<image...>', 'JPEG, PNG, WebP, TIFF or AVIF files')
-    .requiredOption('--model <name>', 'catalogue entry')
-    .option('--weights <spec>', 'weights file with the classifier, or seeded[:N] (default: as extract)')
+    .requiredOption('--model <name>', 'a model of `cairn models`')
+    .option('--weights <spec>', 'weights file with the classifier, or seeded[:N] (default: as for extract)')
     .option('--classes <count>', 'outputs of the classifier', '1000')
     .addOption(
       new Option('--activation <name>', 'probabilities or logits').choices(['softmax', 'none']).default('softmax'),
     )
-    .option('--size <pixels>', 'side of the square that is cut out, a multiple of 32', '224')
-    .option('--crop-pct <share>', 'share of the shorter side that is cut out; 1 cuts out all of it', '0.875')
+    .option('--size <pixels>', 'side of the square crop, a multiple of 32', '224')
+    .option('--crop-pct <share>', 'share of the shorter side that the crop covers', '0.875')
     .option('--top <count>', 'classes to print', '5')
-    .option('--json', 'one line of JSON per image on stdout, and nothing else there')
+    .option('--json', 'print one line of JSON per image on stdout, and nothing else there')
     .action(classifyImages);
 }
 

@@ -6,7 +6,8 @@ import type { TopOptions } from '../backbone/graph/resnet-graph.js';
 import { describeModel, type ModelDescription } from '../backbone/describe-model.js';
 import { modelGraph, findModel } from '../backbone/catalogue.js';
 import { summarize } from '../backbone/graph/summary.js';
-import { formatTable } from './table.js';
+import { addNoStage5 } from './feature-flags.js';
+import { formatTable } from './output.js';
 
 interface Flags {
   readonly stage5: string;
@@ -16,14 +17,13 @@ interface Flags {
   readonly format: 'table' | 'json' | 'svg';
 }
 
-/** `cairn describe`: what `model.summary()` tells in Keras, for any model of the catalogue. */
+/** `cairn describe`: Keras' `model.summary()` for any model of the catalogue. */
 export function describeCommand(): Command {
-  return new Command('describe')
+  return addNoStage5(new Command('describe').option('--stage5 <boolean>', 'false leaves out stage 5', 'true'))
     .description('print the layers, shapes, parameters and multiply-adds of a model')
-    .argument('<model>', 'catalogue entry')
-    .option('--stage5 <boolean>', 'false leaves stage 5 out', 'true')
+    .argument('<model>', 'a model of `cairn models`')
     .option('--size <pixels>', 'side of the square canvas', '1024')
-    .addOption(new Option('--format <format>', 'how to print it').choices(['table', 'json', 'svg']).default('table'))
+    .addOption(new Option('--format <format>', 'output format').choices(['table', 'json', 'svg']).default('table'))
     .option('--include-top', 'with the classifier')
     .option('--fpn', 'with the feature pyramid')
     .action(async (name: string, flags: Flags) => {

@@ -9,12 +9,12 @@ export interface EngineFlags {
   readonly threads: string;
 }
 
-/** The flags that say what runs the network, the same for every command that runs one. */
+/** The flags for what runs the network, shared by all commands that run one. */
 export function addEngineFlags(command: Command): Command {
   return command
     .option('--engine <name>', 'auto, onnx or tensorflow', 'auto')
     .option('--device <name>', 'auto, cpu, gpu, cuda, tensorrt, webgpu or wasm', 'auto')
-    .option('--threads <count>', 'threads within one operation', String(availableParallelism()));
+    .option('--threads <count>', 'threads per operation', String(availableParallelism()));
 }
 
 /** @throws CairnError `option-invalid`. */

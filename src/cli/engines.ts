@@ -2,24 +2,24 @@ import { Command } from 'commander';
 import { createEngine, ENGINE_NAMES } from '../backbone/engine/engines.js';
 import { probeDevice, type ProbeResult } from '../backbone/engine/probe-device.js';
 import { asCairnError } from '../errors.js';
-import { formatTable } from './table.js';
+import { formatTable } from './output.js';
 
 interface Row {
   readonly engine: string;
   readonly device: string;
-  /** Nothing that it needs is known to be missing. */
+  /** Everything it needs is installed, as far as the engine can tell. */
   readonly available: boolean;
-  /** A network ran on it, and its numbers were right. */
+  /** A network ran on it, and its output was right. */
   readonly proven: boolean;
-  /** Largest difference from the CPU, over the largest value. */
+  /** Largest difference from the CPU, relative to the largest value. */
   readonly error?: number;
   readonly reason?: string;
 }
 
-/** `cairn engines`: what this machine can run networks on, tried for real. */
+/** `cairn engines`: the engines and devices of this machine, each verified with a test run. */
 export function enginesCommand(): Command {
   return new Command('engines')
-    .description('list engines and devices, each proven by a real run, and why others cannot be used')
+    .description('list engines and devices, each verified with a test run, and why others cannot be used')
     .option('--json', 'print JSON')
     .action(listEngines);
 }
@@ -45,8 +45,9 @@ async function listEngines({ json }: { json?: boolean }): Promise<void> {
   }
   const yes = (value: boolean) => (value ? 'yes' : 'no');
   const cells = rows.map(({ engine, device, available, proven, error, reason }) => {
-    const told = reason ?? `differs from the CPU by ${error!.toExponential(1)} of the largest value`;
-    return [engine, device, yes(available), yes(proven), told];
+    // The reference compared with itself says nothing.
+    const difference = error ? `differs from the CPU by ${error.toExponential(1)} of the largest value` : '';
+    return [engine, device, yes(available), yes(proven), reason ?? difference];
   });
   console.log(formatTable(['engine', 'device', 'available', 'proven', ''], cells));
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { join, parse } from 'node:path';
-import cliProgress from 'cli-progress';
 import { Command, Option } from 'commander';
 import pLimit from 'p-limit';
 import { Backbone, type SessionRequest } from '../backbone/backbone.js';
@@ -15,10 +14,11 @@ import { FileStore } from '../features/store/file-store.js';
 import { loadZstd } from '../formats/zstd.js';
 import { addEngineFlags, engineOptions, type EngineFlags } from './engine-flags.js';
 import { addFeatureFlags, specFromFlags, type FeatureFlags } from './feature-flags.js';
-import { readImage } from './read-image.js';
-import { warnOfSeededWeights } from './seeded-notice.js';
+import { findImageProblem, readImage } from './images.js';
+import { describeError, megabytes, warnOfSeededWeights } from './output.js';
+import { Progress } from './progress.js';
 
-/** One image decodes and one is packed while one runs. */
+/** One image is decoded and one packed while one runs. */
 const IMAGES_IN_FLIGHT = 3;
 const EXTENSIONS = { zarr: '.zarr.zip', safetensors: '.safetensors' } as const;
 
@@ -28,65 +28,67 @@ interface Flags extends FeatureFlags, EngineFlags {
   readonly json?: boolean;
 }
 
-/** `cairn extract`: images to files, without a queue. */
+/** `cairn extract`: images to files, without a server. */
 export function extractCommand(): Command {
   return addEngineFlags(addFeatureFlags(new Command('extract')))
-    .description('compute the features of images and write one file for each')
+    .description('compute the features of images and write one file per image')
     .argument('<image...>', 'JPEG, PNG, WebP, TIFF or AVIF files')
-    .addOption(
-      new Option('--format <format>', 'container of the result').choices(Object.keys(EXTENSIONS)).default('zarr'),
-    )
-    .option('--out <folder>', 'where the files go', '.')
-    .option('--json', 'one line of JSON per image on stdout, and nothing else there')
+    .addOption(new Option('--format <format>', 'file format').choices(Object.keys(EXTENSIONS)).default('zarr'))
+    .option('--out <folder>', 'folder for the files', '.')
+    .option('--json', 'print one line of JSON per image on stdout, and nothing else there')
     .action(extractImages);
 }
 
 async function extractImages(images: string[], flags: Flags): Promise<void> {
   const config = loadConfig(readEnv());
   const spec = specFromFlags(flags);
+  const outputs = nameOutputs(images, EXTENSIONS[flags.format]);
+  const report = new Report(images.length, flags.json ?? false);
+  // A misspelt name or an unmatched pattern need not wait for a network to compile.
+  const readable: string[] = [];
+  for (const image of images) {
+    const problem = await findImageProblem(image);
+    if (problem) report.failed(image, problem);
+    else readable.push(image);
+  }
+  if (readable.length === 0) return;
+
   const weights = flags.weights ?? (await defaultWeights(spec.model, config.weightsDir));
   const request: SessionRequest = { ...(await withLevels(spec, weights)), weights };
-  const outputs = nameOutputs(images, EXTENSIONS[flags.format]);
   const backbone = new Backbone(engineOptions(flags));
-  const report = new Report(images.length, flags.json ?? false);
   try {
     const { weights: loaded } = await backbone.load(request);
     warnOfSeededWeights(spec.model, loaded.source);
     const { maxPixels } = config;
     const store = new FileStore(flags.out);
-    const extractor = new Extractor({
-      backbone,
-      store,
-      zstd: await loadZstd(),
-      softwareVersion: softwareVersion(),
-      maxPixels,
-    });
+    const parts = { backbone, store, zstd: await loadZstd(), softwareVersion: softwareVersion(), maxPixels };
+    const extractor = new Extractor(parts);
     const turns = pLimit(IMAGES_IN_FLIGHT);
-    await Promise.all(
-      images.map((image, index) =>
-        turns(async () => {
-          try {
-            const bytes = await readImage(image);
-            const sha256 = createHash('sha256').update(bytes).digest('hex');
-            const { format } = flags;
-            const result = await extractor.extract({ bytes, sha256 }, request, { format, key: outputs[index]! });
-            report.done(image, join(flags.out, result.key), result);
-          } catch (error) {
-            report.failed(image, asCairnError(error));
-          }
-        }),
-      ),
-    );
+    const extract = async (image: string): Promise<void> => {
+      try {
+        const bytes = await readImage(image);
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        const result = await extractor.extract({ bytes, sha256 }, request, {
+          format: flags.format,
+          key: outputs.get(image)!,
+        });
+        report.done(image, join(flags.out, result.key), result);
+      } catch (error) {
+        report.failed(image, error);
+      }
+    };
+    await Promise.all(readable.map((image) => turns(() => extract(image))));
   } finally {
     report.end();
     await backbone.close();
   }
 }
 
-/** Output names, refused before any work when two images would write the same file. */
-function nameOutputs(images: readonly string[], extension: string): string[] {
+/** @throws CairnError `output-conflict` where two images would be written to the same file. */
+function nameOutputs(images: readonly string[], extension: string): Map<string, string> {
   const owners = new Map<string, string>();
-  return images.map((image) => {
+  const outputs = new Map<string, string>();
+  for (const image of images) {
     const name = parse(image).name + extension;
     const other = owners.get(name);
     if (other !== undefined) {
@@ -96,50 +98,51 @@ function nameOutputs(images: readonly string[], extension: string): string[] {
       );
     }
     owners.set(name, image);
-    return name;
-  });
+    outputs.set(image, name);
+  }
+  return outputs;
 }
 
-/** Tells a person on stderr, or a program on stdout, what became of each image. */
+/** The outcome of each image: for a person a bar or lines, for a program JSON. */
 class Report {
-  private readonly bar: cliProgress.SingleBar | undefined;
+  private readonly progress: Progress;
+  private finished = 0;
 
   constructor(
-    images: number,
+    private readonly total: number,
     private readonly json: boolean,
   ) {
-    if (!process.stderr.isTTY || json) return;
-    const format = '{bar} {value}/{total} images, {eta_formatted} left';
-    this.bar = new cliProgress.SingleBar(
-      { format, stream: process.stderr, hideCursor: true },
-      cliProgress.Presets.shades_classic,
-    );
-    this.bar.start(images, 0);
+    this.progress = new Progress({ bar: !json });
   }
 
   done(image: string, path: string, { description, timings, bytes }: Extraction): void {
     const levels = description.levels.map(({ name, shape, dtype, stride }) => ({ name, shape, dtype, stride }));
     const { id, weights, window, scale, originalShape, clipped } = description;
-    const line = { image, id, path, levels, timings, weights, window, scale, originalShape, clipped };
+    const rounded = Object.fromEntries(Object.entries(timings).map(([name, ms]) => [name, Math.round(ms * 10) / 10]));
+    const line = { image, id, path, levels, timings: rounded, weights, window, scale, originalShape, clipped };
     if (this.json) console.log(JSON.stringify(line));
-    else this.say(`${image} → ${path} (${(bytes / 1e6).toFixed(1)} MB, run ${timings.run.toFixed(0)} ms)`);
-    this.bar?.increment();
+    else if (!this.progress.drawsBar) {
+      console.log(`${image} → ${path} (${megabytes(bytes)}, run ${timings.run.toFixed(0)} ms)`);
+    }
+    this.count();
   }
 
-  failed(image: string, { code, message }: CairnError): void {
+  failed(image: string, error: unknown): void {
     process.exitCode = 1;
+    const { code, message } = asCairnError(error);
     if (this.json) console.log(JSON.stringify({ image, error: { code, message } }));
-    this.say(`cairn: ${image}: ${message} [${code}]`, console.error);
-    this.bar?.increment();
+    this.progress.say(`${image}: ${describeError(error)}`);
+    this.count();
   }
 
   end(): void {
-    this.bar?.stop();
+    this.progress.end();
   }
 
-  /** On a terminal the bar is the answer; its line is not torn by others, except for failures. */
-  private say(text: string, print: (text: string) => void = console.log): void {
-    if (!this.bar) print(text);
-    else if (print === console.error) print(`\r${text}`);
+  private count(): void {
+    const { total, progress } = this;
+    const value = ++this.finished;
+    // Elsewhere each image has a line of its own.
+    if (progress.drawsBar) progress.show({ value, total, text: `${value}/${total} images`, eta: true });
   }
 }

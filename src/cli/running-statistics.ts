@@ -1,4 +1,4 @@
-/** Mean and standard deviation of a series as it comes in (Welford 1962): no sum of squares that cancels. */
+/** Running mean and standard deviation (Welford 1962), free of the cancellation of a sum of squares. */
 export class RunningStatistics {
   private n = 0;
   private average = 0;
@@ -20,7 +20,7 @@ export class RunningStatistics {
     return this.n === 0 ? NaN : this.average;
   }
 
-  /** Of the values themselves (divided by their number). */
+  /** Of the population: divided by the count. */
   get deviation(): number {
     return Math.sqrt(this.squares / this.n);
   }

@@ -1,10 +1,16 @@
 import { Command } from 'commander';
 import { asCairnError, CairnError } from '../errors.js';
 import { parseSpec } from '../spec/feature-spec.js';
-import { DEFAULT_MODEL, findModel, listModels, modelGraph, type Model } from '../backbone/catalogue.js';
+import { DEFAULT_MODEL, DEFAULT_SIZE, findModel, listModels, modelGraph, type Model } from '../backbone/catalogue.js';
+import { FAMILIES, type FamilyName } from '../backbone/graph/families.js';
+import { fpnGraph, isPyramidLevel } from '../backbone/graph/fpn-graph.js';
+import { levelsOf } from '../backbone/graph/graph.js';
+import { inferShapes } from '../backbone/graph/shapes.js';
 import { matchWeights, showShape, type WeightsMatch } from '../backbone/weights/match-weights.js';
 import { loadWeights, openWeights, parseSeed } from '../backbone/weights/weights.js';
 import type { WeightsEntry } from '../backbone/weights/weights-reader.js';
+import { addNoStage5 } from './feature-flags.js';
+import { describeError } from './output.js';
 
 interface Flags {
   readonly model?: string;
@@ -12,34 +18,50 @@ interface Flags {
   readonly json?: boolean;
 }
 
-/** How a file meets one model, with or without stage 5. */
+/** A file compared with one model, with or without stage 5. */
 interface Candidate {
   readonly model: Model;
   readonly stage5: boolean;
   readonly match: WeightsMatch;
-  /** Of the model's parameters, how many the file has in the right shape. */
+  /** The share of the model's parameters that the file has in the right shape. */
   readonly share: number;
   readonly fits: boolean;
 }
 
+/** The feature pyramid that a file may hold beside the backbone. */
+interface Pyramid {
+  readonly levels: readonly string[];
+  /** Parameters of the pyramid that the file has in the right shape, out of `total`. */
+  readonly matched: number;
+  readonly total: number;
+  /** Layers of the file that are neither in the backbone nor in the pyramid. */
+  readonly unusedLayers: readonly string[];
+}
+
 /** A candidate whose values were read. */
 interface Verdict extends Candidate {
-  /** Only where the values are those of numbers. */
+  /** Undefined where the model cannot have one. */
+  readonly pyramid?: Pyramid;
+  /** Only where all values are finite. */
   readonly digest?: string;
-  /** Why a file that fits cannot be used: values that are not finite, types that are not read. */
+  /** Why a file that fits cannot be used: values that are not finite, unsupported types. */
   readonly problem?: CairnError;
 }
 
-/** Of the models that a file does not fit, so many are shown: the nearest. */
+/** If a file fits no model, the nearest are shown. */
 const NEAR_MISSES = 3;
 
-/** `cairn weights inspect`: what is inside a file of parameters, and whose it is. */
+/** `cairn weights inspect`: the contents of a weights file, and the models it fits. */
 export function inspectCommand(): Command {
-  return new Command('inspect')
-    .description('tell what a weights file holds and which models it fits')
+  return addNoStage5(
+    new Command('inspect').option(
+      '--stage5 <boolean>',
+      'compare with or without stage 5 only (default: the better fit)',
+    ),
+  )
+    .description('print what a weights file holds, which models it fits, and whether it has a feature pyramid')
     .argument('<file>', 'HDF5, safetensors or npz file, or seeded[:N]')
     .option('--model <name>', 'compare with this model only')
-    .option('--stage5 <boolean>', 'compare with models with or without stage 5 only (default: what fits better)')
     .option('--json', 'print JSON')
     .action(inspectWeights);
 }
@@ -58,7 +80,11 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
   const ranked = candidates.filter(({ share }) => share > 0 || models.length === 1).sort(byFit);
   const fitting = ranked.filter(({ fits }) => fits);
   const shown: Verdict[] = [];
-  for (const one of fitting) shown.push(await readValues(file, one));
+  for (const one of fitting) {
+    const pyramid = parseSeed(file) === undefined && one.stage5 ? matchPyramid(one.model, entries) : undefined;
+    shown.push(await readValues(file, { ...one, pyramid }));
+  }
+  shown.sort(byEpsilon);
   if (fitting.length === 0) shown.push(...ranked.slice(0, NEAR_MISSES));
 
   if (flags.json) {
@@ -67,8 +93,9 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
     console.log(`${file}: ${format}, ${entries.length} tensors`);
     if (shown.length === 0) console.log(`\nNo model has tensors of these names:\n${namesOf(entries)}`);
     for (const [i, one] of shown.entries()) console.log(`\n${explain(one, i === 0)}`);
+    if (fitting.length > 1) console.log(`\n${recommend(shown)}`);
   }
-  // Naming a model asks whether the file fits it.
+  // With --model the question is whether the file fits it.
   if (flags.model && !shown[0]?.digest) process.exitCode = 1;
 }
 
@@ -79,14 +106,14 @@ function compare(model: Model, stage5: boolean, entries: readonly WeightsEntry[]
   return { model, stage5, match, share, fits: share === 1 && surplus.length === 0 };
 }
 
-/** With stage 5, unless the file fits better without it. */
+/** With stage 5, unless the file fits better without. */
 function bestOf(candidates: readonly Candidate[]): Candidate {
   return candidates.find(({ fits }) => fits) ?? candidates.reduce((a, b) => (b.share > a.share ? b : a));
 }
 
 /**
- * What fits comes first, then what has most of its parameters in the file, then what uses most of it. Of two
- * families of the same names that comes first whose files usually look like this one.
+ * Models that fit come first, then those with the largest share of their parameters in the file, then those that
+ * use most of it. Between two families with the same names, the one whose usual files look like this one.
  */
 function byFit(a: Candidate, b: Candidate): number {
   return (
@@ -97,7 +124,40 @@ function byFit(a: Candidate, b: Candidate): number {
   );
 }
 
-async function readValues(file: string, candidate: Candidate): Promise<Verdict> {
+/** Undefined where the model's strides or maps do not allow a pyramid. */
+function matchPyramid(model: Model, entries: readonly WeightsEntry[]): Pyramid | undefined {
+  try {
+    const graph = fpnGraph(modelGraph(model, true));
+    inferShapes(graph, DEFAULT_SIZE, DEFAULT_SIZE);
+    const own = new Set(graph.nodes.filter((node) => node.block === 'fpn').map((node) => node.name));
+    const { matched, missing, misshaped, unusedLayers } = matchWeights(graph, entries);
+    const total = [...matched, ...missing, ...misshaped].filter(({ layer }) => own.has(layer)).length;
+    const found = matched.filter(({ layer }) => own.has(layer)).length;
+    return { levels: levelsOf(graph).filter(isPyramidLevel), matched: found, total, unusedLayers };
+  } catch (error) {
+    if (error instanceof CairnError) return undefined;
+    throw error;
+  }
+}
+
+function isWhole(pyramid: Pyramid | undefined): pyramid is Pyramid {
+  return pyramid !== undefined && pyramid.matched === pyramid.total;
+}
+
+/**
+ * torchvision's first detection weights (epsilon 0) come with a plain pyramid. Newer ones have norms in theirs, so
+ * that only a part of it matches; for those the family with an epsilon comes first.
+ */
+function byEpsilon(a: Verdict, b: Verdict): number {
+  const partial = (pyramid?: Pyramid) => pyramid !== undefined && pyramid.matched > 0 && !isWhole(pyramid);
+  return partial(a.pyramid) ? Number(epsilonOf(a) === 0) - Number(epsilonOf(b) === 0) : 0;
+}
+
+function epsilonOf({ model }: Candidate): number {
+  return FAMILIES[model.family as FamilyName].epsilon;
+}
+
+async function readValues(file: string, candidate: Verdict): Promise<Verdict> {
   try {
     const { digest } = await loadWeights(file, modelGraph(candidate.model, candidate.stage5));
     return { ...candidate, digest };
@@ -106,9 +166,9 @@ async function readValues(file: string, candidate: Candidate): Promise<Verdict> 
   }
 }
 
-function toJson({ model, stage5, share, fits, digest, problem, match }: Verdict) {
+function toJson({ model, stage5, share, fits, digest, problem, match, pyramid }: Verdict) {
   const { name, family, architecture } = model;
-  const { matched, missing, misshaped, surplus, unusedLayers } = match;
+  const { matched, missing, misshaped, surplus } = match;
   return {
     model: name,
     family,
@@ -122,11 +182,13 @@ function toJson({ model, stage5, share, fits, digest, problem, match }: Verdict)
     missing,
     misshaped,
     surplus: surplus.map(({ path }) => path),
-    unusedLayers,
+    /** The levels that the server and `extract` compute from this file by default; none without a pyramid. */
+    pyramid: isWhole(pyramid) ? pyramid.levels : [],
+    unusedLayers: isWhole(pyramid) ? pyramid.unusedLayers : match.unusedLayers,
   };
 }
 
-/** Long lists are cut for a person; `--json` has them whole. */
+/** Long lists are cut for a person; `--json` prints them whole. */
 const SHOWN = 10;
 
 function list(title: string, items: readonly string[]): string[] {
@@ -142,33 +204,47 @@ function namesOf(entries: readonly WeightsEntry[]): string {
   ).join('\n');
 }
 
-/** One line for each model; all that differs for the best. */
-function explain({ model, stage5, share, fits, digest, problem, match }: Verdict, whole: boolean): string {
-  const { matched, missing, misshaped, surplus, unusedLayers } = match;
+/** One line per model; the differences for the best one only. */
+function explain({ model, stage5, share, fits, digest, problem, match, pyramid }: Verdict, whole: boolean): string {
+  const { matched, missing, misshaped, surplus } = match;
   const name = `${model.name}${stage5 ? '' : ' without stage 5'}`;
   const percent = `${Math.floor(100 * share)} % of its parameters match`;
-  const verdict = digest
-    ? `fits, digest ${digest}`
-    : fits
-      ? 'fits by its names and shapes'
-      : `does not fit, ${percent}`;
-  const head = `${name}: ${verdict}${problem ? `\n  ${problem.message} [${problem.code}]` : ''}`;
+  const verdict = digest ? `fits, digest ${digest}` : fits ? 'fits by names and shapes' : `does not fit, ${percent}`;
+  const head = `${name}: ${verdict}${problem ? `\n  ${describeError(problem)}` : ''}`;
   if (!whole) return head;
   return [
     head,
     `  matched: ${matched.length} tensors`,
+    ...(fits ? [`  feature pyramid: ${explainPyramid(pyramid)}`] : []),
     ...list(
       'missing',
       missing.map(({ path, expected }) => `${path} ${showShape(expected)}`),
     ),
     ...list(
-      'of another shape',
+      'with another shape',
       misshaped.map(({ path, found, expected }) => `${path} ${showShape(found)}, expected ${showShape(expected)}`),
     ),
     ...list(
-      'of another network',
+      'from another network',
       surplus.map(({ path }) => path),
     ),
-    ...list('layers not used', unusedLayers),
+    ...list('other layers, ignored', isWhole(pyramid) ? pyramid.unusedLayers : match.unusedLayers),
   ].join('\n');
+}
+
+function explainPyramid(pyramid: Pyramid | undefined): string {
+  const otherwise = '`extract` and the server compute C levels from this file';
+  if (!pyramid || pyramid.matched === 0) return `none; ${otherwise}`;
+  const { levels, matched, total } = pyramid;
+  if (!isWhole(pyramid)) return `not supported (${matched} of its ${total} parameters match); ${otherwise}`;
+  return `yes; \`extract\` and the server compute ${levels[0]}–${levels.at(-1)} from this file unless told otherwise`;
+}
+
+/** Which of several models that fit to take. */
+function recommend([best, ...others]: readonly Verdict[]): string {
+  const [model, epsilon] = [best!.model.name, epsilonOf(best!)];
+  const differing = others.filter((other) => epsilonOf(other) !== epsilon);
+  const reason = differing.map((other) => `${other.model.name} has ${epsilonOf(other)}`).join(', ');
+  const because = reason && `: its batch norms have epsilon ${epsilon}, ${reason}`;
+  return `Use --model ${model}${because} (docs/models.md).`;
 }

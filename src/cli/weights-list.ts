@@ -3,13 +3,13 @@ import { Command } from 'commander';
 import { listPublished, publishedPath } from '../backbone/weights/published.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
-import { formatTable } from './table.js';
+import { formatTable, megabytes } from './output.js';
 
-/** `cairn weights list`: what can be pulled. */
+/** `cairn weights list`: the files that `cairn weights pull` can download. */
 export function listCommand(): Command {
   return new Command('list')
     .description('list the published weights that can be pulled')
-    .option('--json', 'print JSON')
+    .option('--json', 'print JSON, with all columns')
     .action(listWeights);
 }
 
@@ -23,10 +23,11 @@ async function listWeights(flags: { readonly json?: boolean }): Promise<void> {
     return;
   }
   const rows = entries.map(({ name, model, bytes, md5, licence, source, preprocessing, present }) => {
-    const size = bytes === undefined ? 'unknown' : `${(bytes / 1e6).toFixed(1)} MB`;
+    const size = bytes === undefined ? 'unknown' : megabytes(bytes);
     return [name, model, size, md5, licence, source, preprocessing, present ? 'yes' : 'no'];
   });
-  console.log(formatTable(['name', 'model', 'size', 'MD5', 'licence', 'source', 'preprocessing', 'present'], rows));
+  const head = ['name', 'model', 'size', 'MD5', 'licence', 'source', 'preprocessing', 'present'];
+  console.log(formatTable(head, rows, { optional: ['source', 'MD5', 'preprocessing', 'model'] }));
 }
 
 function exists(path: string): Promise<boolean> {

@@ -134,7 +134,7 @@ test('a folder is submitted, followed and written; the same command again comput
   const kept = [join(out, 'image-0.safetensors'), join(out, 'deep/er/image-0.safetensors')];
   for (const path of kept) await utimes(path, 1000, 1000);
   const second = await batch(args);
-  expect(second).toMatchObject({ status: 0, stderr: expect.stringContaining('was there already') });
+  expect(second).toMatchObject({ status: 0, stderr: expect.stringContaining('already exists, 4 images') });
   expect(parse(second.stdout).lines).toEqual(lines);
   expect(parse(second.stdout).summary['id']).toBe(summary['id']);
   for (const path of kept) expect((await stat(path)).mtimeMs).toBe(1_000_000);
@@ -196,7 +196,7 @@ test('a manifest of paths, URLs and bad lines: the good ones are computed, the o
       [10, 'large', 'upload-too-large'],
       [11, 'image-0', 'completed'],
     ],
-    stderr: expect.stringMatching(/submitted, 7 images/),
+    stderr: expect.stringMatching(/submitted, 7 images; 3 more failed before submission$/m),
   });
   expect(summary).toMatchObject({ total: 10, completed: 3, failed: 7, cancelled: 0, rejected: 2 });
   expect((await readdir(out)).sort()).toEqual(['image-0.safetensors', 'one.safetensors', 'photo.safetensors']);
@@ -206,7 +206,7 @@ test('a manifest of paths, URLs and bad lines: the good ones are computed, the o
   const plain = await batch(['submit', 'list.ndjson', ...SMALL, '--follow']);
   expect(plain.status).toBe(1);
   expect(plain.stdout).toMatch(
-    /^\S+: completed, 3 completed, 7 failed \(2 rejected\), 0 cancelled in .*, [\d.]+ sets\/s\n$/,
+    /^[0-9a-f-]+: 3 of 10 completed, 7 failed \(2 rejected\), 0 cancelled in .*(, (?!0\.00)[\d.]+ sets\/s)?\n$/,
   );
   expect(plain.stderr).toMatch(/line 6 \(nothing\): .* \[url-rejected\]/);
   expect(plain.stderr).toMatch(/line 5 \(missing\): .*missing\.png cannot be read\. \[image-missing\]/);
@@ -239,16 +239,16 @@ test('Ctrl-C leaves the batch running, and the same command goes on with it', as
   await until(() => run.stderr.includes('submitted, 12 images'));
   run.child.kill('SIGINT');
   expect(await run.ended).toBe(130);
-  const id = /the batch goes on; follow it with the same command, or: cairn batch follow (\S+)/.exec(run.stderr)![1]!;
+  const id = /the batch continues; follow it with the same command, or: cairn batch follow (\S+)/.exec(run.stderr)![1]!;
   expect(run.stdout).toBe('');
 
   await start('worker', serverEnv('interrupted'));
   const again = await batch(args, { url });
   expect(again).toMatchObject({
     status: 0,
-    stdout: expect.stringMatching(`^${id}: completed, 12 completed, 0 failed, `),
+    stdout: expect.stringMatching(`^${id}: 12 of 12 completed, 0 failed, 0 cancelled in .*\nfeature sets: out\n$`),
   });
-  expect(again.stderr).toContain(`batch ${id} was there already, 12 images`);
+  expect(again.stderr).toContain(`batch ${id} already exists, 12 images`);
   expect(await readdir(out)).toHaveLength(12);
 });
 
@@ -274,12 +274,24 @@ test('status, results, cancel and follow', async () => {
   const submitted = await batch(['submit', 'images', ...SMALL, '--json'], { url });
   expect(submitted.status).toBe(0);
   const id = parse(submitted.stdout).summary['id'] as string;
+  // Without --follow, stdout is the id alone.
+  expect(await batch(['submit', 'images', ...SMALL], { url })).toMatchObject({
+    status: 0,
+    stdout: `${id}\n`,
+    stderr: expect.stringContaining(`batch ${id} already exists, 2 images`),
+  });
   const status = await batch(['status', id], { url });
   expect(status).toMatchObject({
     status: 0,
     stdout: expect.stringMatching(/^running: 0 of 2 completed\n2 queued, 0 active/),
   });
-  expect(JSON.parse((await batch(['status', id, '--json'], { url })).stdout)).toMatchObject({ id, total: 2 });
+  expect(JSON.parse((await batch(['status', id, '--json'], { url })).stdout)).toMatchObject({
+    id,
+    total: 2,
+    counts: { queued: 2, active: 0, completed: 0, failed: 0, cancelled: 0 },
+    rejected: { count: 0, first: [] },
+    links: { self: `/v1/batches/${id}` },
+  });
   expect(await batch(['results', id], { url })).toMatchObject({ status: 0, stdout: '' });
   expect(await batch(['cancel', id], { url })).toMatchObject({ status: 0 });
   // Lines that nobody has taken up are written off by a worker.

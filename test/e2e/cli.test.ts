@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +45,8 @@ test('extract --json prints one line an image and writes what it names', async (
     ],
     timings: { preprocess: expect.any(Number), run: expect.any(Number), pack: expect.any(Number) },
   });
+  for (const milliseconds of Object.values(line['timings'] as object))
+    expect(String(milliseconds)).toMatch(/^\d+(\.\d)?$/);
   expect(line['id']).toMatch(/^[0-9a-f]{64}$/);
   expect((await readdir(join(out, 'st'))).sort()).toEqual(['astronaut.safetensors', 'tiny.safetensors']);
   const { header, data } = parseSafetensors(await readFile(join(out, 'st/astronaut.safetensors')));
@@ -66,6 +69,7 @@ test('a bad image fails alone: the others are written, the status is 1', async (
 
 test.each([
   ['level-absent', ['--levels', 'C5', '--stage5', 'false']],
+  ['level-absent', ['--levels', 'C5', '--no-stage5']],
   ['model-unknown', ['--model', 'resnet']],
   ['engine-unavailable', ['--engine', 'abacus']],
   ['device-unavailable', ['--device', 'cuda']],
@@ -82,6 +86,28 @@ test.each([
   expect(await readdir(join(out, 'bad')).catch(() => [])).toEqual([]);
 });
 
+test('images that are not there are reported before a network is compiled, for which there may be no image', async () => {
+  // A model that fails to load shows that it was not loaded.
+  const args = ['extract', 'no-*.jpg', 'nothing.png', '--weights', weights('truncated.h5')];
+  const plain = await cairn(...args);
+  expect(plain).toMatchObject({ status: 1, stdout: '' });
+  expect(plain.stderr.trim().split('\n')).toEqual([
+    'cairn: no-*.jpg: no-*.jpg cannot be read. [image-missing]',
+    'cairn: nothing.png: nothing.png cannot be read. [image-missing]',
+  ]);
+  const json = await cairn(...args, '--json');
+  expect(json.status).toBe(1);
+  const lines = json.stdout
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text) as object);
+  expect(lines).toEqual(
+    ['no-*.jpg', 'nothing.png'].map((name) => {
+      return { image: name, error: { code: 'image-missing', message: `${name} cannot be read.` } };
+    }),
+  );
+});
+
 test('two images of one name are refused before any work', async () => {
   const copy = join(out, 'tiny.jpg');
   await writeFile(copy, await readFile(image('astronaut.jpg')));
@@ -94,9 +120,38 @@ test('describe tells what Keras tells', async () => {
   const { stdout } = await cairn('describe', 'mask-rcnn-resnet50', '--format', 'json');
   const description = JSON.parse(stdout) as Record<string, unknown>;
   expect(description['parameters']).toEqual({ total: 23_587_712, trainable: 23_534_592, nonTrainable: 53_120 });
-  const table = await cairn('describe', 'mask-rcnn-resnet101', '--stage5', 'false');
-  expect(table.stdout).toMatch(/res4w_out +relu +64×64×1024/);
-  expect(table.stdout).not.toMatch(/C5/);
+  for (const flags of [['--stage5', 'false'], ['--no-stage5']]) {
+    const table = await cairn('describe', 'mask-rcnn-resnet101', ...flags);
+    expect(table.stdout).toMatch(/res4w_out +relu +64×64×1024/);
+    expect(table.stdout).not.toMatch(/C5/);
+  }
+});
+
+test('models lists the catalogue: levels, and where weights come from', async () => {
+  const { status, stdout } = await cairn('models');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^mask-rcnn-resnet101 +C1–C5 P2–P6 +pull mask-rcnn-resnet101-coco$/m);
+  expect(stdout).toMatch(/^keras-v2-resnet50v2 +C1–C5 +pull keras-v2-resnet50v2-imagenet$/m);
+  expect(stdout).toMatch(/^mask-rcnn-resnet50 +C1–C5 P2–P6 +–$/m);
+  for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  const models = JSON.parse((await cairn('models', '--json')).stdout) as { name: string }[];
+  expect(models).toHaveLength(29);
+  expect(models.find(({ name }) => name === 'mask-rcnn-resnet101')).toEqual({
+    name: 'mask-rcnn-resnet101',
+    family: 'mask-rcnn',
+    architecture: 'resnet101',
+    levels: ['C1', 'C2', 'C3', 'C4', 'C5', 'P2', 'P3', 'P4', 'P5', 'P6'],
+    weights: 'seeded',
+    published: ['mask-rcnn-resnet101-coco'],
+  });
+});
+
+test('bench reports burn-in, the first step and the result', async () => {
+  const args = ['--model', 'mask-rcnn-resnet18', '--size', '64', '--steps', '2', '--burn-in', '1'];
+  const { status, stdout } = await cairn('bench', ...args);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/Burn-in step 1 of 1/);
+  expect(stdout).toMatch(/Forward across 2 steps, [\d.]+ ± [\d.]+ s\/batch; [\d.]+ images\/s\n$/);
 });
 
 test('weights inspect names what is missing and what is not used', async () => {
@@ -124,5 +179,27 @@ test('a wrong call is told apart from a failed one', async () => {
   expect((await cairn('extract')).status).toBe(2);
   expect((await cairn('extract', 'x.jpg', '--format', 'npz')).status).toBe(2);
   expect((await cairn('nonsense')).status).toBe(2);
+  expect((await cairn('serve', '--role', 'worker')).status).toBe(2);
   expect((await cairn('--help')).status).toBe(0);
+});
+
+test('serve and worker end with a failure when they cannot start, whatever they have opened', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = taken.address() as AddressInfo;
+    // Redis is away as well: a connection that waits for it must not keep the process.
+    const serve = await cairn('serve', '--port', String(port));
+    expect(serve).toMatchObject({ status: 1, stderr: expect.stringContaining('EADDRINUSE') });
+    expect(serve.stderr).toContain('serving the API only');
+  } finally {
+    taken.close();
+  }
+  expect(await cairn('serve', '--port', 'http')).toMatchObject({ status: 1, stderr: expect.stringContaining('PORT') });
+});
+
+test('help of serve and worker names their defaults and Redis', async () => {
+  const { stdout } = await cairn('serve', '--help');
+  for (const text of ['127.0.0.1', '8080', 'REDIS_URL', '`cairn worker`']) expect(stdout).toContain(text);
+  expect((await cairn('worker', '--help')).stdout).toContain('REDIS_URL');
 });

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findModel, modelGraph } from '../../src/backbone/catalogue.js';
+import { fpnGraph } from '../../src/backbone/graph/fpn-graph.js';
 import { sizeOf } from '../../src/backbone/graph/summary.js';
 import { matchWeights } from '../../src/backbone/weights/match-weights.js';
 import { fixturePath } from '../support/fixtures.js';
@@ -34,6 +35,7 @@ interface Report {
     readonly share: number;
     readonly problem?: { code: string; message: string };
     readonly missing: readonly { path: string }[];
+    readonly pyramid: readonly string[];
     readonly unusedLayers: readonly string[];
   }[];
 }
@@ -68,6 +70,7 @@ describe('weights inspect', () => {
       stage5: false,
       fits: true,
       share: 1,
+      pyramid: [],
       unusedLayers: ['roi_heads'],
     });
     expect(models[0]!.digest).toMatch(/^[0-9a-f]{64}$/);
@@ -105,6 +108,47 @@ describe('weights inspect', () => {
     const { status, stdout } = await inspect(fixturePath('weights/slim.npz'));
     expect(status).toBe(0);
     expect(stdout).toMatch(/No model has tensors of these names:\n.*\n.*resnet_v2_50\/conv1\/biases \[2\] <f4/);
+  });
+
+  /** A ResNet-50 with its pyramid as torchvision's detectors have it. */
+  async function detector(changed: (path: string) => string | undefined): Promise<string> {
+    const { missing } = matchWeights(fpnGraph(modelGraph(findModel('torchvision-detection-resnet50'), true)), []);
+    const kept: Record<string, Tensors[string]> = { 'roi_heads.bias': half(1) };
+    for (const { path, expected } of missing) {
+      const name = changed(path);
+      if (name !== undefined) kept[name] = { shape: expected, data: new Uint16Array(sizeOf(expected)) };
+    }
+    const path = join(await tempDir(), 'detector.bin');
+    await writeFile(path, safetensorsBytes(kept));
+    return path;
+  }
+
+  test('a feature pyramid is found, named as used, and points to the model of the first detection weights', async () => {
+    const path = await detector((name) => name);
+    const { models } = JSON.parse((await inspect(path, '--json')).stdout) as Report;
+    expect(models.map(({ model, pyramid, unusedLayers }) => [model, pyramid, unusedLayers])).toEqual(
+      ['torchvision-detection-resnet50', 'torchvision-resnet50'].map((model) => {
+        return [model, ['P2', 'P3', 'P4', 'P5', 'P6'], ['roi_heads']];
+      }),
+    );
+    const { stdout } = await inspect(path);
+    expect(stdout).toMatch(/feature pyramid: yes; `extract` and the server compute P2–P6 from this file/);
+    expect(stdout).not.toMatch(/^ {4}.*fpn/m);
+    expect(stdout).toMatch(
+      /Use --model torchvision-detection-resnet50: .*epsilon 0, torchvision-resnet50 has 0\.00001/,
+    );
+  });
+
+  test('a pyramid with norms is not supported, and comes with the newer weights, which have an epsilon', async () => {
+    const path = await detector((name) => (/fpn.*bias$/.test(name) ? name.replace('.bias', '.norm') : name));
+    const { models } = JSON.parse((await inspect(path, '--json')).stdout) as Report;
+    expect(models.map(({ model, pyramid }) => [model, pyramid])).toEqual([
+      ['torchvision-resnet50', []],
+      ['torchvision-detection-resnet50', []],
+    ]);
+    const { stdout } = await inspect(path);
+    expect(stdout).toMatch(/feature pyramid: not supported \(8 of its 16 parameters match\).*C levels/);
+    expect(stdout).toMatch(/Use --model torchvision-resnet50/);
   });
 
   test('a file that is not read says what to do', async () => {

@@ -3,17 +3,17 @@ import { z } from 'zod';
 import { CairnError, ERRORS, type ErrorCode } from '../../errors.js';
 
 const problemSchema = z.object({ code: z.string(), detail: z.string() });
-/** More than any problem says; an answer that is no problem is not read on. */
+/** More than any problem document needs; longer answers are not read further. */
 const MAX_PROBLEM_BYTES = 1 << 16;
 
 type Init = RequestInit & { readonly signal: AbortSignal };
 
 /**
- * Asks a server.
+ * Sends a request.
  *
- * @returns an answer of success.
- * @throws CairnError with the code that the server gives; `server-failed` where it gives none that is known,
- *   `server-unreachable` where it does not answer, `cancelled` by the signal.
+ * @returns a successful response.
+ * @throws CairnError with the server's code; `server-failed` if that is missing or unknown, `server-unreachable` if
+ *   there is no response, `cancelled` by the signal.
  */
 export async function ask(url: string, init: Init): Promise<Response> {
   const response = await connect(url, init);
@@ -21,7 +21,7 @@ export async function ask(url: string, init: Init): Promise<Response> {
   return response;
 }
 
-/** Asks whether there is something at this address; throws as `ask` does. */
+/** Whether the resource exists, by HEAD; throws as `ask` does. */
 export async function isThere(url: string, init: Init): Promise<boolean> {
   const response = await connect(url, { ...init, method: 'HEAD' });
   if (response.ok) return true;
@@ -37,7 +37,7 @@ async function connect(url: string, init: Init): Promise<Response> {
   }
 }
 
-/** The body of an answer, whose failures are those of `ask`. */
+/** The body of a response; fails as `ask` does. */
 export async function* bodyOf(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   if (!response.body) return;
   try {
@@ -47,12 +47,15 @@ export async function* bodyOf(response: Response, signal: AbortSignal): AsyncGen
   }
 }
 
-/** @throws CairnError `server-failed` where the value is not of the form that it should have. */
+/** @throws CairnError `server-failed` where the value does not match the schema. */
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.infer<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;
-  throw new CairnError('server-failed', `The server tells of ${what} in another form: ${path.join('.')}: ${message}.`);
+  throw new CairnError(
+    'server-failed',
+    `The server describes ${what} in an unknown form: ${path.join('.')}: ${message}.`,
+  );
 }
 
 /** @throws CairnError `server-failed` where the text is not JSON. */
@@ -60,24 +63,29 @@ export function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CairnError('server-failed', `The server tells of ${what} in another form than JSON.`, { cause });
+    throw new CairnError('server-failed', `The server describes ${what} in another form than JSON.`, { cause });
   }
 }
 
 function connectionError(error: unknown, server: string, signal: AbortSignal): CairnError {
   if (error instanceof CairnError) return error;
-  if (signal.aborted) return new CairnError('cancelled', 'The command was interrupted.', { cause: error });
+  if (signal.aborted) return interrupted(error);
   return new CairnError('server-unreachable', `${server} does not answer (${reasonOf(error)}).`, { cause: error });
 }
 
-/** `fetch` says "fetch failed" and keeps what happened in the cause, which may hold one error per address. */
+/** What a command that was stopped by its signal throws. */
+export function interrupted(cause: unknown): CairnError {
+  return new CairnError('cancelled', 'The command was interrupted.', { cause });
+}
+
+/** `fetch` says "fetch failed" and keeps the reason in the cause, which may hold one error per address. */
 function reasonOf(error: unknown): string {
   const { code, message, errors } = rootCause(error) as { code?: unknown; message?: unknown; errors?: unknown[] };
   if (Array.isArray(errors) && errors.length > 0) return reasonOf(errors[0]);
   return String(typeof code === 'string' ? code : message);
 }
 
-/** What an error was caused by in the end. */
+/** The innermost cause of an error. */
 export function rootCause(error: unknown): object {
   let inner = Object(error) as { cause?: unknown };
   while (typeof inner.cause === 'object' && inner.cause !== null) inner = inner.cause;

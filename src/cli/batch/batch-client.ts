@@ -1,26 +1,26 @@
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
+import { batchViewSchema, resultViewSchema, type BatchView, type ResultView } from '../../batches/view.js';
 import { CairnError } from '../../errors.js';
 import { splitLines } from '../../formats/split-lines.js';
 import { ask, bodyOf, check, isThere, parseJson } from './ask.js';
-import { batchSchema, resultSchema, type Batch, type Result } from './batch-schema.js';
 
-/** One result is a few hundred bytes and the name that it was given. */
+/** A result is a few hundred bytes and the client's own name for the image. */
 const MAX_RESULT_BYTES = 1 << 20;
 const NDJSON = 'application/x-ndjson';
 
 export interface ResultsQuery {
   readonly after?: string | undefined;
   readonly state?: string | undefined;
-  /** Keeps the answer open until the batch has finished. */
+  /** Keep the response open until the batch has finished. */
   readonly follow?: boolean;
 }
 
-/** The HTTP interface of batches. Every call throws what `ask` throws; nothing is tried again here. */
+/** The HTTP interface of batches. Every call throws as `ask` does; nothing is retried here. */
 export class BatchClient {
   private readonly base: string;
 
-  /** @param server URL of a Cairn, or of what stands before one and has it below a path. */
+  /** @param server URL of a server, or of a proxy that has one below a path. */
   constructor(
     server: string,
     private readonly signal: AbortSignal,
@@ -28,8 +28,8 @@ export class BatchClient {
     this.base = server.replace(/\/+$/, '');
   }
 
-  /** Throws where no Cairn answers. */
-  async greet(): Promise<void> {
+  /** Fails unless a Cairn server answers. */
+  async ping(): Promise<void> {
     await this.json('/livez');
   }
 
@@ -37,7 +37,7 @@ export class BatchClient {
     return isThere(`${this.base}/v1/images/${sha256}`, { signal: this.signal });
   }
 
-  /** @returns the digest of what was sent. */
+  /** @returns the digest of the bytes that were sent. */
   async putImage(path: string): Promise<string> {
     const headers = { 'content-type': 'application/octet-stream' };
     const body = createReadStream(path);
@@ -49,21 +49,21 @@ export class BatchClient {
     }
   }
 
-  /** Submits a manifest; the batch of an earlier submission under the same key is answered instead, if there is one. */
-  async submit(manifest: string, query: URLSearchParams, key: string): Promise<{ batch: Batch; found: boolean }> {
+  /** Submits a manifest; returns the earlier batch of the same key, if there is one. */
+  async submit(manifest: string, query: URLSearchParams, key: string): Promise<{ batch: BatchView; found: boolean }> {
     const headers = { 'content-type': NDJSON, 'idempotency-key': key };
     const body = createReadStream(manifest);
     try {
       const url = `/v1/batches?${query.toString()}`;
       const response = await this.ask(url, { method: 'POST', body, headers, duplex: 'half' });
-      return { batch: check(batchSchema, await this.read(response), 'a batch'), found: response.status === 200 };
+      return { batch: check(batchViewSchema, await this.read(response), 'a batch'), found: response.status === 200 };
     } finally {
       body.destroy();
     }
   }
 
-  async batch(id: string): Promise<Batch> {
-    return check(batchSchema, await this.json(pathOf(id)), 'a batch');
+  async batch(id: string): Promise<BatchView> {
+    return check(batchViewSchema, await this.json(pathOf(id)), 'a batch');
   }
 
   async cancel(id: string): Promise<void> {
@@ -71,17 +71,17 @@ export class BatchClient {
     await response.body?.cancel();
   }
 
-  /** What became of the lines, in the order in which it did. */
-  async *results(id: string, { follow = false, after, state }: ResultsQuery): AsyncGenerator<Result> {
+  /** The outcome of each line, in the order of completion. */
+  async *results(id: string, { follow = false, after, state }: ResultsQuery): AsyncGenerator<ResultView> {
     const query = new URLSearchParams(follow ? { follow: 'true' } : {});
     if (after !== undefined) query.set('after', after);
     if (state !== undefined) query.set('state', state);
     const response = await this.ask(`${pathOf(id)}/results?${query.toString()}`, { headers: { accept: NDJSON } });
     for await (const { bytes } of splitLines(bodyOf(response, this.signal), MAX_RESULT_BYTES)) {
       const text = bytes?.toString('utf8');
-      if (text === undefined) throw new CairnError('server-failed', 'A result is longer than any result.');
-      // Empty lines keep a connection alive on which nothing happens.
-      if (text.trim() !== '') yield check(resultSchema, parseJson(text, 'a result'), 'a result');
+      if (text === undefined) throw new CairnError('server-failed', 'A result is too long.');
+      // Empty lines are keep-alives.
+      if (text.trim() !== '') yield check(resultViewSchema, parseJson(text, 'a result'), 'a result');
     }
   }
 

@@ -2,22 +2,22 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CairnError } from '../../errors.js';
 import { FileStore } from '../../features/store/file-store.js';
+import type { ResultView } from '../../batches/view.js';
 import type { BatchClient } from './batch-client.js';
-import type { Result } from './batch-schema.js';
 import { FeatureStream } from './feature-stream.js';
 import { outputName } from './output-names.js';
-import type { Patience } from './patience.js';
+import type { RetryPolicy } from './retry-policy.js';
 
-/** A stream may end before a set that has just been told of is in it; it is asked for again this often. */
+/** A stream may end before it contains the set of a fresh result; it is opened again this often. */
 const EMPTY_STREAMS = 3;
 const PAUSE_MS = 500;
 const LENGTH_BYTES = 8;
-/** The header of a feature set holds a few levels and how they were made. */
+/** The header of a feature set describes a few levels and their provenance. */
 const MAX_HEADER_BYTES = 1 << 20;
 
 /**
- * Writes the feature sets of a batch to a folder as results tell of them. What the folder has already is
- * not fetched: the stream of features is opened where something is missing and closed where nothing is.
+ * Writes the feature sets of a batch to a folder as results arrive. Sets that the folder already has are not
+ * fetched: the stream of features is opened where one is missing and closed where one is not.
  */
 export class FeatureFiles {
   private readonly store: FileStore;
@@ -27,20 +27,20 @@ export class FeatureFiles {
     private readonly folder: string,
     private readonly client: BatchClient,
     private readonly id: string,
-    private readonly patience: Patience,
+    private readonly policy: RetryPolicy,
   ) {
     this.store = new FileStore(folder);
   }
 
   /**
-   * Sees to it that the feature set of a completed result is there. Results come one by one, in order.
+   * Fetches the feature set of a completed result unless the folder has it. Results come one by one, in order.
    *
    * @param before cursor of the result before this one.
    * @returns the path of the file.
-   * @throws CairnError `features-not-found` where the server has it no more, `store-failed`.
+   * @throws CairnError `features-not-found` if the server has lost it, `store-failed`.
    */
-  async bring(result: Result, before: string | undefined): Promise<string> {
-    const name = outputName(result.name ?? String(result.line));
+  async fetchMissing(result: ResultView, before: string | undefined): Promise<string> {
+    const name = outputName(result.name);
     const path = join(this.folder, name);
     if (result.features && (await holds(path, result.features.id))) await this.close();
     else await this.fetch(result.line, name, before);
@@ -61,25 +61,25 @@ export class FeatureFiles {
         const set = await this.stream.next();
         if (set?.line === line && set.bytes) {
           await this.store.put(name, set.bytes);
-          this.patience.good();
+          this.policy.reset();
           return;
         }
         await this.close();
         if (set !== undefined || ++empty > EMPTY_STREAMS) {
-          throw new CairnError('features-not-found', 'The server has the features no more.');
+          throw new CairnError('features-not-found', 'The server no longer has the features.');
         }
-        await this.patience.pause(PAUSE_MS);
+        await this.policy.pause(PAUSE_MS);
       } catch (error) {
         await this.close();
-        // A disk that is full is not a server that is away.
+        // A full disk is no outage of the server.
         if (error instanceof CairnError && error.code === 'store-failed') throw error;
-        await this.patience.bear(error, attempt++);
+        await this.policy.backoff(error, attempt++);
       }
     }
   }
 }
 
-/** Whether a safetensors file with this feature set is there: options may have changed since it was written. */
+/** Whether a safetensors file holds this feature set: options may have changed since it was written. */
 async function holds(path: string, id: string): Promise<boolean> {
   const file = await open(path, 'r').catch(() => undefined);
   if (!file) return false;

@@ -1,19 +1,21 @@
 import { pipeline } from 'node:stream/promises';
 import { extract, type Header } from 'tar-stream';
+import { resultViewSchema } from '../../batches/view.js';
 import { CairnError } from '../../errors.js';
 import { check, parseJson } from './ask.js';
-import { featureEntrySchema } from './batch-schema.js';
 
+/** Precedes each feature set in the stream, or says why it is missing. */
+const entrySchema = resultViewSchema.pick({ line: true, error: true });
 const MAX_DESCRIPTION_BYTES = 1 << 20;
 
 type Entry = AsyncIterable<Uint8Array> & { readonly header: Header };
 
 export interface StreamedSet {
-  /** Of the body that was submitted, from 1. */
+  /** Line number in the submitted body, from 1. */
   readonly line: number;
   /**
-   * The bytes of a safetensors file; to be read to their end before the next set is asked for. Undefined where
-   * the server has the set no more.
+   * The bytes of a safetensors file; read them to the end before the next call. Undefined if the server has lost
+   * the set.
    */
   readonly bytes: AsyncIterable<Uint8Array> | undefined;
 }
@@ -25,11 +27,11 @@ export class FeatureStream {
   constructor(chunks: AsyncIterable<Uint8Array>) {
     const tar = extract();
     this.entries = tar[Symbol.asyncIterator]() as AsyncIterator<unknown> as AsyncIterator<Entry>;
-    // What goes wrong here destroys the tar with the same error, which then comes out of its entries.
+    // A failure destroys the tar with the same error, which its entries then throw.
     pipeline(chunks, tar as unknown as NodeJS.WritableStream).catch(() => undefined);
   }
 
-  /** Undefined at the end. @throws CairnError of the connection; `server-failed` where it is no such tar. */
+  /** Undefined at the end. @throws CairnError of the connection; `server-failed` for an unexpected tar. */
   async next(): Promise<StreamedSet | undefined> {
     const description = await this.entry('.json');
     if (!description) return undefined;
@@ -37,18 +39,18 @@ export class FeatureStream {
     let length = 0;
     for await (const part of bytesOf(description)) {
       length += part.length;
-      if (length > MAX_DESCRIPTION_BYTES) throw new CairnError('server-failed', 'A description is longer than any is.');
+      if (length > MAX_DESCRIPTION_BYTES) throw new CairnError('server-failed', 'A description is too long.');
       parts.push(part);
     }
     const text = Buffer.concat(parts).toString('utf8');
-    const { line, error } = check(featureEntrySchema, parseJson(text, 'a feature set'), 'a feature set');
+    const { line, error } = check(entrySchema, parseJson(text, 'a feature set'), 'a feature set');
     if (error) return { line, bytes: undefined };
     const set = await this.entry('.safetensors');
     if (!set) throw new CairnError('server-unreachable', 'The stream of features ended within a feature set.');
     return { line, bytes: bytesOf(set) };
   }
 
-  /** Ends the connection too; may be called twice. */
+  /** Closes the connection too; may be called twice. */
   async close(): Promise<void> {
     await this.entries.return?.();
   }
@@ -60,7 +62,7 @@ export class FeatureStream {
     if (next.done === true) return undefined;
     const { name } = next.value.header;
     if (name.endsWith(extension)) return next.value;
-    throw new CairnError('server-failed', `The stream of features has ${name} where an entry ${extension} should be.`);
+    throw new CairnError('server-failed', `The stream of features has ${name} instead of a ${extension} entry.`);
   }
 }
 
@@ -72,7 +74,7 @@ async function* bytesOf(entry: Entry): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** A tar that breaks off is a connection that broke off: the next one goes on. */
+/** A truncated tar is a lost connection: the next one resumes. */
 function tarError(error: unknown): CairnError {
   if (error instanceof CairnError) return error;
   const message = error instanceof Error ? error.message : String(error);

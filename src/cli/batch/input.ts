@@ -9,22 +9,22 @@ import { parseManifestLine, type InputLine } from './manifest-line.js';
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.avif']);
 const MAX_LINE_BYTES = 1 << 16;
 
-/** What a batch is made from; it can be gone through as often as one likes. */
+/** The lines of a batch; can be iterated any number of times. */
 export type Input = () => AsyncIterable<InputLine>;
 
 export interface InputOptions {
-  /** Images in folders below the folder count as well. */
+  /** Include images in subfolders. */
   readonly recursive: boolean;
-  /** A folder of our own, for what can be read only once. */
+  /** A private folder, for a copy of stdin. */
   readonly workspace: string;
   readonly signal: AbortSignal;
 }
 
 /**
- * A folder of images, a manifest, or `-`: a manifest from standard input, whose paths are relative to here.
+ * A folder of images, a manifest, or `-`: a manifest on stdin, with paths relative to the working folder.
  *
- * @throws CairnError `image-missing` where nothing can be read or a folder has no image, `option-invalid`
- *   where an image stands in the place of a manifest.
+ * @throws CairnError `image-missing` if nothing can be read or a folder has no image, `option-invalid` for an image
+ *   in place of a manifest.
  */
 export async function openInput(target: string, { recursive, workspace, signal }: InputOptions): Promise<Input> {
   if (target === '-') {
@@ -59,7 +59,7 @@ async function* manifestLines(path: string, base: string): AsyncGenerator<InputL
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- a list gone through like a manifest
+// eslint-disable-next-line @typescript-eslint/require-await -- the same interface as for a manifest
 async function* folderLines(folder: string, images: readonly string[]): AsyncGenerator<InputLine> {
   for (const [index, path] of images.entries()) {
     const { dir, name } = parse(relative(folder, path));
@@ -68,7 +68,7 @@ async function* folderLines(folder: string, images: readonly string[]): AsyncGen
   }
 }
 
-/** The image files of a folder, sorted by their paths; links to images count, hidden files do not. */
+/** The image files of a folder, sorted by path; includes links to images, but no hidden files. */
 async function imagesIn(folder: string, recursive: boolean): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true, recursive }).catch((cause: unknown) => {
     throw new CairnError('image-missing', `${folder} cannot be read.`, { cause });
@@ -77,7 +77,7 @@ async function imagesIn(folder: string, recursive: boolean): Promise<string[]> {
   for (const entry of entries) {
     if (entry.name.startsWith('.') || !isImage(entry.name)) continue;
     const path = join(entry.parentPath, entry.name);
-    // A link that leads nowhere is kept: it fails with its name instead of being passed over in silence.
+    // A broken link is kept: it fails under its name instead of being skipped silently.
     const isFolder = entry.isSymbolicLink() && (await stat(path).catch(() => undefined))?.isDirectory();
     if (!entry.isDirectory() && isFolder !== true) images.push(path);
   }

@@ -2,14 +2,17 @@ import { constants } from 'node:os';
 import { asCairnError } from '../../errors.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-/** A shell tells a command that a signal ended by this and the signal's number. */
+/** Shells add the number of the signal that ended a command to this. */
 const SIGNAL_STATUS = 128;
 
 /**
- * Runs `work` with a signal that Ctrl-C aborts; a second Ctrl-C ends the process at once. Where the first
- * one ended the work, `farewell` says what is left to do.
+ * Runs `work` with a signal that Ctrl-C aborts; a second Ctrl-C ends the process at once. `onInterrupted` is called
+ * if the first one ended the work.
  */
-export async function interruptible(work: (signal: AbortSignal) => Promise<void>, farewell: () => void): Promise<void> {
+export async function interruptible(
+  work: (signal: AbortSignal) => Promise<void>,
+  onInterrupted?: () => void,
+): Promise<void> {
   const stop = new AbortController();
   let received: (typeof SIGNALS)[number] | undefined;
   const onSignal = (signal: (typeof SIGNALS)[number]) => {
@@ -22,7 +25,7 @@ export async function interruptible(work: (signal: AbortSignal) => Promise<void>
     await work(stop.signal);
   } catch (error) {
     if (received === undefined || asCairnError(error).code !== 'cancelled') throw error;
-    farewell();
+    onInterrupted?.();
     process.exitCode = SIGNAL_STATUS + constants.signals[received];
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);

@@ -2,19 +2,19 @@ import { parse, posix } from 'node:path';
 import { z } from 'zod';
 import { CairnError } from '../../errors.js';
 
-/** Where one image of a batch is; paths are as this machine opens them. */
+/** The location of one image; paths are those of this machine. */
 export type Source = { readonly path: string } | { readonly url: string } | { readonly sha256: string };
 
 export interface Entry {
-  /** Of the manifest, or the image's place in the folder; from 1. */
+  /** Line number in the manifest, or the image's position in the folder; from 1. */
   readonly line: number;
   readonly name: string;
   readonly source: Source;
-  /** Options of this image alone, as the server takes them. */
+  /** Options for this image alone, in the server's form. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** A line that no image can be submitted for, and why. */
+/** A line that cannot be submitted, and why. */
 export interface BadLine {
   readonly line: number;
   readonly name: string | undefined;
@@ -34,9 +34,9 @@ const sourceSchema = z.union([
 const lineSchema = z.looseObject({ source: sourceSchema, name: z.string().min(1).optional() });
 
 /**
- * One line of a manifest: a JSON object, or a path or URL as it stands. Undefined for an empty line.
+ * One line of a manifest: a JSON object, or a plain path or URL. Undefined for an empty line.
  *
- * @param text undefined where the line was too long to be read.
+ * @param text undefined if the line is too long.
  */
 export function parseManifestLine(text: string | undefined, line: number): InputLine | undefined {
   if (text === undefined) return bad(line, 'The line is too long.');
@@ -57,14 +57,16 @@ export function parseManifestLine(text: string | undefined, line: number): Input
   const parsed = lineSchema.safeParse(json);
   if (!parsed.success) {
     const wrong =
-      parsed.error.issues[0]?.path[0] === 'name' ? 'name must be a text' : 'source must be a path, url or sha256';
+      parsed.error.issues[0]?.path[0] === 'name'
+        ? 'name must be a string that is not empty'
+        : 'source must be one of path, url (http or https) or sha256 (64 lowercase hexadecimal digits)';
     return bad(line, `${wrong}, as in {"source": {"path": "photo.jpg"}, "name": "photo"}.`);
   }
   const { source, name, ...options } = parsed.data;
   return { line, name: name ?? nameOf(source), source, options };
 }
 
-/** What an image is called that was given no name: its file's name without the extension, as `extract` has it. */
+/** The default name of an image: its file name without the extension, as in `extract`. */
 function nameOf(source: Source): string {
   if ('sha256' in source) return source.sha256;
   if ('path' in source) return parse(source.path).name;

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { CairnError } from '../../errors.js';
 import type { Input } from './input.js';
 
-/** File systems take 255 bytes; an extension and the name of an unfinished file need some of them. */
+/** File systems allow 255 bytes; extensions and the names of temporary files need some of them. */
 const MAX_PART_BYTES = 180;
 const DIGEST_DIGITS = 16;
-/** Control characters, and what some file system takes for something else than a letter of a name. */
+/** Control characters, and characters that some file system reserves. */
 const UNSAFE = /[\u0000-\u001f\u007f<>:"|?*\\]/g;
 
 /**
- * The file a feature set of this name is written to, relative to the folder of outputs. Slashes make folders;
- * nothing leads out of the folder, is hidden, or is more than a file system takes.
+ * The file for a feature set of this name, relative to the output folder. Slashes make subfolders; no name leads out
+ * of the folder, is hidden, or exceeds the limits of file systems.
  */
 export function outputName(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
@@ -22,13 +22,12 @@ function safePart(part: string): string {
   if (Buffer.byteLength(safe) <= MAX_PART_BYTES) return safe;
   const digest = createHash('sha256').update(part).digest('hex').slice(0, DIGEST_DIGITS);
   const kept = Buffer.from(safe).subarray(0, MAX_PART_BYTES - DIGEST_DIGITS - 1);
-  // A letter that was cut in the middle would decode to a replacement character.
+  // A character that was cut decodes to a replacement character.
   return `${kept.toString('utf8').replace(/\uFFFD+$/, '')}-${digest}`;
 }
 
 /**
- * Refuses an input of which two lines would write the same file. The names are held in memory, about
- * 100 bytes a line.
+ * Refuses an input with two lines for the same file. The names are held in memory, about 100 bytes per line.
  *
  * @throws CairnError `output-conflict`.
  */

@@ -1,21 +1,21 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { asCairnError, CairnError } from '../../errors.js';
+import { interrupted } from './ask.js';
 import type { BatchClient } from './batch-client.js';
 import type { Input } from './input.js';
-import { LineNumbers } from './line-numbers.js';
 import type { BadLine, Entry, InputLine } from './manifest-line.js';
-import type { Patience } from './patience.js';
+import type { RetryPolicy } from './retry-policy.js';
 
-/** A server that lives but refuses one upload again and again is asked this often; then only that line fails. */
+/** After this many refusals of one upload by a server that is up, only that line fails. */
 const UPLOAD_TRIES = 3;
 
 export interface PrepareOptions {
   readonly client: BatchClient;
-  readonly patience: Patience;
-  /** Files that are read and uploaded at once. */
+  readonly policy: RetryPolicy;
+  /** Files read and uploaded at once. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
   readonly onBadLine: (line: BadLine) => void;
@@ -23,7 +23,8 @@ export interface PrepareOptions {
 }
 
 export interface Prepared {
-  readonly lines: LineNumbers;
+  /** Lines to submit. */
+  readonly count: number;
   /** SHA-256 of the manifest that was written. */
   readonly sha256: string;
 }
@@ -31,47 +32,49 @@ export interface Prepared {
 type Ready = BadLine | { readonly line: number; readonly json: string; readonly uploaded: boolean };
 
 /**
- * Brings every image to the server that it does not have, and writes the manifest to submit: one line for
- * each line that is good, with digests in the place of paths and sorted keys, so that equal work is equal
- * bytes. Files are read as streams; the input may be of any length.
+ * Uploads the images that the server does not have, and writes the manifest to submit. Its lines have the numbers
+ * of the input: in place of bad lines it has empty ones, which the server skips. It has digests in place of paths
+ * and sorted keys, so that equal work gives equal bytes. Files are streamed; the input may have any length.
  *
- * @throws CairnError `server-unreachable` and the like when the server stays away, `cancelled`.
+ * @throws CairnError `server-unreachable` and the like after a long outage, `cancelled`.
  */
 export async function prepareManifest(input: Input, manifest: string, options: PrepareOptions): Promise<Prepared> {
   const { concurrency, signal, onBadLine, onReady } = options;
-  const lines = new LineNumbers();
   const digest = createHash('sha256');
+  let count = 0;
   const written = async function* (all: AsyncIterable<Ready>) {
+    let next = 1;
     for await (const ready of all) {
       if ('error' in ready) {
         onBadLine(ready);
         continue;
       }
-      lines.push(ready.line);
+      const text = '\n'.repeat(ready.line - next) + ready.json;
+      next = ready.line + 1;
+      count++;
       onReady(ready.uploaded);
-      digest.update(ready.json);
-      yield ready.json;
+      digest.update(text);
+      yield text;
     }
   };
   const all = Readable.from(input()).map((line: InputLine) => makeReady(line, options), { concurrency, signal });
   try {
     await pipeline(all, written, createWriteStream(manifest), { signal });
   } catch (error) {
-    if (signal.aborted) throw new CairnError('cancelled', 'The command was interrupted.', { cause: error });
-    throw error;
+    throw signal.aborted ? interrupted(error) : error;
   }
-  return { lines, sha256: digest.digest('hex') };
+  return { count, sha256: digest.digest('hex') };
 }
 
 async function makeReady(line: InputLine, options: PrepareOptions): Promise<Ready> {
   if ('error' in line) return line;
   if (!('path' in line.source)) return ready(line, line.source, false);
   try {
-    const { sha256, uploaded } = await bring(line.source.path, options);
+    const { sha256, uploaded } = await uploadIfMissing(line.source.path, options);
     return ready(line, { sha256 }, uploaded);
   } catch (thrown) {
     const error = asCairnError(thrown);
-    // The next line would fare no better.
+    // These would fail the next line as well.
     if (error.code === 'cancelled' || (error.transient && !(error instanceof UploadRefused))) throw error;
     return { line: line.line, name: line.name, error };
   }
@@ -82,32 +85,32 @@ function ready({ line, name, options }: Entry, source: object, uploaded: boolean
   return { line, json: `${JSON.stringify({ source, name, ...sorted })}\n`, uploaded };
 }
 
-async function bring(path: string, { client, patience, signal }: PrepareOptions) {
+async function uploadIfMissing(path: string, { client, policy, signal }: PrepareOptions) {
   const sha256 = await digestOf(path, signal);
-  if (await patience.retry(() => client.hasImage(sha256))) return { sha256, uploaded: false };
+  if (await policy.retry(() => client.hasImage(sha256))) return { sha256, uploaded: false };
   for (let tries = 1; ; tries++) {
     try {
-      // Where the file has changed since it was read, what counts is what the server has.
+      // If the file has changed since it was hashed, the server's digest is the right one.
       return { sha256: await client.putImage(path), uploaded: true };
     } catch (error) {
       if (!(error instanceof CairnError) || !error.transient) throw error;
-      // Only a server that answers others refuses this one.
-      await patience.retry(() => client.greet());
+      // Wait for the server if it is down; if it is up, it refuses this upload.
+      await policy.retry(() => client.ping());
       if (tries === UPLOAD_TRIES) throw new UploadRefused(error.code, error.message, { cause: error });
-      await patience.pause(tries * 500);
+      await policy.pause(tries * 500);
     }
   }
 }
 
-/** One upload that failed for itself while the server was there. */
+/** An upload that failed although the server was up. */
 class UploadRefused extends CairnError {}
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
-  const hash: Hash = createHash('sha256');
+  const hash = createHash('sha256');
   try {
     await pipeline(createReadStream(path), hash, { signal });
   } catch (cause) {
-    if (signal.aborted) throw new CairnError('cancelled', 'The command was interrupted.', { cause });
+    if (signal.aborted) throw interrupted(cause);
     throw new CairnError('image-missing', `${path} cannot be read.`, { cause });
   }
   return hash.digest('hex');

@@ -1,129 +1,155 @@
-import type { Batch } from './batch-schema.js';
+import type { BatchView } from '../../batches/view.js';
+import { duration } from '../output.js';
+import type { Progress } from '../progress.js';
 import type { FinishedLine } from './follow-batch.js';
 import type { BadLine } from './manifest-line.js';
-import { duration, type Progress } from './progress.js';
 
-/** A summary that named thousands would bury what it says. */
-const NAMED_FAILURES = 10;
+/** A summary that listed thousands of failures would hide the rest. */
+const MAX_LISTED = 10;
 
 interface Failure {
   readonly line: number;
-  readonly name?: string | null | undefined;
+  readonly name?: string | undefined;
   readonly code: string;
   readonly message: string;
 }
 
-/** How a batch ended. */
+/** The final state of a batch. */
 export interface Summary {
-  /** Undefined where no line was good enough to be submitted. */
+  /** Undefined where there was no line to submit. */
   readonly id: string | undefined;
-  readonly state: Batch['state'] | undefined;
+  readonly state: BatchView['state'] | undefined;
   readonly total: number;
   readonly completed: number;
-  /** Counts lines that could not be submitted, or whose features could not be fetched, too. */
+  /** Includes lines that could not be submitted, and those whose features could not be fetched. */
   readonly failed: number;
-  /** How many of the failed the server refused at once. */
+  /** How many of the failed lines the server rejected on submission. */
   readonly rejected: number;
   readonly cancelled: number;
   readonly elapsedSeconds: number;
-  /** Feature sets a second that were completed while this command looked on; null where it did not wait. */
+  /** Feature sets per second while this command watched; null where it did not wait. */
   readonly rate: number | null;
 }
 
-/** Tells a person on stderr, or a program on stdout, what became of each line of a batch. */
+/**
+ * Reports the outcome of each line of a batch: to a person on stderr with a summary on stdout, to a program as JSON
+ * on stdout. Lines that could not be submitted count as failed everywhere.
+ */
 export class Report {
   private readonly begun = performance.now();
   private readonly failures: Failure[] = [];
-  /** Lines that were not submitted. */
+  private prepared = 0;
+  private uploaded = 0;
   private notSubmitted = 0;
-  /** Lines that the server has completed and whose features could not be fetched. */
+  /** Lines that the server completed but whose features could not be fetched. */
   private notFetched = 0;
   private first: { readonly completed: number; readonly at: number } | undefined;
 
   constructor(
     private readonly json: boolean,
-    readonly progress: Progress,
+    private readonly progress: Progress,
   ) {}
+
+  /** One of `total` images is on the server. */
+  ready(uploaded: boolean, total: number): void {
+    const value = ++this.prepared;
+    if (uploaded) this.uploaded++;
+    this.progress.show({ value, total, text: `${value}/${total} images on the server, ${this.uploaded} uploaded` });
+  }
 
   bad({ line, name, error: { code, message } }: BadLine): void {
     this.notSubmitted++;
-    this.name({ line, name, code, message });
+    this.list({ line, name, code, message });
     this.print({ line, name, state: 'failed', error: { code, message } });
   }
 
-  /** Lines that the server refused at once. Whoever follows the batch learns of them from its results. */
-  rejected({ rejected }: Batch, lineOf: (submitted: number) => number): void {
-    for (const { line: submitted, code, message } of rejected.first) {
-      const line = lineOf(submitted);
-      this.name({ line, code, message });
+  submitted({ id, total }: BatchView, found: boolean): void {
+    const left = this.notSubmitted > 0 ? `; ${this.notSubmitted} more failed before submission` : '';
+    this.progress.end();
+    this.progress.say(`batch ${id} ${found ? 'already exists' : 'submitted'}, ${total} images${left}`);
+  }
+
+  /** Lines that the server rejected on submission; a command that follows the batch gets them as results. */
+  rejected({ rejected }: BatchView): void {
+    for (const { line, code, message } of rejected.first) {
+      this.list({ line, code, message });
       this.print({ line, state: 'failed', error: { code, message } });
     }
   }
 
-  finished({ name, state, features, error, path }: FinishedLine, line: number): void {
-    if (state === 'failed')
-      this.name({ line, name, ...(error ?? { code: 'internal', message: 'No reason is known.' }) });
-    if (state === 'failed' && features) this.notFetched++;
-    const told = state === 'completed' ? { features, path } : { error: error ?? undefined };
-    this.print({ line, name: name ?? undefined, state, ...told });
+  finished({ line, name, state, features, error, path }: FinishedLine): void {
+    if (state === 'failed') {
+      this.list({ line, name, ...(error ?? { code: 'internal', message: 'The server gives no reason.' }) });
+      if (features) this.notFetched++;
+    }
+    this.print({ line, name, state, ...(state === 'completed' ? { features, path } : { error }) });
   }
 
-  batch(batch: Batch): void {
+  batch(batch: BatchView): void {
     this.first ??= { completed: batch.counts.completed, at: performance.now() };
-    this.progress.show(batch);
+    const { total, completed, failed, cancelled } = this.summarise(batch);
+    const value = completed + failed + cancelled;
+    const pace = batch.rate > 0 ? `, ${batch.rate.toFixed(2)}/s, ${duration(batch.etaSeconds)} left` : '';
+    this.progress.show({ value, total, text: `${value}/${total} images${pace}, ${failed} failed` });
   }
 
-  /** The last words; sets the status of the process. */
-  end(batch: Batch | undefined): void {
-    // The bar ends where the batch did, not where it was when it was last asked for.
-    if (batch && this.first) this.progress.show(batch);
+  /**
+   * Prints the summary and sets the exit status.
+   *
+   * @param out where the feature sets were written.
+   */
+  end(batch: BatchView | undefined, out?: string): void {
+    // The last poll may have been earlier.
+    if (batch && this.first) this.batch(batch);
     this.progress.end();
     const summary = this.summarise(batch);
     this.print({ summary });
-    if (!this.json) this.tell(summary);
+    if (!this.json) this.printSummary(summary, out);
     if (summary.failed + summary.cancelled > 0) process.exitCode = 1;
   }
 
-  private summarise(batch: Batch | undefined): Summary {
+  private summarise(batch: BatchView | undefined): Summary {
+    const { first, notSubmitted, notFetched } = this;
     const now = performance.now();
-    const counts = batch?.counts ?? { completed: 0, failed: 0, cancelled: 0 };
-    const { completed, failed, cancelled } = counts;
-    const rejected = batch?.rejected.count ?? 0;
-    const seconds = this.first && (now - this.first.at) / 1000;
+    const { completed, failed, cancelled } = batch?.counts ?? { completed: 0, failed: 0, cancelled: 0 };
     return {
       id: batch?.id,
       state: batch?.state,
-      total: (batch?.total ?? 0) + this.notSubmitted,
-      completed: completed - this.notFetched,
-      failed: failed + this.notSubmitted + this.notFetched,
+      total: (batch?.total ?? 0) + notSubmitted,
+      completed: completed - notFetched,
+      failed: failed + notSubmitted + notFetched,
       cancelled,
-      rejected,
+      rejected: batch?.rejected.count ?? 0,
       elapsedSeconds: Math.round(now - this.begun) / 1000,
-      rate: seconds === undefined ? null : Math.round(((completed - this.first!.completed) / seconds) * 100) / 100,
+      rate: first ? Math.round(((completed - first.completed) / (now - first.at)) * 100_000) / 100 : null,
     };
   }
 
-  private tell({ id, state, completed, failed, cancelled, rejected, elapsedSeconds, rate }: Summary): void {
+  private printSummary(summary: Summary, out: string | undefined): void {
+    const { id, total, completed, failed, cancelled, rejected, elapsedSeconds, rate } = summary;
     for (const { line, name, code, message } of this.failures) {
       console.error(`cairn: line ${line}${name ? ` (${name})` : ''}: ${message} [${code}]`);
     }
     if (failed > this.failures.length) {
-      const where = id === undefined ? '' : `; all of the server's: cairn batch results ${id} --state failed`;
+      const where = id === undefined ? '' : `; the server's: cairn batch results ${id} --state failed`;
       console.error(`cairn: and ${failed - this.failures.length} more${where}`);
     }
-    const parts = [
-      `${completed} completed`,
+    if (id !== undefined && rate === null) {
+      console.log(id);
+      return;
+    }
+    const counts = [
+      `${completed} of ${total} completed`,
       `${failed} failed${rejected > 0 ? ` (${rejected} rejected)` : ''}`,
       `${cancelled} cancelled`,
     ];
-    const pace = rate === null ? '' : `, ${rate.toFixed(2)} sets/s`;
-    console.log(
-      `${id ?? 'nothing submitted'}: ${state ? `${state}, ` : ''}${parts.join(', ')} in ${duration(elapsedSeconds)}${pace}`,
-    );
+    const pace = rate === null || rate === 0 ? '' : `, ${rate.toFixed(2)} sets/s`;
+    console.log(`${id ?? 'nothing submitted'}: ${counts.join(', ')} in ${duration(elapsedSeconds)}${pace}`);
+    if (out !== undefined && completed > 0) console.log(`feature sets: ${out}`);
   }
 
-  private name(failure: Failure): void {
-    if (this.failures.length < NAMED_FAILURES) this.failures.push(failure);
+  private list(failure: Failure): void {
+    if (this.failures.length < MAX_LISTED) this.failures.push(failure);
   }
 
   private print(value: object): void {

@@ -7,12 +7,12 @@ export interface ServerFlags {
   readonly server?: string;
 }
 
-/** The flag that says which server a command speaks to. */
+/** The flag for the server that a command talks to. */
 export function addServerFlag(command: Command): Command {
-  return command.option('--server <url>', 'where Cairn listens (default: CAIRN_URL, else http://127.0.0.1:8080)');
+  return command.option('--server <url>', 'URL of the server (default: CAIRN_URL, else http://127.0.0.1:8080)');
 }
 
-/** @throws CairnError `option-invalid` where it is no http URL. */
+/** @throws CairnError `option-invalid` for anything but an http URL. */
 export function serverOf({ server }: ServerFlags): string {
   if (server === undefined) return loadConfig(readEnv()).serverUrl;
   if (/^https?:\/\//i.test(server) && URL.canParse(server)) return server;

@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import type { BatchView } from '../../batches/view.js';
 import { CairnError } from '../../errors.js';
 import type { BatchClient } from './batch-client.js';
-import { batchKey } from './batch-key.js';
-import type { Batch } from './batch-schema.js';
-import type { Patience } from './patience.js';
+import type { RetryPolicy } from './retry-policy.js';
 
-/** Whoever has failed this often would fail again. */
+/** After this many failed batches another one would fail as well. */
 const MAX_ATTEMPTS = 1000;
 
 export interface Submission {
@@ -13,28 +12,41 @@ export interface Submission {
   readonly manifest: string;
   readonly sha256: string;
   readonly query: URLSearchParams;
-  /** Takes no earlier batch for this one. */
+  /** Never resume an earlier batch. */
   readonly isNew: boolean;
 }
 
 /**
- * Submits a manifest, or finds the batch that was made of it before: one that runs, or has nothing left to
- * do. After one that was cancelled or in which something failed a new attempt is made, for which the server
- * computes nothing twice.
+ * Submits a manifest, or finds the earlier batch of the same manifest if that is running or has completed without
+ * failures. After a cancelled batch or one with failures this makes a new attempt, in which the server computes
+ * nothing twice.
  */
 export async function submitBatch(
   client: BatchClient,
-  patience: Patience,
+  policy: RetryPolicy,
   { manifest, sha256, query, isNew }: Submission,
-): Promise<{ batch: Batch; found: boolean }> {
-  const once = `-${randomUUID()}`;
+): Promise<{ batch: BatchView; found: boolean }> {
+  const suffix = isNew ? `-${randomUUID()}` : '';
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const key = batchKey(sha256, query, attempt) + (isNew ? once : '');
-    const answer = await patience.retry(() => client.submit(manifest, query, key));
+    const key = batchKey(sha256, query, attempt) + suffix;
+    const answer = await policy.retry(() => client.submit(manifest, query, key));
     const { state, counts } = answer.batch;
     const ended = state === 'cancelled' || (state === 'completed' && counts.failed + counts.cancelled > 0);
-    // With --new an answer that was found is that to a try whose answer was lost.
+    // With --new, a batch that is found was made by a request whose response was lost.
     if (isNew || !answer.found || !ended) return answer;
   }
   throw new CairnError('server-failed', `${MAX_ATTEMPTS} batches of this manifest have failed; --new makes another.`);
+}
+
+/**
+ * The idempotency key of a manifest with its options.
+ *
+ * @param sha256 SHA-256 of the manifest as submitted.
+ * @param attempt from 1: attempts have different keys.
+ */
+export function batchKey(sha256: string, query: URLSearchParams, attempt: number): string {
+  const options = new URLSearchParams(query);
+  options.sort();
+  const key = createHash('sha256').update(`${sha256}\n${options.toString()}`).digest('hex');
+  return attempt === 1 ? key : `${key}-${attempt}`;
 }

@@ -2,24 +2,25 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { requestedSpecSchema } from '../../spec/feature-spec.js';
 import { addRequestFlags, specFromFlags, type FeatureFlags } from '../feature-flags.js';
+import { Progress } from '../progress.js';
 import { BatchClient } from './batch-client.js';
 import { FeatureFiles } from './feature-files.js';
+import { FOLLOW_OUTAGE_MS } from './follow.js';
 import { followBatch } from './follow-batch.js';
 import { openInput, type Input } from './input.js';
 import { interruptible } from './interruption.js';
 import { refuseConflicts } from './output-names.js';
-import { Patience } from './patience.js';
 import { prepareManifest } from './prepare.js';
-import { Progress } from './progress.js';
 import { Report } from './report.js';
+import { RetryPolicy } from './retry-policy.js';
 import { addServerFlag, serverOf, type ServerFlags } from './server-flag.js';
 import { submitBatch } from './submit-batch.js';
 
 const MAX_CONCURRENCY = 64;
-/** How long a server may be away before the batch exists, and after, in milliseconds. */
-const PATIENCE_MS = { submitting: 60_000, following: 15 * 60_000 } as const;
-const OPTIONS = ['model', 'levels', 'dtype', 'precision', 'size', 'stage5', 'priority'] as const;
+/** Longest outage of the server before the batch exists, in milliseconds. */
+const SUBMIT_OUTAGE_MS = 60_000;
 
 interface Flags extends Omit<FeatureFlags, 'weights'>, ServerFlags {
   readonly priority?: string;
@@ -34,24 +35,20 @@ interface Flags extends Omit<FeatureFlags, 'weights'>, ServerFlags {
 /** `cairn batch submit`: many images to a server, and their features back. */
 export function submitCommand(): Command {
   return addServerFlag(addRequestFlags(new Command('submit')))
-    .description('submit many images to a server; the same command again goes on with the same batch')
+    .description('submit many images to a server and print the id of the batch; run the same command again to resume')
     .argument(
       '<input>',
-      'a folder of images, a manifest (a JSON object, path or URL a line), or - for a manifest on stdin',
+      'a folder of images, a manifest (one JSON object, path or URL per line), or - for a manifest on stdin',
     )
     .addOption(
-      new Option('--priority <priority>', 'before or after other jobs (default: low)').choices([
-        'high',
-        'normal',
-        'low',
-      ]),
+      new Option('--priority <priority>', 'relative to other jobs (default: low)').choices(['high', 'normal', 'low']),
     )
     .option('--follow', 'wait for the end, with a progress bar; the status is 1 if anything failed')
     .option('--out <folder>', 'with --follow: write each feature set to <folder>/<name>.safetensors as it completes')
-    .option('--new', 'make a new batch even where the same one is there')
-    .option('--concurrency <count>', 'files read and uploaded at once', parseConcurrency, 4)
-    .option('--recursive', 'images in folders below the folder too')
-    .option('--json', 'one line of JSON per finished line on stdout, then a summary, and nothing else there')
+    .option('--new', 'create a new batch even if the same one exists')
+    .option('--concurrency <count>', 'files to read and upload at once', parseConcurrency, 4)
+    .option('--recursive', 'include images in subfolders')
+    .option('--json', 'print one line of JSON per finished line and a summary on stdout, and nothing else there')
     .action((target: string, flags: Flags, command: Command) => {
       if (flags.out !== undefined && !flags.follow) command.error('error: --out needs --follow');
       return submit(target, flags);
@@ -61,61 +58,57 @@ export function submitCommand(): Command {
 async function submit(target: string, flags: Flags): Promise<void> {
   specFromFlags(flags);
   const server = serverOf(flags);
-  const progress = new Progress(!flags.json);
-  const report = new Report(flags.json ?? false, progress);
+  const { json = false, recursive = false, concurrency, out } = flags;
+  const progress = new Progress({ bar: !json });
+  const report = new Report(json, progress);
   const workspace = await mkdtemp(join(tmpdir(), 'cairn-batch-'));
   let submitted: string | undefined;
   const work = async (signal: AbortSignal): Promise<void> => {
-    const patience = (limitMs: number) => {
-      return new Patience({ limitMs, signal, onAway: ({ message }) => progress.say(`${message} Trying again.`) });
-    };
-    const input = await openInput(target, { recursive: flags.recursive ?? false, workspace, signal });
-    if (flags.out !== undefined) await refuseConflicts(input);
+    const onOutage = ({ message }: Error) => progress.say(`${message} Trying again.`);
+    const input = await openInput(target, { recursive, workspace, signal });
+    if (out !== undefined) await refuseConflicts(input);
     const client = new BatchClient(server, signal);
-    await client.greet();
+    await client.ping();
 
     const total = await countLines(input);
     const manifest = join(workspace, 'manifest.ndjson');
-    const atFirst = patience(PATIENCE_MS.submitting);
-    const { lines, sha256 } = await prepareManifest(input, manifest, {
+    const submitting = new RetryPolicy({ limitMs: SUBMIT_OUTAGE_MS, signal, onOutage });
+    const { count, sha256 } = await prepareManifest(input, manifest, {
       client,
-      patience: atFirst,
-      concurrency: flags.concurrency,
+      policy: submitting,
+      concurrency,
       signal,
       onBadLine: (line) => report.bad(line),
-      onReady: (uploaded) => progress.ready(uploaded, total),
+      onReady: (uploaded) => report.ready(uploaded, total),
     });
-    if (lines.length === 0) {
+    if (count === 0) {
       report.end(undefined);
       return;
     }
 
     const submission = { manifest, sha256, query: queryOf(flags), isNew: flags.new ?? false };
-    const { batch, found } = await submitBatch(client, atFirst, submission);
+    const { batch, found } = await submitBatch(client, submitting, submission);
     submitted = batch.id;
-    progress.end();
-    progress.say(`batch ${batch.id} ${found ? 'was there already' : 'submitted'}, ${batch.total} images`);
-    const lineOf = (line: number) => lines.lineOf(line);
+    report.submitted(batch, found);
     if (!flags.follow) {
-      report.rejected(batch, lineOf);
+      report.rejected(batch);
       report.end(batch);
       return;
     }
-    const later = patience(PATIENCE_MS.following);
-    const files = flags.out === undefined ? undefined : new FeatureFiles(flags.out, client, batch.id, later);
+    const policy = new RetryPolicy({ limitMs: FOLLOW_OUTAGE_MS, signal, onOutage });
     const ended = await followBatch(client, batch.id, {
-      patience: later,
-      files,
-      onBatch: (news) => report.batch(news),
-      onLine: (line) => report.finished(line, lineOf(line.line)),
+      policy,
+      files: out === undefined ? undefined : new FeatureFiles(out, client, batch.id, policy),
+      onBatch: (update) => report.batch(update),
+      onLine: (line) => report.finished(line),
     });
-    report.end(ended);
+    report.end(ended, out);
   };
   try {
     await interruptible(work, () => {
       progress.end();
-      if (submitted === undefined) progress.say('nothing was submitted; the same command goes on with the uploads');
-      else progress.say(`the batch goes on; follow it with the same command, or: ${followCommand(submitted, flags)}`);
+      if (submitted === undefined) progress.say('nothing was submitted; the same command resumes the uploads');
+      else progress.say(`the batch continues; follow it with the same command, or: ${followCommand(submitted, flags)}`);
     });
   } finally {
     progress.end();
@@ -129,7 +122,10 @@ function followCommand(id: string, { server }: Flags): string {
 
 function queryOf(flags: Flags): URLSearchParams {
   const query = new URLSearchParams();
-  for (const name of OPTIONS) if (flags[name] !== undefined) query.set(name, flags[name]);
+  const given: Readonly<Record<string, unknown>> = { ...flags };
+  for (const name of [...Object.keys(requestedSpecSchema.shape), 'priority']) {
+    if (typeof given[name] === 'string') query.set(name, given[name]);
+  }
   return query;
 }
 

@@ -30,12 +30,12 @@ test('a byte order mark at the beginning is no part of a name', () => {
 test.each([
   [undefined, /too long/],
   ['{"source":', /not JSON/],
-  ['{"source":"a.jpg"}', /path, url or sha256/],
-  ['{"source":{"path":"a.jpg","url":"http://h/a.jpg"}}', /path, url or sha256/],
-  ['{"source":{"url":"ftp://h/a.jpg"}}', /path, url or sha256/],
-  ['{"source":{"sha256":"ab"}}', /path, url or sha256/],
-  ['{"path":"a.jpg"}', /path, url or sha256/],
-  ['{"source":{"path":"a.jpg"},"name":3}', /name must be a text/],
+  ['{"source":"a.jpg"}', /path, url \(http or https\) or sha256 \(64 lowercase/],
+  ['{"source":{"path":"a.jpg","url":"http://h/a.jpg"}}', /path, url \(http or https\) or sha256 \(64 lowercase/],
+  ['{"source":{"url":"ftp://h/a.jpg"}}', /path, url \(http or https\) or sha256 \(64 lowercase/],
+  ['{"source":{"sha256":"ab"}}', /path, url \(http or https\) or sha256 \(64 lowercase/],
+  ['{"path":"a.jpg"}', /path, url \(http or https\) or sha256 \(64 lowercase/],
+  ['{"source":{"path":"a.jpg"},"name":3}', /name must be a string/],
   ['http://:x/', /not a URL/],
 ])('%s is a bad line', (text, message) => {
   const line = parseManifestLine(text, 3);

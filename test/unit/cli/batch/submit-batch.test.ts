@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
-import { batchKey } from '../../../../src/cli/batch/batch-key.js';
+import { batchKey } from '../../../../src/cli/batch/submit-batch.js';
 
 const query = (text: string) => new URLSearchParams(text);
 
-test('a key is that of the manifest and of the options, in whatever order they are given', () => {
+test('a key depends on the manifest and the options, not on their order', () => {
   const key = batchKey('aa', query('model=x&size=64'), 1);
   expect(key).toMatch(/^[0-9a-f]{64}$/);
   expect(batchKey('aa', query('size=64&model=x'), 1)).toBe(key);
@@ -11,7 +11,7 @@ test('a key is that of the manifest and of the options, in whatever order they a
   expect(batchKey('aa', query('model=x&size=128'), 1)).not.toBe(key);
 });
 
-test('each attempt has a key of its own', () => {
+test('every attempt has its own key', () => {
   const first = batchKey('aa', query(''), 1);
   expect([2, 3].map((attempt) => batchKey('aa', query(''), attempt))).toEqual([`${first}-2`, `${first}-3`]);
 });

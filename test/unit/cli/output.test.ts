@@ -1,0 +1,59 @@
+import { describe, expect, test } from '@jest/globals';
+import { duration, formatTable } from '../../../src/cli/output.js';
+
+const HEAD = ['name', 'size', 'source', 'note'];
+const ROWS = [
+  ['a', 12345, 'https://example.org/a', 'short'],
+  ['long-name', 7, '–', 'a note of several words, which is the longest of all cells'],
+];
+const widest = (table: string) => Math.max(...table.split('\n').map((line) => line.length));
+
+describe('formatTable', () => {
+  test('aligns text to the left and numbers to the right', () => {
+    expect(
+      formatTable(
+        HEAD.slice(0, 2),
+        ROWS.map((row) => row.slice(0, 2)),
+      ),
+    ).toBe(['name         size', '─────────  ──────', 'a          12,345', 'long-name       7'].join('\n'));
+  });
+
+  test('wraps the last column between words where the line is limited', () => {
+    const table = formatTable(HEAD, ROWS, { width: 75 });
+    expect(widest(table)).toBeLessThanOrEqual(75);
+    expect(table.replace(/\s+/g, ' ')).toContain('a note of several words');
+    expect(
+      table
+        .split('\n')
+        .slice(3)
+        .map((line) => line.trim())
+        .join(' '),
+    ).toMatch(/which is the longest of all cells$/);
+  });
+
+  test('leaves out optional columns first, and only as many as needed', () => {
+    const options = { width: 80, optional: ['source', 'size'] };
+    const table = formatTable(HEAD, ROWS, options);
+    expect(table).toMatch(/^name +size +note$/m);
+    expect(table.split('\n')).toHaveLength(4);
+    expect(widest(table)).toBeLessThanOrEqual(80);
+    expect(formatTable(HEAD, ROWS, { ...options, width: 200 })).toBe(formatTable(HEAD, ROWS));
+  });
+
+  test('keeps what a terminal of any width must show', () => {
+    for (let width = 1; width < 60; width++) {
+      const table = formatTable(HEAD, ROWS, { width, optional: ['source', 'size'] });
+      expect(table).toMatch(/long-name/);
+      expect(widest(table)).toBeLessThanOrEqual(Math.max(width, 9 + 2 + 20));
+    }
+  });
+});
+
+test.each([
+  [null, '–'],
+  [3.6, '4 s'],
+  [200, '3 min 20 s'],
+  [18_720, '5 h 12 min'],
+])('%p seconds are shown as %s', (seconds, text) => {
+  expect(duration(seconds)).toBe(text);
+});
