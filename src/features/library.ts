@@ -15,7 +15,7 @@ export class FeatureLibrary {
   private readonly known = new Map<string, { readonly modified: number; readonly description: Description }>();
 
   constructor(
-    private readonly store: Store,
+    private readonly store: Pick<Store, 'open' | 'has'>,
     private readonly zstd: Zstd,
   ) {}
 

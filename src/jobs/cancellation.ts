@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { batchOf } from '../batches/manifest/schema.js';
+import { batchOf } from './batch-job-id.js';
 import type { RedisKeys } from '../redis/keys.js';
 
 /** Longer than a job is kept, so that a cancelled job stays cancelled for as long as it can be seen. */

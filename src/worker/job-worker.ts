@@ -1,7 +1,7 @@
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { asCairnError, CairnError } from '../errors.js';
-import { batchOf } from '../batches/manifest/schema.js';
+import { batchOf } from '../jobs/batch-job-id.js';
 import { isCancelled, onCancellation } from '../jobs/cancellation.js';
 import { fromFailedReason, toFailedReason } from '../jobs/failure.js';
 import { EXTRACT_QUEUE, payloadSchema, type JobPayload, type JobProgress, type JobResult } from '../jobs/payload.js';

@@ -16,7 +16,7 @@ const zstd = await loadZstd();
 test('a description is read once per archive, and again when the archive was written again or is gone', async () => {
   const files = new FileStore(await tempDir());
   const { store, bytes } = countReads(files);
-  const library = new FeatureLibrary(store, zstd);
+  const library = new FeatureLibrary({ open: (key) => store.open(key), has: (key) => files.has(key) }, zstd);
   const set = featureSet(plansOf('float16'));
   const { id } = set.description;
   const key = archiveKey(id);
