@@ -19,8 +19,8 @@ export function addFeatureFlags(command: Command): Command {
 /** The flags for features alone, from the schema of the spec: a server has weights of its own. */
 export function addRequestFlags(command: Command): Command {
   for (const [name, field] of Object.entries(requestedSpecSchema.shape)) {
-    const fallback = field.parse(undefined) as unknown;
-    const value = fallback === undefined ? undefined : String(fallback);
+    const fallback = field.parse(undefined);
+    const value = fallback === undefined ? undefined : fallback.toString();
     command.option(`--${name} <${name}>`, field.meta()?.description ?? '', value);
   }
   return addNoStage5(command).addHelpText(

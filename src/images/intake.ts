@@ -110,14 +110,14 @@ export class ImageIntake {
 }
 
 /** The first bytes of a source, about `HEAD_BYTES`, and whether they are all of it. */
-async function takeHead(chunks: AsyncIterator<Uint8Array>): Promise<{ head: Buffer; whole: boolean }> {
+async function takeHead(chunks: AsyncIterator<Uint8Array, unknown>): Promise<{ head: Buffer; whole: boolean }> {
   const parts: Uint8Array[] = [];
   let length = 0;
   while (length < HEAD_BYTES) {
-    const { value, done } = await chunks.next();
-    if (done) return { head: Buffer.concat(parts), whole: true };
-    parts.push(value);
-    length += value.byteLength;
+    const next = await chunks.next();
+    if (next.done) return { head: Buffer.concat(parts), whole: true };
+    parts.push(next.value);
+    length += next.value.byteLength;
   }
   return { head: Buffer.concat(parts), whole: false };
 }

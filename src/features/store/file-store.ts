@@ -141,12 +141,12 @@ export class FileStore implements Store {
 async function takeHead(chunks: AsyncGenerator<Uint8Array>) {
   const head: Uint8Array[] = [];
   while (sizeOf(head) < HEAD_BYTES) {
-    const { value, done } = await chunks.next().catch((error: unknown) => {
+    const next: IteratorResult<Uint8Array, unknown> = await chunks.next().catch((error: unknown) => {
       throw asCairnError(error, 'store-failed');
     });
-    if (done) return { head, rest: undefined };
+    if (next.done) return { head, rest: undefined };
     // A source may use its buffer again.
-    head.push(Buffer.from(value));
+    head.push(Buffer.from(next.value));
   }
   return { head, rest: chunks };
 }

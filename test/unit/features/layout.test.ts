@@ -104,7 +104,7 @@ describe.each(DTYPES)('nchw in %s', (dtype: Dtype) => {
 
 test('a description without layouts, as version 0.1 wrote them, is nhwc', () => {
   const { description } = pyramid(SIZE, 8);
-  const levels = description.levels.map(({ layout: _, ...level }) => level);
+  const levels = description.levels.map((level) => ({ ...level, layout: undefined }));
   const read = descriptionSchema.parse(JSON.parse(JSON.stringify({ ...description, levels })));
   expect(read.levels.map(({ layout }) => layout)).toEqual(['nhwc', 'nhwc', 'nhwc', 'nhwc']);
   expect(levelOf(pyramid(SIZE, 8).levels, 'P2').tensor.layout).toBeUndefined();

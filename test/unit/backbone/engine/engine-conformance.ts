@@ -41,8 +41,8 @@ export function testEngine(name: string, device: string): void {
         for (const { name: level, stride, tensor } of levels) {
           const output = graph.outputs[level as OutputName]!;
           expect(stride).toBe(output.stride);
-          const { data: _, ...format } = tensor;
-          expect(format).toEqual({ dtype, layout: 'nhwc', shape: shapes.get(output.node) });
+          const { data } = tensor;
+          expect(tensor).toEqual({ dtype, layout: 'nhwc', shape: shapes.get(output.node), data });
           const elements = tensor.shape.reduce((product, length) => product * length);
           expect(tensor.data.byteLength).toBe(elements * BYTES_PER_ELEMENT[dtype]);
         }
