@@ -26,6 +26,8 @@ def write_report(results):
         "Feature pyramids: likewise, from files that hold a pyramid as well. Where a family's stem makes maps that are not\n"
         "twice as large as the next, the finer levels do not exist, and asking for them is an error.",
         pyramid_table([row for row in results.rows if row["table"] == "pyramid"]),
+        "Regions, each method's largest error ratio:",
+        region_table([row for row in results.rows if row["table"] == "regions"]),
         "The example detectors, with a whole Mask R-CNN of random weights: the largest error ratio of what the networks\n"
         "give, the detections from end to end, and the largest difference of a box's side in pixels of the photo.",
         detector_table([row for row in results.rows if row["table"] == "detector"]),
@@ -66,6 +68,13 @@ def over_sides(rows, entries, columns):
 
 def errors(row, names):
     return [f"{row[name]:.1e}" if name in row else "–" for name in names]
+
+
+def region_table(rows):
+    return table(
+        ["method", "compared with", "boxes", "largest error ratio"],
+        [[row["method"], row["reference"], row["boxes"], f"{row['ratio']:.1e}"] for row in rows],
+    )
 
 
 def detector_table(rows):

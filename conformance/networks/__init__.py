@@ -1,4 +1,5 @@
-"""The networks that Cairn is compared with: one module a family, each written from the family's published convention.
+"""The networks that Cairn is compared with, one module a family: the package itself where it can be installed, else written
+from the published convention.
 
 A module has `build(architecture)`, which returns a network with random weights still to be drawn. Every network can
 
