@@ -39,11 +39,7 @@ export function listGroups(redis: Redis, keys: Keys): Promise<GroupStatus[]> {
   });
 }
 
-async function statusOf(
-  redis: Redis,
-  keys: Keys,
-  info: Record<string, unknown>,
-): Promise<GroupStatus | undefined> {
+async function statusOf(redis: Redis, keys: Keys, info: Record<string, unknown>): Promise<GroupStatus | undefined> {
   const name = String(info['name']);
   const [meta, consumers] = await Promise.all([
     redis.hgetall(keys.group(name)),

@@ -94,7 +94,9 @@ export class JobWorker {
     const { log, redis } = this.parts;
     this.worker.on('completed', (job, { timings }) => {
       const cached = Object.keys(timings).length === 0 ? ', from the store' : '';
-      log.log(`job ${job.id} completed: ${payloadSchema.parse(job.data).spec.model} in ${job.finishedOn! - job.processedOn!} ms${cached}`);
+      log.log(
+        `job ${job.id} completed: ${payloadSchema.parse(job.data).spec.model} in ${job.finishedOn! - job.processedOn!} ms${cached}`,
+      );
     });
     this.worker.on('failed', (job, error) => {
       if (job) this.logFailure(job, error);
