@@ -13,9 +13,9 @@ export interface TestServices {
   /** The folder of the services' store. */
   readonly data: string;
   /** Starts a service that is ended with the test, or with the file. */
-  start(role: 'api' | 'worker' | 'all', env?: Record<string, string>): Promise<Service>;
+  readonly start: (role: 'api' | 'worker' | 'all', env?: Record<string, string>) => Promise<Service>;
   /** Stops Redis and starts it again at the same port, with the data that it has kept. */
-  restartRedis(downtime?: () => Promise<void>): Promise<void>;
+  readonly restartRedis: (downtime?: () => Promise<void>) => Promise<void>;
 }
 
 /** A Redis that keeps its data, and a store, for each test; services that a test leaves running are killed. */
@@ -68,18 +68,16 @@ function workplace({ persistent, env }: UseServiceOptions & { readonly persisten
       await startRedis(port);
     },
   };
-  return {
-    services,
-    async open() {
-      started = [];
-      folder = await temporaryFolder();
-      await startRedis();
-    },
-    async close(signal: NodeJS.Signals) {
-      const statuses = await Promise.all(started.map((service) => service.end(signal)));
-      await redis.stop();
-      await folder.remove();
-      return statuses;
-    },
+  const open = async () => {
+    started = [];
+    folder = await temporaryFolder();
+    await startRedis();
   };
+  const close = async (signal: NodeJS.Signals) => {
+    const statuses = await Promise.all(started.map((service) => service.end(signal)));
+    await redis.stop();
+    await folder.remove();
+    return statuses;
+  };
+  return { services, open, close };
 }

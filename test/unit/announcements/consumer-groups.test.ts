@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { toFields, type AnnouncementFilter } from '../../../src/announcements/announcement.js';
 import { ConsumerGroups, MAX_GROUPS, type Membership, type Taken } from '../../../src/announcements/consumer-groups.js';
 import { listGroups } from '../../../src/announcements/list-groups.js';
@@ -32,15 +31,15 @@ async function join(consumer: string, filter?: AnnouncementFilter, group = 'g'):
   return membership;
 }
 
-async function take(
-  member: Membership,
-  prefetch = 10,
-  held: string[] = [],
-  redeliverAfterMs = LONG_MS,
-): Promise<Taken> {
-  const taken = await groups.take(member, { prefetch, redeliverAfterMs }, held);
+async function take(member: Membership, prefetch = 10, held: string[] = []): Promise<Taken> {
+  const taken = await groups.take(member, { prefetch, redeliverAfterMs: LONG_MS }, held);
   if (taken.state !== 'ok') throw new Error(taken.state);
   return taken;
+}
+/** Makes it so that the consumer has held a set for that long. */
+async function holdFor(ms: number, consumer: string, id: string): Promise<void> {
+  const { stream } = current.keys.announcements;
+  await current.redis.xclaim(stream, 'g', consumer, 0, id, 'IDLE', ms, 'JUSTID');
 }
 const delivered = ({ sets }: Taken) => sets.map(({ id, delivery }) => [id, delivery]);
 
@@ -90,8 +89,8 @@ describe('delivery', () => {
     const id = await announce();
     await take(slow);
     expect(delivered(await take(other))).toEqual([]);
-    await sleep(60);
-    expect(delivered(await take(other, 10, [], 50))).toEqual([[id, 2]]);
+    await holdFor(LONG_MS, 'slow', id);
+    expect(delivered(await take(other))).toEqual([[id, 2]]);
     // The first may still finish it: whoever acknowledges first does.
     expect(await take(slow, 10, [id])).toMatchObject({ held: [] });
     expect(await groups.acknowledge('g', [id])).toBe(1);
@@ -101,19 +100,10 @@ describe('delivery', () => {
     const a = await join('a');
     const id = await announce();
     await take(a);
-    const idle = async () =>
-      Number(
-        (
-          (await current.redis.xpending(current.keys.announcements.stream, 'g', '-', '+', 1, 'a')) as [
-            [string, string, number],
-          ]
-        )[0][2],
-      );
-    await sleep(30);
-    const heldFor = await idle();
-    expect(await take(a, 10, [id], heldFor + 1000)).toMatchObject({ sets: [], held: [id] });
-    await sleep(30);
-    expect(delivered(await take(a, 10, [id], 25))).toEqual([[id, 2]]);
+    await holdFor(1.5 * LONG_MS, 'a', id);
+    expect(await take(a, 10, [id])).toMatchObject({ sets: [], held: [id] });
+    await holdFor(2 * LONG_MS, 'a', id);
+    expect(delivered(await take(a, 10, [id]))).toEqual([[id, 2]]);
   });
 
   test('extending restarts the time of sets that the consumer still holds', async () => {
@@ -121,10 +111,11 @@ describe('delivery', () => {
     const ids = [await announce(), await announce()];
     await take(a, 1);
     await take(b, 1);
-    await sleep(100);
+    await holdFor(LONG_MS, 'a', ids[0]!);
+    await holdFor(LONG_MS, 'b', ids[1]!);
     expect(await groups.extend('g', 'a', [...ids, '9-9'])).toEqual([ids[0]]);
     // b's set is old, a's is not.
-    expect(delivered(await take(a, 10, [ids[0]!], 90))).toEqual([[ids[1], 2]]);
+    expect(delivered(await take(a, 10, [ids[0]!]))).toEqual([[ids[1], 2]]);
   });
 
   test('what a consumer held that left goes to another; its name is forgotten with its last set', async () => {
@@ -137,8 +128,8 @@ describe('delivery', () => {
       { name: 'a', pending: 1, connected: false },
       { name: 'b', pending: 0, connected: true },
     ]);
-    await sleep(20);
-    expect(delivered(await take(b, 10, [], 10))).toEqual([[id, 2]]);
+    await holdFor(LONG_MS, 'a', id);
+    expect(delivered(await take(b))).toEqual([[id, 2]]);
     expect(await names()).toEqual([{ name: 'b', pending: 1, connected: true }]);
   });
 });

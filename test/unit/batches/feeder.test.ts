@@ -144,7 +144,7 @@ test('cancelling waits for a job that runs, and counts how it ended', async () =
   const batch = await submitted(numbers(1, 2).map(good));
   await feedUntil(batch, async () => (await waiting()) === 2);
   const worker = new Worker(EXTRACT_QUEUE, null, { connection: current.redis, prefix: current.keys.prefix });
-  expect((await worker.getNextJob('token'))!.id).toBe(batchJobId(id, 1));
+  expect((await worker.getNextJob('token')).id).toBe(batchJobId(id, 1));
   await ledger.cancel(id);
   const feeding = feederWith().feed(batch, new AbortController().signal, 60_000);
   await until(async () => (await ledger.read(id))!.cancelled === 1);

@@ -46,7 +46,7 @@ test('an outcome counts once, however often it is recorded, and the last one fin
   expect(await ledger.recordLines(id, [done(3)])).toBe(1);
   expect(await counts()).toEqual({ completed: 2, failed: 1, cancelled: 0, state: 'completed', finished: true });
   const results = await ledger.results(id, BEFORE_ALL, 10);
-  expect(results.map(({ cursor: _, ...outcome }) => outcome)).toEqual([done(1), failed(2), done(3)]);
+  expect(results).toEqual([done(1), failed(2), done(3)].map((line) => ({ ...line, cursor: expect.any(String) })));
   expect(await ledger.results(id, results[0]!.cursor, 1)).toEqual([results[1]]);
 });
 

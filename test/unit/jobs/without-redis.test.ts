@@ -26,7 +26,7 @@ function open(redisUrl: string) {
   const queue = new JobQueue({ redis, queue: extract, keys: redisKeys('test'), limit: 10 });
   return {
     queue,
-    async close() {
+    close: async () => {
       await extract.close();
       connections.close();
     },

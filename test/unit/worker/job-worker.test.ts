@@ -109,19 +109,22 @@ test('a job that was cancelled before it was taken does not run', async () => {
   await add('one');
   await requestCancellation(current.redis, current.keys, 'one');
   let runs = 0;
-  work(() => Promise.resolve(void runs++ as never));
+  work(() => {
+    runs++;
+    return Promise.resolve(result);
+  });
   await until(async () => (await state('one')) === 'failed');
   expect([runs, outcomes.map(({ state }) => state)]).toEqual([0, ['cancelled']]);
 });
 
 test('closing waits for the job that runs, and takes no other', async () => {
-  let finish: () => void = () => undefined;
+  let finish: (() => void) | undefined;
   const worker = work(() => new Promise((resolve) => (finish = () => resolve(result))), { concurrency: 1 });
   await add('one');
-  await until(async () => (await state('one')) === 'active');
+  await until(() => finish !== undefined);
   await add('other');
   const closing = worker.close();
-  finish();
+  finish!();
   await closing;
   await worker.close();
   expect([await state('one'), await state('other')]).toEqual(['completed', 'waiting']);

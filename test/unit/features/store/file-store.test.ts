@@ -28,6 +28,10 @@ testStore({
     return new FileStore(root);
   },
   list: () => filesBelow(root),
+  age: async (key, ms) => {
+    const then = new Date(Date.now() - ms);
+    await utimes(join(root, key), then, then);
+  },
 });
 
 const ID = '01234567-89ab-cdef-0123-456789abcdef';
