@@ -19,9 +19,7 @@ export function addFeatureFlags(command: Command): Command {
 /** The flags for features alone, from the schema of the spec: a server has weights of its own. */
 export function addRequestFlags(command: Command): Command {
   for (const [name, field] of Object.entries(requestedSpecSchema.shape)) {
-    const fallback = field.parse(undefined);
-    const value = fallback === undefined ? undefined : fallback.toString();
-    command.option(`--${name} <${name}>`, field.meta()?.description ?? '', value);
+    command.option(`--${name} <${name}>`, field.meta()?.description ?? '', field.parse(undefined)?.toString());
   }
   return addNoStage5(command).addHelpText(
     'after',

@@ -10,8 +10,9 @@ import { readEnv } from '../config/env.js';
 import { formatTable } from './output.js';
 
 const LEGEND = `
-P2–P6 need weights that hold a feature pyramid. "pull NAME": cairn weights pull NAME downloads weights;
-"–": none can be downloaded, docs/weights.md tells how to convert some. Without a file, weights are seeded.`;
+P2–P6 need weights with a feature pyramid. "pull NAME": no file yet, and
+\`cairn weights pull NAME\` downloads one. "–": no file yet, and none to download;
+docs/weights.md shows how to convert some. Without a file, weights are seeded.`;
 
 /** `cairn models`: the catalogue. */
 export function modelsCommand(): Command {

@@ -45,10 +45,12 @@ export function formatTable(
   return [line(head), columns.map((column) => '─'.repeat(widths[column]!)).join(GAP), ...body].join('\n');
 }
 
-/** Breaks a text between words; a word that is too long keeps its length. */
+/** Breaks a text between words, and within words that are too long for a line. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(' ')) {
+  for (const word of text
+    .split(' ')
+    .flatMap((whole) => whole.match(new RegExp(`.{1,${Math.max(width, 1)}}`, 'gu')) ?? [''])) {
     const longer = `${lines.at(-1)} ${word}`;
     if (lines.length > 0 && longer.length <= width) lines[lines.length - 1] = longer;
     else lines.push(word);

@@ -89,7 +89,8 @@ export class Report {
     this.first ??= { completed: batch.counts.completed, at: performance.now() };
     const { total, completed, failed, cancelled } = this.summarise(batch);
     const value = completed + failed + cancelled;
-    const pace = batch.rate > 0 ? `, ${batch.rate.toFixed(2)}/s, ${duration(batch.etaSeconds)} left` : '';
+    const { rate, etaSeconds } = batch;
+    const pace = rate > 0 && etaSeconds !== null ? `, ${rate.toFixed(2)}/s, ${duration(etaSeconds)} left` : '';
     this.progress.show({ value, total, text: `${value}/${total} images${pace}, ${failed} failed` });
   }
 

@@ -40,6 +40,19 @@ describe('formatTable', () => {
     expect(formatTable(HEAD, ROWS, { ...options, width: 200 })).toBe(formatTable(HEAD, ROWS));
   });
 
+  test('breaks a word that is longer than its line', () => {
+    const path = `/${'folder/'.repeat(20)}`;
+    const table = formatTable(['name', 'path'], [['a', path]], { width: 40 });
+    expect(widest(table)).toBe(40);
+    expect(
+      table
+        .split('\n')
+        .slice(2)
+        .map((line) => line.slice(6))
+        .join(''),
+    ).toBe(path);
+  });
+
   test('keeps what a terminal of any width must show', () => {
     for (let width = 1; width < 60; width++) {
       const table = formatTable(HEAD, ROWS, { width, optional: ['source', 'size'] });
