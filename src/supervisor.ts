@@ -75,14 +75,15 @@ class ChildMonitor {
   private async keepRunning(): Promise<void> {
     const { firstDelayMs = 1000, maxDelayMs = 60_000, healthyMs = 60_000, log } = this.options;
     const { signal } = this.stopping;
+    const stopping = () => signal.aborted;
     for (let delay = firstDelayMs; ; delay = Math.min(2 * delay, maxDelayMs)) {
       const startedAt = performance.now();
       const end = await this.runOnce().catch((error: unknown) => `did not start (${String(error)})`);
-      if (signal.aborted) return;
+      if (stopping()) return;
       if (performance.now() - startedAt >= healthyMs) delay = firstDelayMs;
       log.warn(`${this.spec.name} ${end}; it starts again in ${delay / 1000} s`);
       await sleep(delay, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
+      if (stopping()) return;
     }
   }
 

@@ -126,5 +126,5 @@ export function specOf({ levels, ...description }: Description): FeatureSpec {
 }
 
 function showValue(input: unknown): string {
-  return typeof input === 'string' ? input : String(JSON.stringify(input));
+  return typeof input === 'string' ? input : JSON.stringify(input);
 }

@@ -4,7 +4,7 @@ import { decodeHalf, roundToHalf } from '../../support/half.js';
 
 const implementations = [
   ['as it is used on this Node', floatsToHalves],
-  ['without Float16Array', portable.floatsToHalves],
+  ['without Float16Array', (floats: Float32Array) => portable.floatsToHalves(floats)],
 ] as const;
 
 describe.each(implementations)('floatsToHalves %s', (_, floatsToHalves) => {
