@@ -27,7 +27,7 @@ export function parse<S extends z.ZodType>(
   if (issue.code === 'unrecognized_keys') {
     throw new CairnError('option-unknown', unknownOption(schema, issue.keys[0]!, path));
   }
-  const code = (issue.code === 'invalid_value' ? codes[String(issue.path[0])] : undefined) ?? 'option-invalid';
+  const code = (issue.code === 'invalid_value' && codes[String(issue.path[0])]) || 'option-invalid';
   const where = path || name;
   const sentence = issue.message.endsWith('.');
   throw new CairnError(code, sentence ? issue.message : `${where && `${where}: `}${issue.message}.`);

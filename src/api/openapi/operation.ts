@@ -66,7 +66,7 @@ export function binary(...types: string[]): ContentObject {
 export function textStream(type: string, description: string, pieces: Record<string, z.ZodType>): ContentObject {
   const schemas = Object.entries(pieces).map(([name, schema]) => [name, toSchema(schema, 'received')]);
   const schema = { type: 'string', description, 'x-pieces': Object.fromEntries(schemas) as object };
-  return { [type]: { schema: schema as SchemaObject } };
+  return { [type]: { schema: schema } };
 }
 
 export function json(description: string, schema: z.ZodType, more: Partial<ResponseObject> = {}): Answer {

@@ -56,7 +56,8 @@ function tidy(value: unknown, direction: Direction): unknown {
   drop('pattern', schema['format'] === 'date-time' || schema['format'] === 'uri');
   drop('additionalProperties', direction === 'received' && schema['additionalProperties'] === false);
   drop('default', direction === 'received' && typeof schema['type'] === 'string');
-  const { items, example } = schema;
+  const { allOf, items, example } = schema;
+  if (Array.isArray(allOf) && allOf.length === 1 && Object.keys(schema).length === 1) return allOf[0];
   // Tuples have elements of one kind here.
   if (isUnion(items) && new Set(items.anyOf.map((entry) => JSON.stringify(entry))).size === 1) {
     schema['items'] = items.anyOf[0];
