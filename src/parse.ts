@@ -5,7 +5,7 @@ export interface ParseOptions {
   /** What to call the value itself, where it is not an object with named fields. */
   readonly name?: string;
   /** Codes for a value that is not among the known ones of a field. Every other problem is `option-invalid`. */
-  readonly codes?: Readonly<Record<string, ErrorCode>>;
+  readonly codes?: Readonly<Partial<Record<string, ErrorCode>>>;
 }
 
 /**
@@ -27,10 +27,13 @@ export function parse<S extends z.ZodType>(
   if (issue.code === 'unrecognized_keys') {
     throw new CairnError('option-unknown', unknownOption(schema, issue.keys[0]!, path));
   }
-  const code = (issue.code === 'invalid_value' && codes[String(issue.path[0])]) || 'option-invalid';
+  const code = issue.code === 'invalid_value' ? codes[String(issue.path[0])] : undefined;
   const where = path || name;
   const sentence = issue.message.endsWith('.');
-  throw new CairnError(code, sentence ? issue.message : `${where && `${where}: `}${issue.message}.`);
+  throw new CairnError(
+    code ?? 'option-invalid',
+    sentence ? issue.message : `${where && `${where}: `}${issue.message}.`,
+  );
 }
 
 /** A path as a program writes it: `boxes[1][0]`, `inputs[0].shape`. */
@@ -49,8 +52,8 @@ function unknownOption(schema: z.ZodType, key: string, path: string): string {
   return `There is no option "${key}"${known.length > 0 ? `; known are ${known.join(', ')}` : ''}.`;
 }
 
-function showValue(input: unknown): string {
-  return typeof input === 'string' ? input : (JSON.stringify(input) ?? 'nothing');
+export function showValue(input: unknown): string {
+  return typeof input === 'string' ? input : input === undefined ? 'nothing' : JSON.stringify(input);
 }
 
 /** A list: text with commas, or a value per element. `a=1,2` and `a=1&a=2` in a query mean the same. */

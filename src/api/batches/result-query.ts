@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isEntryId } from '../../redis/entry-id.js';
-import { LEVEL_NAMES } from '../../backbone/catalogue.js';
+import { LEVEL_NAMES } from '../../backbone/graph/graph.js';
 import { BEFORE_ALL } from '../../batches/ledger.js';
 import { resultViewSchema } from '../../batches/view.js';
 import { levelQuerySchema } from '../../features/level-query.js';

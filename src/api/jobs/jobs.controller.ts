@@ -57,7 +57,7 @@ export class JobsController {
     id: 'getJob',
     summary: 'State, progress and timings of a job',
     params: PARAMS,
-    answers: { 200: json('The job.', jobViewSchema) },
+    answers: { 200: json('The job as it is now.', jobViewSchema) },
     refusals: { 404: NOT_FOUND },
   })
   async get(@Param('id') id: string): Promise<JobView> {

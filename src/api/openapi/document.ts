@@ -42,7 +42,10 @@ export function createDocument(app: INestApplication, version: string): OpenAPIO
 function documentedPath(route: string, item: PathItemObject): [string, PathItemObject] {
   // Fastify's name of the rest of a path.
   const path = route.replace(/\*$/, '{path}');
-  const operations = Object.entries(item).map(([method, operation]) => [method, documented(path, operation)]);
+  const operations = Object.entries(item as Record<string, OperationObject>).map(([method, operation]) => [
+    method,
+    documented(path, operation),
+  ]);
   return [path, Object.fromEntries(operations) as PathItemObject];
 }
 

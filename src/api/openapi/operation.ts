@@ -11,7 +11,7 @@ import type {
 import type { z } from 'zod';
 import { problemSchema } from '../http/problem.js';
 import { protocolErrorSchema } from '../inference/protocol-error.js';
-import { toSchema, type Direction, type Schema } from './schemas.js';
+import { toSchema, type Direction } from './schemas.js';
 
 /** Where a decorated method keeps its operation until the document is made; see `createDocument`. */
 export const OPERATION = 'x-operation';
@@ -118,16 +118,16 @@ function parameters(
 function queryParameters(query: z.ZodObject): ParameterObject[] {
   const { properties = {}, required = [] } = toSchema(query, 'sent') as SchemaObject;
   return Object.entries(properties).map(([name, property]) => {
-    const { description, example, ...schema } = property as SchemaObject;
+    const { description, example, ...schema } = property as Omit<SchemaObject, 'example'> & { example?: unknown };
     const list = schema.type === 'array';
     return {
       name,
       in: 'query' as const,
       required: required.includes(name),
       ...(description !== undefined && { description }),
-      schema: schema as Schema as SchemaObject,
+      schema,
       ...(list && { style: 'form' as const, explode: false }),
-      ...(example !== undefined && { example: example as unknown }),
+      ...(example !== undefined && { example }),
     };
   });
 }

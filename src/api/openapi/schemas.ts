@@ -7,7 +7,15 @@ export type Direction = 'sent' | 'received';
 
 const COMPONENTS = '#/components/schemas/';
 const optionsOf = (direction: Direction) =>
-  ({ target: 'openapi-3.0', io: direction === 'sent' ? 'input' : 'output' }) as const;
+  ({
+    target: 'openapi-3.0',
+    io: direction === 'sent' ? 'input' : 'output',
+    // zod leaves out the default of a value that may also be sent as text.
+    override: ({ zodSchema, jsonSchema }) => {
+      const { def } = zodSchema._zod;
+      if (def.type === 'default') jsonSchema.default = def.defaultValue as z.core.JSONSchema.JSONSchema['default'];
+    },
+  }) satisfies z.core.JSONSchemaGeneratorParams & { target: 'openapi-3.0' };
 
 /**
  * A zod schema as OpenAPI 3.0 has it. Schemas with `meta({ id })` are components: they have that name in the document,

@@ -56,7 +56,7 @@ const consumeSchema = z.strictObject({
     .default(60_000)
     .meta({ description: 'Consumers: a set that is not acknowledged for this long is delivered again.' }),
   from: positionSchema
-    .default('$')
+    .optional()
     .meta({ description: 'Consumers: where a new group begins: an id, or 0 for the oldest. Default: from now on.' }),
 });
 /** Both, for the OpenAPI document: a request with neither group nor consumer subscribes. */
@@ -86,9 +86,9 @@ export function parseStreamRequest(query: Query, lastEventId: string | undefined
     const { model, batch, ...options } = parse(followSchema, { ...query, after });
     return { kind: 'follow', options: { after: options.after, filter: filterOf(model, batch) } };
   }
-  const { model, batch, group, consumer, ...rest } = parse(consumeSchema, query);
+  const { model, batch, group, consumer, from = '$', ...rest } = parse(consumeSchema, query);
   const filter = model || batch ? filterOf(model, batch) : undefined;
-  return { kind: 'consume', group, consumer, options: { ...rest, filter } };
+  return { kind: 'consume', group, consumer, options: { ...rest, from, filter } };
 }
 
 /** @throws CairnError `option-invalid`. */
