@@ -77,7 +77,7 @@ describe('the OpenAPI document', () => {
         : ['application/problem+json', 'Problem'];
       const answers = operation.responses as Record<string, ResponseObject>;
       return ['4XX', '5XX'].some((status) => {
-        const schema = answers[status]?.content?.[type!]?.schema as { $ref?: string } | undefined;
+        const schema = answers[status]?.content?.[type]?.schema as { $ref?: string } | undefined;
         return schema?.$ref !== `#/components/schemas/${name}`;
       });
     });

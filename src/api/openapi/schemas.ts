@@ -13,9 +13,9 @@ const optionsOf = (direction: Direction) =>
     // zod leaves out the default of a value that may also be sent as text.
     override: ({ zodSchema, jsonSchema }) => {
       const { def } = zodSchema._zod;
-      if (def.type === 'default') jsonSchema.default = def.defaultValue as z.core.JSONSchema.JSONSchema['default'];
+      if (def.type === 'default') jsonSchema.default = def.defaultValue;
     },
-  }) satisfies z.core.JSONSchemaGeneratorParams & { target: 'openapi-3.0' };
+  }) satisfies z.core.ToJSONSchemaParams;
 
 /**
  * A zod schema as OpenAPI 3.0 has it. Schemas with `meta({ id })` are components: they have that name in the document,
