@@ -31,6 +31,7 @@ export const ERRORS = {
   'level-absent': { transient: false },
   'level-unknown': { transient: false },
   'levels-unsuitable': { transient: false },
+  'method-not-allowed': { transient: false },
   'model-not-found': { transient: false },
   'model-unknown': { transient: false },
   'option-invalid': { transient: false },

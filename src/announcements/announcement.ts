@@ -1,11 +1,10 @@
 import { z } from 'zod';
+import { sha256Schema } from '../formats/sha256.js';
 import { featureSpecSchema } from '../spec/feature-spec.js';
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** A finished feature set: references and its spec, never a tensor. Entries of version 0.1 lack some of the spec. */
 export const announcementSchema = featureSpecSchema.strip().extend({
-  featuresId: sha256,
+  featuresId: sha256Schema,
   jobId: z.string(),
   batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
   /** False where the archive was in the store already. */

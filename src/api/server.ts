@@ -3,24 +3,31 @@ import multipart from '@fastify/multipart';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { ApiModule, type ApiParts } from './api.module.js';
-import { Metrics } from './metrics/metrics.js';
-import { speaksProtocol } from './inference/protocol-error.js';
+import { SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import { CairnError } from '../errors.js';
+import { ApiModule } from './api.module.js';
+import { refuseOtherMethods } from './http/allowed-methods.js';
 import { ProblemFilter } from './http/problem.js';
-import { limitUnread } from './http/unread-bodies.js';
+import { passOpaqueBodies } from './http/request-body.js';
+import { abortUnreadBodies } from './http/unread-bodies.js';
+import { ProtocolFilter } from './inference/protocol-error.js';
+import { Metrics } from './metrics/metrics.js';
+import { createDocument } from './openapi/document.js';
+import type { ApiParts } from './parts.module.js';
 
-/** JSON bodies name a URL and a few options, or as many boxes as regions may be asked for at once. */
+/** JSON bodies name a URL and a few options, or as many boxes as one request may have. */
 const MAX_JSON_BYTES = 1 << 20;
-const OPAQUE = 'application/octet-stream';
 const MAX_FIELDS = 32;
 const MAX_FIELD_BYTES = 4096;
+/** Below it the Open Inference Protocol is spoken. */
+const PROTOCOL = '/v2';
 
 /** The API as an application that does not listen yet. */
 export async function createServer(
   parts: ApiParts,
   version: string,
-  logger: LoggerService,
+  logger: LoggerService | false,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({ bodyLimit: MAX_JSON_BYTES, forceCloseConnections: 'idle' });
   const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(parts, version), adapter, {
@@ -28,26 +35,40 @@ export async function createServer(
     bodyParser: false,
   });
   const fastify = adapter.getInstance();
-  app.get(Metrics).watch(fastify);
-  limitUnread(fastify);
-  // An image is whatever is not JSON or a form, also under the type that curl gives to --data-binary.
+  const problems = new ProblemFilter();
+  const protocol = new ProtocolFilter();
+  const addRefusals = refuseOtherMethods(fastify, (error, request, reply) => {
+    const filter = isBelow(PROTOCOL, request.routeOptions.url) ? protocol : problems;
+    filter.answer(error, request, reply);
+  });
+  app.get(Metrics, { strict: false }).watch(fastify);
+  abortUnreadBodies(fastify);
+  // Every body that is neither JSON nor a form may be an image, also under the type that curl gives to --data-binary.
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  // Inference requests are JSON with bytes behind it, under whatever type: their controllers read them.
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    if (speaksProtocol(request.url)) request.headers['content-type'] = OPAQUE;
-    done();
-  });
+  passOpaqueBodies(fastify);
+  await fastify.register(unknownRoutes, { prefix: PROTOCOL, filter: protocol });
   await fastify.register(multipart, {
     limits: { files: 2, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES, fileSize: parts.limits.maxUploadBytes + 1 },
     throwFileSizeLimit: false,
   });
-  app.useGlobalFilters(new ProblemFilter());
-  const document = new DocumentBuilder()
-    .setTitle('Cairn')
-    .setDescription('Feature pyramids of Mask R-CNN backbones. Errors are application/problem+json with a stable code.')
-    .setVersion(version)
-    .build();
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document));
+  app.useGlobalFilters(problems);
+  SwaggerModule.setup('docs', app, () => createDocument(app, version), { customSiteTitle: 'Cairn' });
+  await app.init();
+  addRefusals();
   return app;
+}
+
+/** Answers the routes below a prefix that do not exist, in the form of their protocol, and leaves their bodies unread. */
+function unknownRoutes(server: FastifyInstance, { filter }: { filter: ProtocolFilter }, done: () => void): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
+  server.setNotFoundHandler((request, reply) => {
+    filter.answer(new CairnError('route-not-found', `Cannot ${request.method} ${request.url}`), request, reply);
+  });
+  done();
+}
+
+function isBelow(prefix: string, route = ''): boolean {
+  return route === prefix || route.startsWith(`${prefix}/`);
 }

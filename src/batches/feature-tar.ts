@@ -5,9 +5,8 @@ import { asCairnError } from '../errors.js';
 import { streamLevels } from '../features/stream-levels.js';
 import type { BatchResult } from './ledger.js';
 import type { FeatureLibrary } from '../features/library.js';
-import { chooseFrom } from '../api/features/level-options.js';
+import { selectLevels, type LevelQuery } from '../features/level-query.js';
 import { resultView } from './view.js';
-import type { FeatureStreamOptions } from '../api/batches/result-options.js';
 
 /**
  * Feature sets as a tar that grows as they complete, in the convention of WebDataset: of each, `<line>.json` and then
@@ -17,7 +16,7 @@ import type { FeatureStreamOptions } from '../api/batches/result-options.js';
 export function featureTar(
   results: AsyncIterable<readonly BatchResult[]>,
   library: FeatureLibrary,
-  choice: FeatureStreamOptions['choice'],
+  choice: LevelQuery,
   stop: AbortController,
 ): Readable {
   const tar = pack();
@@ -39,7 +38,7 @@ async function write(
   tar: Pack,
   results: AsyncIterable<readonly BatchResult[]>,
   library: FeatureLibrary,
-  choice: FeatureStreamOptions['choice'],
+  choice: LevelQuery,
 ): Promise<void> {
   for await (const page of results) {
     for (const result of page) {
@@ -55,7 +54,7 @@ async function writeSet(
   result: BatchResult,
   featuresId: string,
   library: FeatureLibrary,
-  choice: FeatureStreamOptions['choice'],
+  choice: LevelQuery,
 ): Promise<void> {
   const { cursor, line, name, features } = resultView(result);
   const base = String(line).padStart(8, '0');
@@ -76,11 +75,11 @@ async function writeSet(
   }
 }
 
-async function open(featuresId: string, library: FeatureLibrary, choice: FeatureStreamOptions['choice']) {
+async function open(featuresId: string, library: FeatureLibrary, choice: LevelQuery) {
   try {
     const archive = await library.archive(featuresId);
     try {
-      const { levels, window } = chooseFrom(archive, choice);
+      const { levels, window } = selectLevels(archive, choice);
       const { stream, length } = await streamLevels(archive, levels, { window });
       return { description: archive.description, stream, length: length! };
     } catch (error) {

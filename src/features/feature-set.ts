@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sha256Schema } from '../formats/sha256.js';
 import { axesOf, DTYPES, formatOf, LAYOUTS, PRECISIONS, type Level } from '../backbone/tensor.js';
 
 const levelSchema = z.object({
@@ -15,7 +16,7 @@ export type LevelDescription = z.infer<typeof levelSchema>;
 
 /** How a feature set was made: the group attributes of an archive, and what the API tells of it. */
 export const descriptionSchema = z.object({
-  id: z.string().regex(/^[0-9a-f]{64}$/),
+  id: sha256Schema,
   model: z.string(),
   family: z.string(),
   architecture: z.string(),

@@ -3,9 +3,8 @@ import { ArchiveEntries } from './archive-entries.js';
 import { ArchiveReader } from './archive-reader.js';
 import { archiveKey, type Description } from './feature-set.js';
 import type { Store, StoredObject } from './store/store.js';
+import { isSha256 } from '../formats/sha256.js';
 import type { Zstd } from '../formats/zstd.js';
-
-const ID = /^[0-9a-f]{64}$/;
 
 /** Descriptions that are remembered, of some kilobytes each. */
 const MAX_KNOWN = 1000;
@@ -20,12 +19,12 @@ export class FeatureLibrary {
   ) {}
 
   async has(id: string): Promise<boolean> {
-    return ID.test(id) && this.store.has(archiveKey(id));
+    return isSha256(id) && this.store.has(archiveKey(id));
   }
 
   /** The archive as a file, to be closed by the caller. @throws CairnError `features-not-found`. */
   async file(id: string): Promise<StoredObject> {
-    const object = ID.test(id) ? await this.store.open(archiveKey(id)) : undefined;
+    const object = isSha256(id) ? await this.store.open(archiveKey(id)) : undefined;
     if (!object) throw new CairnError('features-not-found', `There is no feature set ${id}.`);
     return object;
   }
@@ -55,7 +54,7 @@ export class FeatureLibrary {
 
   /** As `describe`; undefined where there is no such set. */
   async find(id: string): Promise<Description | undefined> {
-    const object = ID.test(id) ? await this.store.open(archiveKey(id)) : undefined;
+    const object = isSha256(id) ? await this.store.open(archiveKey(id)) : undefined;
     return object && this.read(object, id);
   }
 

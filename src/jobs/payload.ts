@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sha256Schema } from '../formats/sha256.js';
 import { imageSourceSchema } from '../images/image-source.js';
 import { featureSpecSchema } from '../spec/feature-spec.js';
 import { STAGES } from './stages.js';
@@ -9,15 +10,13 @@ const SPEC_FIELDS = Object.keys(featureSpecSchema.shape);
 export const EXTRACT_QUEUE = 'extract';
 export const EXTRACT_JOB = 'extract';
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-
 const fields = z.object({
   source: imageSourceSchema,
   spec: featureSpecSchema,
   /** The answer's id; unknown while the image is still to be fetched. */
-  featuresId: sha256.optional(),
+  featuresId: sha256Schema.optional(),
   /** Digest of the weights at submission: a worker that has others must not answer under this job's id. */
-  weightsDigest: sha256,
+  weightsDigest: sha256Schema,
   /** What to call those weights: `seeded`, `seeded:N` or a file's name. */
   weights: z.string(),
   /** The batch it belongs to: which of its lines (from 1) this is, and what the submitter calls it. */
@@ -40,7 +39,7 @@ export const batchPayloadSchema = z.preprocess(fromVersion01, fields.required({ 
 
 /** What a finished job leaves in Redis: small, since the event stream keeps a copy. */
 export const resultSchema = z.object({
-  featuresId: sha256,
+  featuresId: sha256Schema,
   /** Milliseconds per stage; empty when the archive was there already. */
   timings: z.record(z.string(), z.number()),
 });

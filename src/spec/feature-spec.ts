@@ -10,8 +10,9 @@ import {
 } from '../backbone/catalogue.js';
 import { LEVEL_NAMES } from '../backbone/graph/graph.js';
 import { DTYPES, LAYOUTS, PRECISIONS } from '../backbone/tensor.js';
-import { CairnError, type ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import type { Description } from '../features/feature-set.js';
+import { parse, showValue } from '../parse.js';
 
 /** Text comes from a query, a form or a flag; JSON, manifests and the queue bring typed values. Both mean the same. */
 const fromText = (convert: (text: string) => unknown) => (value: unknown) =>
@@ -90,16 +91,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = { levels: 'level-unknown', dt
  *   `levels-unsuitable` or `dtype-unknown`.
  */
 export function parseOptions<S extends z.ZodType<RequestedSpec>>(schema: S, values: unknown): z.infer<S> {
-  const parsed = schema.safeParse(values);
-  if (parsed.success) return Object.freeze(checkLevels(parsed.data)) as z.infer<S>;
-  const { issues } = parsed.error;
-  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
-  if (issue?.code === 'unrecognized_keys') {
-    const known = Object.keys((schema as unknown as z.ZodObject).shape).join(', ');
-    throw new CairnError('option-unknown', `There is no option "${issue.keys[0]}"; known are ${known}.`);
-  }
-  const code = issue?.code === 'invalid_value' ? CODES[String(issue.path[0])] : undefined;
-  throw new CairnError(code ?? 'option-invalid', issue?.message ?? 'The options are malformed.');
+  return Object.freeze(checkLevels(parse(schema, values, { codes: CODES }))) as z.infer<S>;
 }
 
 /** The spec that options give. @throws CairnError as `parseOptions`. */
@@ -123,8 +115,4 @@ export function withBackboneLevels(spec: RequestedSpec): FeatureSpec {
 export function specOf({ levels, ...description }: Description): FeatureSpec {
   // All levels of a set have the same format.
   return featureSpecSchema.strip().parse({ ...levels[0], ...description, levels: levels.map(({ name }) => name) });
-}
-
-function showValue(input: unknown): string {
-  return typeof input === 'string' ? input : JSON.stringify(input);
 }

@@ -92,6 +92,20 @@ test('what is no submission at all is refused', async () => {
   expect(await kept()).toEqual([]);
 });
 
+test('JSON without its content type is told from an image that cannot be read', async () => {
+  const body = '{"source":{"url":"https://example.org/photo.jpg"}}';
+  const response = await client.post('', body, { 'content-type': 'application/x-www-form-urlencoded' });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({
+    code: 'request-malformed',
+    detail: expect.stringContaining('Content-Type: application/json'),
+  });
+  expect(await refused(await client.post('', 'no image', { 'content-type': 'text/plain' }))).toEqual([
+    415,
+    'image-unsupported',
+  ]);
+});
+
 test('what does not exist is not found, in the same form', async () => {
   const id = '0'.repeat(64);
   expect(await refused(await fetch(`${service.url}/v1/jobs/nothing`))).toEqual([404, 'job-not-found']);

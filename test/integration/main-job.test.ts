@@ -36,6 +36,7 @@ describe('an image goes in over HTTP, a compressed pyramid comes out', () => {
     expect(job).toMatchObject({ state: expect.stringMatching(/queued|active/), weights: 'seeded' });
     done = await client.finish(job.id);
     expect(done).toMatchObject({ state: 'completed', attempts: 1, featuresId: job.featuresId });
+    expect(done).toMatchObject({ precision: 'float32', progress: { percent: 100 } });
     expect(Object.keys(done.timings!)).toEqual(['preprocess', 'run', 'pack']);
     expect(await readdir(join(folder.path, 'features'))).toEqual([`${done.features!.id}.zarr.zip`]);
   });

@@ -1,61 +1,66 @@
 import { Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiConflictResponse,
-  ApiConsumes,
-  ApiHeader,
-  ApiNotFoundResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiQuery,
-  ApiResponse,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { BatchIntake } from '../../batches/intake.js';
+import { BatchQueue } from '../../batches/queue.js';
+import { batchView, batchViewSchema, type BatchView } from '../../batches/view.js';
 import { CairnError } from '../../errors.js';
 import type { Store } from '../../features/store/store.js';
 import { ImageIntake } from '../../images/intake.js';
-import type { GivenOptions } from '../../jobs/options.js';
-import { readEntries } from './read-entries.js';
+import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
+import { PRIORITY_NAMES } from '../../jobs/priorities.js';
+import { binary, body, header, json, Operation } from '../openapi/operation.js';
 import { STORE } from '../tokens.js';
-import { BatchQueue } from '../../batches/queue.js';
-import { BatchIntake } from '../../batches/intake.js';
-import { batchView, type BatchView } from '../../batches/view.js';
+import { readEntries } from './read-entries.js';
 
 const MAX_KEY_CHARS = 255;
+
+export const BATCH_PARAMS = { id: { description: 'Id of the batch.' } };
+export const BATCH_NOT_FOUND = 'There is no such batch; batches are kept for seven days once they are finished.';
+
+const optionsSchema = jobOptionsSchema.extend({
+  priority: z.enum(PRIORITY_NAMES).default('low').meta({ description: 'Place of its jobs in the queue.' }),
+});
+const formSchema = optionsSchema.extend({ images: z.array(z.file()) }).meta({
+  id: 'BatchForm',
+  description: 'Options of every image, and after them the images as files, under any names.',
+});
 
 @ApiTags('batches')
 @Controller('v1/batches')
 export class BatchesController {
   constructor(
-    @Inject(BatchIntake) private readonly intake: BatchIntake,
-    @Inject(BatchQueue) private readonly batches: BatchQueue,
-    @Inject(ImageIntake) private readonly images: ImageIntake,
+    private readonly intake: BatchIntake,
+    private readonly batches: BatchQueue,
+    private readonly images: ImageIntake,
     @Inject(STORE) private readonly store: Store,
   ) {}
 
   @Post()
-  @ApiOperation({ summary: 'Submit many images: an NDJSON manifest, a tar or zip, or a form of files' })
-  @ApiConsumes(
-    'application/x-ndjson',
-    'application/x-tar',
-    'application/gzip',
-    'application/zip',
-    'multipart/form-data',
-  )
-  @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'the same key, the same batch' })
-  @ApiQuery({ name: 'model', required: false, example: 'mask-rcnn-resnet50', description: 'and every option of a job' })
-  @ApiQuery({ name: 'priority', required: false, enum: ['high', 'normal', 'low'], description: 'low by default' })
-  @ApiResponse({ status: 202, description: 'Taken in; Location names the batch' })
-  @ApiOkResponse({ description: 'There is a batch of this key already' })
-  @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
+  @Operation({
+    id: 'submitBatch',
+    summary: 'Submit many images',
+    description:
+      'An NDJSON manifest of `{"source": {"url": …} or {"sha256": …}, "name": …, options}`, a tar or zip of images (each also in gzip), or a form of files. Options in the query hold for every image that has no others.',
+    query: optionsSchema,
+    headers: { 'Idempotency-Key': { description: 'Sending the same key again returns the same batch.' } },
+    body: {
+      ...binary('application/x-ndjson', 'application/x-tar', 'application/gzip', 'application/zip'),
+      ...body('multipart/form-data', formSchema),
+    },
+    answers: {
+      200: json('There is a batch of this key already.', batchViewSchema),
+      202: json('The batch is running.', batchViewSchema, header('Location', 'Path of the batch.')),
+    },
+    refusals: { 413: 'Too many entries.' },
+  })
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const id = batchId(request.headers['idempotency-key']);
     try {
-      // Also finds out whether there is a queue before gigabytes are read.
+      // Also shows whether the queue is available, before gigabytes are read.
       const isNew = (await this.batches.find(id)) === undefined && (await this.accept(id, request));
       const batch = batchView(await this.batches.status(id));
       await reply
@@ -63,33 +68,41 @@ export class BatchesController {
         .header('location', batch.links.self)
         .send(batch);
     } finally {
-      // What is not wanted is read past, so that the connection goes on.
+      // Drain the unread body to keep the connection alive.
       if (request.body instanceof Readable) request.body.resume();
     }
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'Counts by state, rate and time to go' })
-  @ApiOkResponse({ description: 'The batch' })
-  @ApiNotFoundResponse({ description: 'There is no such batch' })
+  @Operation({
+    id: 'getBatch',
+    summary: 'Counts by state, rate and time to the end',
+    params: BATCH_PARAMS,
+    answers: { 200: json('The batch.', batchViewSchema) },
+    refusals: { 404: BATCH_NOT_FOUND },
+  })
   async get(@Param('id') id: string): Promise<BatchView> {
     return batchView(await this.batches.status(id));
   }
 
   @Delete(':id')
-  @ApiOperation({ summary: 'Cancel what has not run' })
-  @ApiOkResponse({ description: 'The cancelled batch' })
-  @ApiConflictResponse({ description: 'It has already completed' })
+  @Operation({
+    id: 'cancelBatch',
+    summary: 'Cancel the lines that have no outcome yet',
+    params: BATCH_PARAMS,
+    answers: { 200: json('The cancelled batch.', batchViewSchema) },
+    refusals: { 404: BATCH_NOT_FOUND, 409: 'The batch has already completed.' },
+  })
   async cancel(@Param('id') id: string): Promise<BatchView> {
     return batchView(await this.batches.cancel(id));
   }
 
-  /** Whether the batch is new: another request with its key may have been quicker. */
+  /** Whether the batch is new: another request with its key may have come first. */
   private async accept(id: string, request: FastifyRequest): Promise<boolean> {
     const batch = await this.intake.accept(id, request.query as GivenOptions, (check) =>
       readEntries(request, this.store, this.images, check),
     );
-    // Should this fail, Redis may have the batch all the same: its manifest stays, and is swept one day.
+    // If this fails Redis may still have the batch, so the manifest stays; it is swept later.
     const isNew = await this.batches.submit(batch);
     if (!isNew) await this.intake.discard(batch);
     return isNew;

@@ -1,58 +1,65 @@
-import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiConsumes,
-  ApiHeader,
-  ApiOkResponse,
-  ApiOperation,
-  ApiQuery,
-  ApiResponse,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Controller, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { FeatureLibrary } from '../../features/library.js';
-import { chooseFrom, parseOrder } from '../features/level-options.js';
-import { sendLevels } from '../features/send-levels.js';
+import { orderSchema, selectLevels } from '../../features/level-query.js';
 import { ImageIntake } from '../../images/intake.js';
-import { JobOptionQueries } from '../jobs/job-option-docs.js';
+import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
+import { PRIORITY_NAMES } from '../../jobs/priorities.js';
 import { JobService } from '../../jobs/service.js';
-import { readSubmission } from '../http/read-submission.js';
+import { sendLevels } from '../features/send-levels.js';
+import { ClientGone } from '../http/client-gone.js';
+import { readSubmission, SUBMISSION_BODY } from '../http/read-submission.js';
+import { zod } from '../http/zod-pipe.js';
+import { binary, header, Operation } from '../openapi/operation.js';
 
-/** Somebody waits for the answer. */
+/** A client waits for the answer. */
 const PRIORITY = 'high';
+/** The other options may also be in a form or JSON, and are checked together. */
+const querySchema = z.looseObject({ order: orderSchema });
 
 @ApiTags('extract')
 @Controller('v1/extract')
 export class ExtractController {
   constructor(
-    @Inject(ImageIntake) private readonly intake: ImageIntake,
-    @Inject(JobService) private readonly jobs: JobService,
-    @Inject(FeatureLibrary) private readonly library: FeatureLibrary,
+    private readonly intake: ImageIntake,
+    private readonly jobs: JobService,
+    private readonly library: FeatureLibrary,
   ) {}
 
   @Post()
-  @ApiOperation({ summary: 'Submit an image as to /v1/jobs, and get its levels in the answer: a safetensors stream' })
-  @ApiConsumes('image/*', 'multipart/form-data', 'application/json')
-  @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @JobOptionQueries()
-  @ApiQuery({ name: 'order', required: false, enum: ['fine-first', 'coarse-first'] })
-  @ApiHeader({ name: 'Accept-Encoding', required: false, example: 'zstd' })
-  @ApiOkResponse({
-    description: 'The levels; Content-Location names the feature set for later',
-    content: { 'application/octet-stream': {} },
+  @Operation({
+    id: 'extract',
+    summary: 'Submit an image and receive its levels in the answer',
+    description: 'Takes what `POST /v1/jobs` takes and waits for the job, which is cancelled if the client goes away.',
+    query: jobOptionsSchema.extend({
+      priority: z.enum(PRIORITY_NAMES).default(PRIORITY).meta({ description: 'Place in the queue.' }),
+      order: orderSchema,
+    }),
+    headers: { 'Accept-Encoding': { description: '`zstd` before all others: compressed frames.', example: 'zstd' } },
+    body: SUBMISSION_BODY,
+    answers: {
+      200: {
+        description: 'The levels as a safetensors stream.',
+        content: binary('application/octet-stream'),
+        ...header('Content-Location', 'Path of the same levels, for later.'),
+      },
+    },
+    refusals: { 409: 'The job was cancelled.', 429: 'The queue is full; try again after `Retry-After` seconds.' },
   })
-  @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
-  async extract(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
-    const { order, ...given } = request.query as Record<string, unknown>;
-    parseOrder(order);
+  async extract(
+    @Req() request: FastifyRequest,
+    @Query(zod(querySchema)) { order, ...given }: GivenOptions & z.output<typeof querySchema>,
+    @Res() reply: FastifyReply,
+    @ClientGone() gone: AbortSignal,
+  ): Promise<void> {
     const { options, source } = await readSubmission(request, this.intake, { priority: PRIORITY, ...given });
-    const id = await this.jobs.complete(options, source, gone.signal);
+    const id = await this.jobs.complete(options, source, gone);
     void reply.status(200).header('content-location', `/v1/features/${id}.safetensors`);
     const archive = await this.library.archive(id);
-    // Nobody would close what is sent to a connection that has ended already.
-    if (gone.signal.aborted) return archive.close();
-    await sendLevels(archive, (held) => chooseFrom(held, { order }), request, reply);
+    // Nothing would close a stream that is sent to a closed connection.
+    if (gone.aborted) return archive.close();
+    await sendLevels(archive, (held) => selectLevels(held, { order }), request, reply);
   }
 }

@@ -1,31 +1,46 @@
-import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
-import {
-  ApiHeader,
-  ApiNotFoundResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiParam,
-  ApiQuery,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Description } from '../../features/feature-set.js';
+import { z } from 'zod';
+import { descriptionSchema } from '../../features/feature-set.js';
+import { levelQuerySchema, selectLevels, type LevelQuery } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
-import { chooseFrom } from './level-options.js';
-import { sendLevels } from './send-levels.js';
+import { featureLinks, featureLinksSchema } from '../../features/links.js';
 import { IMMUTABLE, sendObject } from '../http/send-range.js';
+import { zod } from '../http/zod-pipe.js';
+import { binary, json, Operation, type Answer } from '../openapi/operation.js';
+import { sendLevels } from './send-levels.js';
+
+export const FEATURES_PARAMS = {
+  id: { description: 'Id of the feature set: 64 hexadecimal digits.', example: 'e3b0c442'.repeat(8) },
+};
+export const FEATURES_NOT_FOUND = 'There is no such feature set.';
+
+const RANGE = { Range: { description: 'One range of bytes.', example: 'bytes=0-1023' } };
+const OUTSIDE = { 404: FEATURES_NOT_FOUND, 416: 'The range lies outside of the file.' };
+const ranged = (...types: string[]): Record<number, Answer> => ({
+  200: { description: 'The whole file. It never changes.', content: binary(...types) },
+  206: { description: 'The range asked for.', content: binary(...types) },
+});
+
+const featureSetSchema = descriptionSchema
+  .extend({ links: featureLinksSchema })
+  .meta({ id: 'FeatureSet', description: 'How a feature set was made, and the levels that it holds.' });
 
 @ApiTags('features')
-@ApiParam({ name: 'id', description: 'id of the feature set, 64 hexadecimal digits' })
-@ApiNotFoundResponse({ description: 'There is no such feature set' })
 @Controller('v1/features')
 export class FeaturesController {
-  constructor(@Inject(FeatureLibrary) private readonly library: FeatureLibrary) {}
+  constructor(private readonly library: FeatureLibrary) {}
 
   @Get(':id.zarr.zip')
-  @ApiOperation({ summary: 'The archive: a Zarr v3 group in one zip, with byte ranges' })
-  @ApiHeader({ name: 'Range', required: false, example: 'bytes=0-1023' })
-  @ApiOkResponse({ description: 'The file', content: { 'application/zip': {} } })
+  @Operation({
+    id: 'getArchive',
+    summary: 'The archive of a feature set: a Zarr v3 group in a zip file',
+    params: FEATURES_PARAMS,
+    headers: RANGE,
+    answers: ranged('application/zip'),
+    refusals: OUTSIDE,
+  })
   async archive(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const object = await this.library.file(id);
     void reply.header('content-disposition', `attachment; filename="${id}.zarr.zip"`);
@@ -33,10 +48,14 @@ export class FeaturesController {
   }
 
   @Get(':id.zarr/*')
-  @ApiOperation({ summary: 'One entry of the archive, with byte ranges: readers of Zarr open it as a remote group' })
-  @ApiParam({ name: 'path', description: 'path in the archive', example: 'C4/zarr.json' })
-  @ApiHeader({ name: 'Range', required: false, example: 'bytes=0-1023' })
-  @ApiOkResponse({ description: 'The entry', content: { 'application/json': {}, 'application/octet-stream': {} } })
+  @Operation({
+    id: 'getArchiveEntry',
+    summary: 'One entry of the archive, for readers of remote Zarr groups',
+    params: { ...FEATURES_PARAMS, path: { description: 'Path in the archive.', example: 'C4/zarr.json' } },
+    headers: RANGE,
+    answers: ranged('application/json', 'application/octet-stream'),
+    refusals: OUTSIDE,
+  })
   async entry(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const path = (request.params as Record<string, string>)['*'] ?? '';
     const object = await this.library.entry(id, path);
@@ -44,48 +63,37 @@ export class FeaturesController {
   }
 
   @Get(':id.safetensors')
-  @ApiOperation({ summary: 'The levels, or a window of each, as a safetensors stream, band after band' })
-  @ApiQuery({
-    name: 'levels',
-    required: false,
-    description: 'comma-separated; all that are held by default',
-    example: 'C2,C3',
+  @Operation({
+    id: 'getLevels',
+    summary: 'The levels, or a window of each, as a safetensors stream',
+    params: FEATURES_PARAMS,
+    query: levelQuerySchema,
+    headers: { 'Accept-Encoding': { description: '`zstd` before all others: compressed frames.', example: 'zstd' } },
+    answers: {
+      200: { description: 'A header, then the levels band by band.', content: binary('application/octet-stream') },
+    },
+    refusals: { 404: FEATURES_NOT_FOUND },
   })
-  @ApiQuery({
-    name: 'window',
-    required: false,
-    description: 'y0,x0,y1,x1 in pixels of the canvas: what is cut out of each level',
-    example: '128,0,512,256',
-  })
-  @ApiQuery({ name: 'order', required: false, enum: ['fine-first', 'coarse-first'] })
-  @ApiHeader({ name: 'Accept-Encoding', required: false, example: 'zstd' })
-  @ApiOkResponse({ description: 'The stream', content: { 'application/octet-stream': {} } })
   async safetensors(
     @Param('id') id: string,
-    @Query() query: Record<string, unknown>,
+    @Query(zod(levelQuerySchema)) query: LevelQuery,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const archive = await this.library.archive(id);
     void reply.header('cache-control', IMMUTABLE);
-    await sendLevels(archive, (held) => chooseFrom(held, query), request, reply);
+    await sendLevels(archive, (held) => selectLevels(held, query), request, reply);
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'How a feature set was made, and what it holds' })
-  @ApiOkResponse({ description: 'The description' })
-  async describe(@Param('id') id: string): Promise<Description & { links: Record<string, string> }> {
+  @Operation({
+    id: 'getFeatures',
+    summary: 'How a feature set was made, and what it holds',
+    params: FEATURES_PARAMS,
+    answers: { 200: json('The description.', featureSetSchema) },
+    refusals: { 404: FEATURES_NOT_FOUND },
+  })
+  async describe(@Param('id') id: string): Promise<z.infer<typeof featureSetSchema>> {
     return { ...(await this.library.describe(id)), links: featureLinks(id) };
   }
-}
-
-export function featureLinks(id: string): Record<string, string> {
-  const self = `/v1/features/${id}`;
-  return {
-    self,
-    safetensors: `${self}.safetensors`,
-    archive: `${self}.zarr.zip`,
-    zarr: `${self}.zarr`,
-    regions: `${self}/roi-align`,
-  };
 }

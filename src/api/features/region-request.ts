@@ -17,17 +17,17 @@ export const MAX_OUTPUT_SIDE = 64;
 /** Samples of a bin along each axis. */
 export const MAX_SAMPLING_RATIO = 16;
 
-/** Side of a region where nothing is said: that of every project's box head. */
+/** Side of a region by default: that of every project's box head. */
 const DEFAULT_OUTPUT_SIDE = 7;
 /** As each project configures its heads; 0 takes as many samples as a bin has cells. */
 const DEFAULT_SAMPLING_RATIO: Readonly<Record<RoiMethod, number>> = { matterport: 1, detectron2: 0, torchvision: 2 };
 
-/** Regions that a client asks for; boxes are still as it told them. */
+/** The regions that a client asks for; boxes are not converted yet. */
 export interface RegionRequest extends RoiOptions {
   readonly boxes: readonly (readonly number[])[];
   readonly coordinates: Coordinates;
   readonly format: BoxFormat;
-  /** Names of levels; those that heads read where nothing is said. */
+  /** Names of levels; undefined: those that heads read. */
   readonly levels: readonly string[] | undefined;
 }
 
@@ -35,30 +35,40 @@ const SIDES = `a whole number from 1 to ${MAX_OUTPUT_SIDE}, or [height, width] o
 const SAMPLES = `a whole number from 0 to ${MAX_SAMPLING_RATIO}`;
 const side = z.int(SIDES).min(1, SIDES).max(MAX_OUTPUT_SIDE, SIDES);
 
-const schema = z.strictObject({
-  boxes: z
-    .array(z.tuple([z.number(), z.number(), z.number(), z.number()], 'a box is four numbers'), 'a list of boxes')
-    .max(MAX_BOXES, `at most ${MAX_BOXES} boxes at once`),
-  coordinates: z.enum(COORDINATES).default('pixel'),
-  format: z.enum(BOX_FORMATS).optional(),
-  method: z.enum(ROI_METHODS).default('matterport'),
-  outputSize: z.union([side, z.tuple([side, side])], SIDES).default(DEFAULT_OUTPUT_SIDE),
-  samplingRatio: z.int(SAMPLES).min(0, SAMPLES).max(MAX_SAMPLING_RATIO, SAMPLES).optional(),
-  levels: z.array(z.string(), 'a list of names').min(1).optional(),
-});
+export const regionRequestSchema = z
+  .strictObject({
+    boxes: z
+      .array(z.tuple([z.number(), z.number(), z.number(), z.number()], 'a box is four numbers'), 'a list of boxes')
+      .max(MAX_BOXES, `at most ${MAX_BOXES} boxes at once`)
+      .meta({ description: 'Corners in the order of `format`.' }),
+    coordinates: z
+      .enum(COORDINATES)
+      .default('pixel')
+      .meta({ description: 'Pixels of the canvas, or shares of its side.' }),
+    format: z
+      .enum(BOX_FORMATS)
+      .optional()
+      .meta({ description: 'Order of the corners. Default: yxyx for matterport, else xyxy.' }),
+    method: z.enum(ROI_METHODS).default('matterport').meta({ description: 'Whose RoIAlign: it is followed exactly.' }),
+    outputSize: z
+      .union([side, z.tuple([side, side])], SIDES)
+      .default(DEFAULT_OUTPUT_SIDE)
+      .meta({ description: 'Bins of a region: the side, or [height, width].' }),
+    samplingRatio: z.int(SAMPLES).min(0, SAMPLES).max(MAX_SAMPLING_RATIO, SAMPLES).optional().meta({
+      description:
+        'Samples of a bin along each axis; 0 adapts to the box. Default: 0 for detectron2, 2 for torchvision; matterport always takes one.',
+    }),
+    levels: z
+      .array(z.string(), 'a list of names')
+      .min(1)
+      .optional()
+      .meta({ description: 'Levels to pool from. Default: those that detection heads read.', example: 'P2,P3,P4,P5' }),
+  })
+  .meta({ id: 'RegionRequest', description: 'Boxes, and how their regions are pooled.' });
 
-/**
- * Reads the body of a request for regions.
- *
- * @throws CairnError `request-malformed` unless it is a JSON object, else `option-unknown` or `option-invalid`.
- */
-export function parseRegionRequest(body: unknown): RegionRequest {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new CairnError('request-malformed', 'The body must be JSON, {"boxes": [[y0, x0, y1, x1], …], …}.');
-  }
-  const parsed = schema.safeParse(body);
-  if (!parsed.success) throw refusal(parsed.error.issues[0]!);
-  const { boxes, coordinates, method, outputSize, levels, ...rest } = parsed.data;
+/** Fills in what each project configures its heads with. @throws CairnError `option-invalid`. */
+export function completeRegionRequest(request: z.output<typeof regionRequestSchema>): RegionRequest {
+  const { boxes, coordinates, method, outputSize, levels, ...rest } = request;
   if (method === 'matterport' && rest.samplingRatio !== undefined) {
     throw new CairnError(
       'option-invalid',
@@ -74,13 +84,4 @@ export function parseRegionRequest(body: unknown): RegionRequest {
     outputSize: typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize,
     samplingRatio: rest.samplingRatio ?? DEFAULT_SAMPLING_RATIO[method],
   };
-}
-
-function refusal(issue: z.core.$ZodIssue): CairnError {
-  if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape).join(', ');
-    return new CairnError('option-unknown', `There is no option "${issue.keys[0]}"; known are ${known}.`);
-  }
-  const where = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : String(part))).join('');
-  return new CairnError('option-invalid', `${where}: ${issue.message}.`);
 }

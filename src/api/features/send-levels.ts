@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ArchiveReader } from '../../features/archive-reader.js';
 import { streamLevels } from '../../features/stream-levels.js';
-import type { LevelChoice } from './level-options.js';
+import type { LevelChoice } from '../../features/level-query.js';
 import { prefersZstd, sendHead } from '../http/send-range.js';
 
 /**
- * Answers with levels of an archive as a safetensors stream, as frames of zstd where the client prefers that.
- * The archive is closed with the answer, and at once when there is none.
+ * Answers with levels of an archive as a safetensors stream, as frames of zstd where the client prefers that. Closes the
+ * archive with the answer, or at once when it throws.
  *
  * @throws CairnError of the archive.
  */

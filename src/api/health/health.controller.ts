@@ -1,24 +1,35 @@
-import { Controller, Get, Inject } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
+import { Controller, Get } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
 import { JobQueue } from '../../jobs/queue.js';
+import { json, Operation } from '../openapi/operation.js';
+
+const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+type Health = z.infer<typeof healthSchema>;
 
 @ApiTags('health')
 @Controller()
 export class HealthController {
-  constructor(@Inject(JobQueue) private readonly queue: JobQueue) {}
+  constructor(private readonly queue: JobQueue) {}
 
   @Get('livez')
-  @ApiOperation({ summary: 'The process answers' })
-  @ApiOkResponse({ description: 'It does' })
-  live() {
+  @Operation({
+    id: 'checkLive',
+    summary: 'Whether the service is alive',
+    answers: { 200: json('The service is alive.', healthSchema) },
+  })
+  live(): Health {
     return { status: 'ok' };
   }
 
   @Get('readyz')
-  @ApiOperation({ summary: 'Jobs can be submitted: the queue answers' })
-  @ApiOkResponse({ description: 'They can' })
-  @ApiServiceUnavailableResponse({ description: 'They cannot; the problem says why' })
-  async ready() {
+  @Operation({
+    id: 'checkReady',
+    summary: 'Whether jobs can be submitted',
+    answers: { 200: json('The queue is available.', healthSchema) },
+    refusals: { 503: 'The queue is not available.' },
+  })
+  async ready(): Promise<Health> {
     await this.queue.ping();
     return { status: 'ok' };
   }

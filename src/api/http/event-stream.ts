@@ -4,13 +4,15 @@ import { HEARTBEAT_MS } from '../../redis/heartbeat.js';
 
 /** A comment, which clients skip. */
 const HEARTBEAT = ':\n\n';
+/** A client that reads nothing is disconnected when its events ended this long ago. */
+const LINGER_MS = 1000;
 
 /** One server-sent event (WHATWG HTML, "Server-sent events"). */
 export function formatEvent(event: string, data: unknown, id?: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** Yields a heartbeat now and then until `change` has settled. */
+/** Yields heartbeats until `change` has settled. */
 export async function* heartbeatUntil(change: Promise<unknown>): AsyncGenerator<string> {
   for (;;) {
     let timer: NodeJS.Timeout | undefined;
@@ -21,23 +23,10 @@ export async function* heartbeatUntil(change: Promise<unknown>): AsyncGenerator<
   }
 }
 
-/** A reader that takes nothing at all is given up when its events have been ended for this long. */
-const LINGER_MS = 1000;
-
-/**
- * Answers with the given events; `stop` is aborted when they have ended or the reader has gone away. Where it is
- * aborted otherwise the answer ends, also for a reader that takes nothing any more.
- */
-export async function sendEvents(
-  reply: FastifyReply,
-  events: AsyncIterable<string>,
-  stop: AbortController,
-): Promise<void> {
-  // The stream cannot tell: it is destroyed only after its source has come to the next event.
-  if (reply.raw.closed) stop.abort();
-  else reply.raw.once('close', () => stop.abort());
-  const giveUp = () => setTimeout(() => reply.raw.destroy(), LINGER_MS).unref();
-  stop.signal.addEventListener('abort', giveUp, { once: true });
+/** Answers with the given events. Aborting `stop` ends the answer, also for a client that no longer reads. */
+export async function sendEvents(reply: FastifyReply, events: AsyncIterable<string>, stop: AbortSignal): Promise<void> {
+  const disconnect = () => setTimeout(() => reply.raw.destroy(), LINGER_MS).unref();
+  stop.addEventListener('abort', disconnect, { once: true });
   await reply
     .headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
     .send(Readable.from(events, { encoding: 'utf8' }));

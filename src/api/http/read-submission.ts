@@ -1,11 +1,14 @@
 import type { Multipart } from '@fastify/multipart';
+import type { ContentObject } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { asCairnError, CairnError } from '../../errors.js';
 import { givenSourceSchema, type ImageSource } from '../../images/image-source.js';
 import type { ImageIntake } from '../../images/intake.js';
-import { parseJobOptions, type GivenOptions, type JobOptions } from '../../jobs/options.js';
+import { jobOptionsSchema, parseJobOptions, type GivenOptions, type JobOptions } from '../../jobs/options.js';
+import { binary, body } from '../openapi/operation.js';
 
 export interface Submission {
   readonly options: JobOptions;
@@ -13,13 +16,31 @@ export interface Submission {
 }
 
 const jsonSchema = z.looseObject({ source: givenSourceSchema });
+const FORM = '{ "source": { "url": "http(s)://…" } } or { "source": { "sha256": "…" } } with options beside "source"';
+const BRACE = '{'.charCodeAt(0);
+
+const jsonRequestSchema = jobOptionsSchema.extend({ source: givenSourceSchema }).meta({
+  id: 'JobRequest',
+  description: 'Options, and an image that is not sent along: at a URL, or in the store under its digest.',
+});
+const formSchema = jobOptionsSchema.extend({ image: z.file() }).meta({
+  id: 'JobForm',
+  description: 'Options, and after them an image as a file.',
+});
+
+/** What `readSubmission` reads, for the OpenAPI document. */
+export const SUBMISSION_BODY: ContentObject = {
+  ...binary('image/*'),
+  ...body('multipart/form-data', formSchema),
+  ...body('application/json', jsonRequestSchema, { source: { url: 'https://example.org/photo.jpg' }, levels: ['C4'] }),
+};
 
 /**
  * Reads a request that brings an image: as its raw body, as the file of a form, or as JSON with the
- * image's URL or digest. Options come from the query (`given`) and, where there are any, from form fields or JSON; they
- * are checked before the image is taken, except for form fields that follow the file.
+ * image's URL or digest. Options come from the query (`given`) and from form fields or JSON. They are checked before
+ * the image is stored, except for form fields that follow the file.
  *
- * @throws CairnError `image-missing`, `request-malformed`, `option-…`, and what the intake throws.
+ * @throws CairnError `image-missing`, `request-malformed`, `option-…`, and those of the intake.
  */
 export async function readSubmission(
   request: FastifyRequest,
@@ -29,19 +50,31 @@ export async function readSubmission(
   if (request.isMultipart()) return readForm(request, given, intake);
   if (request.body instanceof Readable) {
     const options = parseJobOptions(given);
+    await refuseJson(request.body, request.headers['content-type']);
     return { options, source: await intake.receive(request.body) };
   }
   if (request.body === undefined || request.body === null)
     throw new CairnError('image-empty', 'The request has no body.');
-  const body = jsonSchema.safeParse(request.body);
-  if (!body.success) {
-    throw new CairnError(
-      'request-malformed',
-      'JSON must be { "source": { "url": "http(s)://…" } } or { "source": { "sha256": "…" } } with options beside "source".',
-    );
-  }
-  const { source, ...fields } = body.data;
+  const parsed = jsonSchema.safeParse(request.body);
+  if (!parsed.success) throw new CairnError('request-malformed', `JSON must be ${FORM}.`);
+  const { source, ...fields } = parsed.data;
   return { options: parseJobOptions({ ...given, ...fields }), source: await intake.find(source) };
+}
+
+/** JSON under another content type, as `curl -d` sends it, would be refused as an unreadable image. */
+async function refuseJson(bytes: Readable, type: string | undefined): Promise<void> {
+  if (type?.startsWith('image/')) return;
+  if (bytes.readableLength === 0 && !bytes.readableEnded) await once(bytes, 'readable').catch(() => undefined);
+  const first = bytes.read(1) as Buffer | null;
+  if (!first) return;
+  bytes.unshift(first);
+  if (first[0] !== BRACE) return;
+  bytes.resume();
+  const sent = type === undefined ? 'none' : `"${type}"`;
+  throw new CairnError(
+    'request-malformed',
+    `The body looks like JSON, which needs the header "Content-Type: application/json"; the request has ${sent}.`,
+  );
 }
 
 async function readForm(request: FastifyRequest, given: GivenOptions, intake: ImageIntake): Promise<Submission> {
@@ -67,7 +100,7 @@ export interface FormLimits {
   readonly parts: number;
 }
 
-/** The parts of a form; what the parser refuses is the client's to mend. */
+/** The parts of a form. Errors of the parser are errors of the client. */
 export async function* partsOf(request: FastifyRequest, limits?: FormLimits): AsyncGenerator<Multipart> {
   try {
     yield* request.parts(limits && { limits: { ...limits } });

@@ -1,11 +1,11 @@
 import type { FastifyReply } from 'fastify';
 import type { Readable } from 'node:stream';
 
-/** Answers with a stream that goes on for as long as its batch. */
-export async function sendGrowing(reply: FastifyReply, type: string, body: Readable): Promise<void> {
+/** Answers with a stream that lasts as long as its batch runs. */
+export async function streamReply(reply: FastifyReply, type: string, body: Readable): Promise<void> {
   const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
   const sent = reply.headers(headers).send(body);
-  // The first bytes may be long in coming; that the answer has begun is told at once.
+  // The first bytes may take long; the headers tell the client at once that the answer has begun.
   setImmediate(() => {
     if (!reply.raw.headersSent && reply.raw.hasHeader('content-type')) reply.raw.flushHeaders();
   });

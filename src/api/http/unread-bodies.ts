@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Enough for most clients that send all of a refused image before they read why. */
+/** Enough for most clients that send all of a refused image before they read the answer. */
 const LINGER_MS = 30_000;
 
 /**
- * What is left of a body after its answer is read past, so that the connection can go on. A body that has not ended
- * `lingerMs` after the answer is cut off with its connection: it may be one that never ends.
+ * The rest of a body is drained after its answer, to keep the connection alive. A body that has not ended `lingerMs`
+ * after the answer is cut off with its connection: it may never end.
  */
-export function limitUnread(server: FastifyInstance, lingerMs = LINGER_MS): void {
+export function abortUnreadBodies(server: FastifyInstance, lingerMs = LINGER_MS): void {
   server.addHook('onResponse', ({ raw }, _reply, done) => {
     const cut = () => {
       if (!raw.complete) raw.socket.destroy();

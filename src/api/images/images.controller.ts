@@ -1,54 +1,53 @@
-import { Controller, Head, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiConsumes,
-  ApiCreatedResponse,
-  ApiNotFoundResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiParam,
-  ApiResponse,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Controller, Head, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
+import { z } from 'zod';
 import { CairnError } from '../../errors.js';
-import { sendHead } from '../http/send-range.js';
+import { isSha256, sha256Schema } from '../../formats/sha256.js';
 import { ImageIntake } from '../../images/intake.js';
+import { sendHead } from '../http/send-range.js';
+import { binary, header, json, Operation } from '../openapi/operation.js';
 
-const SHA256 = /^[0-9a-f]{64}$/;
+const keptImageSchema = z
+  .object({ sha256: sha256Schema, bytes: z.int(), href: z.string() })
+  .meta({ id: 'KeptImage', description: 'An image in the store, under the SHA-256 of its bytes.' });
 
-/** Images that wait in the store, so that a client sends only what is missing and names the rest by digest. */
+/** Images that are sent ahead: a client sends only what is missing, and names the images by digest afterwards. */
 @ApiTags('images')
 @Controller('v1/images')
 export class ImagesController {
-  constructor(@Inject(ImageIntake) private readonly intake: ImageIntake) {}
+  constructor(private readonly intake: ImageIntake) {}
 
   @Post()
   @HttpCode(201)
-  @ApiOperation({ summary: 'Keep an image, to be named by its digest in jobs and batches' })
-  @ApiConsumes('image/*')
-  @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @ApiCreatedResponse({ description: 'sha256, bytes and href of the image' })
-  @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
-  async keep(@Req() request: FastifyRequest): Promise<{ sha256: string; bytes: number; href: string }> {
+  @Operation({
+    id: 'uploadImage',
+    summary: 'Keep an image, for jobs and batches that name it by digest',
+    body: binary('image/*'),
+    answers: { 201: json('The image is in the store.', keptImageSchema) },
+    refusals: { 413: 'Too many bytes or pixels.', 415: 'Not a readable image.' },
+  })
+  async keep(@Req() request: FastifyRequest): Promise<z.infer<typeof keptImageSchema>> {
     if (request.body === undefined || request.body === null)
       throw new CairnError('image-empty', 'The request has no body.');
     if (!(request.body instanceof Readable)) {
       throw new CairnError('request-malformed', 'The body must be an image; forms and JSON go to /v1/jobs.');
     }
     const { source, size } = await this.intake.keep(request.body);
-    const { sha256 } = source;
-    return { sha256, bytes: size, href: `/v1/images/${sha256}` };
+    return { sha256: source.sha256, bytes: size, href: `/v1/images/${source.sha256}` };
   }
 
   @Head(':sha256')
-  @ApiOperation({ summary: 'Whether the store has an image' })
-  @ApiParam({ name: 'sha256', description: 'SHA-256 of its bytes, 64 hexadecimal digits' })
-  @ApiOkResponse({ description: 'It has' })
-  @ApiNotFoundResponse({ description: 'It has not' })
+  @Operation({
+    id: 'hasImage',
+    summary: 'Whether the store has an image',
+    params: { sha256: { description: 'SHA-256 of its bytes: 64 hexadecimal digits.' } },
+    answers: { 200: { description: 'The store has the image.', ...header('Content-Length', 'Its bytes.') } },
+    refusals: { 404: 'The store does not have the image. As all answers to HEAD, this one has no body.' },
+  })
   async look(@Param('sha256') sha256: string, @Res() reply: FastifyReply): Promise<void> {
-    const bytes = SHA256.test(sha256) ? await this.intake.size(sha256) : undefined;
+    const bytes = isSha256(sha256) ? await this.intake.size(sha256) : undefined;
     if (bytes === undefined) void reply.status(404);
     else void reply.header('content-length', bytes);
     sendHead(reply);

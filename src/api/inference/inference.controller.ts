@@ -1,80 +1,101 @@
-import { Controller, Headers, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiConsumes,
-  ApiHeader,
-  ApiOkResponse,
-  ApiOperation,
-  ApiParam,
-  ApiResponse,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Controller, Headers, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { ArchiveReader } from '../../features/archive-reader.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobService } from '../../jobs/service.js';
+import { ClientGone } from '../http/client-gone.js';
+import { OpaqueBody, withBody } from '../http/request-body.js';
+import { binary, body, header, json, ProtocolOperation } from '../openapi/operation.js';
 import { readInferenceRequest } from './inference-request.js';
 import { MODEL_VERSION, modelOf } from './model-metadata.js';
-import { withBody } from '../http/request-body.js';
+import { MODEL_PARAMS, NO_MODEL } from './protocol.controller.js';
+import { ProtocolFilter } from './protocol-error.js';
+import { inferenceRequestSchema } from './request-schema.js';
 import { streamAnswer } from './response-stream.js';
 
 const HEADER_LENGTH = 'Inference-Header-Content-Length';
 
+const answerSchema = z
+  .object({
+    model_name: z.string(),
+    model_version: z.string(),
+    id: z.string().optional(),
+    parameters: z.object({
+      features: z
+        .string()
+        .meta({ description: 'Ids of the feature sets, separated by commas, in the order of the images.' }),
+    }),
+    outputs: z.array(
+      z.object({
+        name: z.string(),
+        datatype: z.enum(['FP32', 'FP16']),
+        shape: z.array(z.int()).meta({ description: '[images, height, width, channels]' }),
+        data: z.array(z.number()).optional(),
+        parameters: z.object({ binary_data_size: z.int() }).optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'InferenceResponse', description: 'Levels of the images, as one tensor each.' });
+
+const EXAMPLE = {
+  inputs: [{ name: 'image_bytes', datatype: 'BYTES', shape: [1], data: ['/9j/4AAQSkZJRg…'] }],
+  outputs: [{ name: 'C5' }],
+  parameters: { size: 256 },
+};
+
 @ApiTags('open inference protocol')
-@ApiParam({ name: 'model', example: 'mask-rcnn-resnet50' })
+@UseFilters(ProtocolFilter)
 @Controller('v2/models')
 export class InferenceController {
   constructor(
-    @Inject(ImageIntake) private readonly intake: ImageIntake,
-    @Inject(JobService) private readonly jobs: JobService,
-    @Inject(FeatureLibrary) private readonly library: FeatureLibrary,
+    private readonly intake: ImageIntake,
+    private readonly jobs: JobService,
+    private readonly library: FeatureLibrary,
   ) {}
 
   @Post([':model/infer', ':model/versions/:version/infer'])
   @HttpCode(200)
-  @ApiOperation({ summary: 'Levels of up to 64 images, as Triton and KServe answer: JSON, or JSON with binary data' })
-  @ApiConsumes('application/json', 'application/octet-stream')
-  @ApiHeader({ name: HEADER_LENGTH, required: false, description: 'bytes of JSON before binary data' })
-  @ApiBody({
-    schema: {
-      type: 'object',
-      required: ['inputs'],
-      properties: {
-        id: { type: 'string' },
-        inputs: { type: 'array', items: { type: 'object' }, minItems: 1, maxItems: 1 },
-        outputs: { type: 'array', items: { type: 'object' } },
-        parameters: { type: 'object' },
+  @OpaqueBody()
+  @ProtocolOperation({
+    id: 'infer',
+    summary: 'Levels of up to 64 images, as JSON or as JSON with binary data',
+    params: MODEL_PARAMS,
+    headers: { [HEADER_LENGTH]: { description: 'Bytes of JSON before the binary data; 0: the body is one image.' } },
+    body: { ...body('application/json', inferenceRequestSchema, EXAMPLE), ...binary('application/octet-stream') },
+    answers: {
+      200: {
+        ...json('The outputs.', answerSchema, header(HEADER_LENGTH, 'Bytes of JSON before the binary data.')),
+        content: { ...json('', answerSchema).content, ...binary('application/octet-stream') },
       },
     },
+    refusals: NO_MODEL,
   })
-  @ApiOkResponse({
-    description: 'The outputs; the parameter "features" has the ids of the feature sets, between commas',
-    content: { 'application/json': {}, 'application/octet-stream': {} },
-  })
-  @ApiResponse({ status: '4XX', description: '{"error": message, "code": stable code}' })
   async infer(
     @Param('model') name: string,
     @Param('version') version: string | undefined,
     @Headers(HEADER_LENGTH.toLowerCase()) headerLength: string | undefined,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
+    @ClientGone() gone: AbortSignal,
   ): Promise<void> {
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
-    const asked = await withBody(request, (body) =>
-      readInferenceRequest(modelOf(name, version), headerLength, body, this.intake),
+    const inference = await withBody(request, (bytes) =>
+      readInferenceRequest(modelOf(name, version), headerLength, bytes, this.intake),
     );
-    const ids = await this.jobs.completeAll(asked.options, asked.images, gone.signal);
+    const ids = await this.jobs.completeAll(inference.options, inference.images, gone);
     const archives: ArchiveReader[] = [];
     try {
       for (const id of ids) archives.push(await this.library.archive(id));
-      const { binary, id, outputs = archives[0]!.select().map(({ name }) => ({ name, binary })) } = asked;
+      const { binary: isBinary, id } = inference;
+      const outputs =
+        inference.outputs ?? archives[0]!.select().map((level) => ({ name: level.name, binary: isBinary }));
       const answer = { modelName: name, modelVersion: MODEL_VERSION, id, outputs };
-      const { stream, headerLength, length } = await streamAnswer(archives, answer);
+      const { stream, headerLength: jsonLength, length } = await streamAnswer(archives, answer);
       void reply.status(200).headers({
-        'content-type': headerLength === undefined ? 'application/json' : 'application/octet-stream',
-        ...(headerLength !== undefined && { [HEADER_LENGTH]: headerLength }),
+        'content-type': jsonLength === undefined ? 'application/json' : 'application/octet-stream',
+        ...(jsonLength !== undefined && { [HEADER_LENGTH]: jsonLength }),
         ...(length !== undefined && { 'content-length': length }),
       });
       await reply.send(stream);

@@ -1,36 +1,55 @@
+import { z } from 'zod';
 import { describeModel } from '../../backbone/describe-model.js';
 import { DEFAULT_SIZE, listModels, type Model } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
 import { FILES_INPUT, INPUT_DATATYPES, PIXELS_INPUT } from './image-input.js';
 
 const PLATFORM = 'cairn';
-/** Of every model: other weights are another digest, not another version. */
+/** The only version of every model: other weights have another digest, not another version. */
 export const MODEL_VERSION = '1';
-export const VERSIONS = [MODEL_VERSION];
+const VERSIONS = [MODEL_VERSION];
 
-const INPUT_SHAPES: Readonly<Record<string, readonly number[]>> = {
+const INPUT_SHAPES: Readonly<Record<string, number[]>> = {
   [PIXELS_INPUT]: [-1, -1, -1, 3],
   [FILES_INPUT]: [-1],
 };
 
-export interface TensorMetadata {
-  readonly name: string;
-  readonly datatype: string;
-  /** -1: any length. */
-  readonly shape: readonly number[];
-}
+const tensorSchema = z
+  .object({
+    name: z.string(),
+    datatype: z.string(),
+    shape: z.array(z.int()).meta({ description: '-1 is any length.' }),
+  })
+  .meta({ id: 'TensorMetadata', description: 'An input or output of a model.' });
+export type TensorMetadata = z.infer<typeof tensorSchema>;
 
-export interface ModelMetadata {
-  readonly name: string;
-  readonly versions: readonly string[];
-  readonly platform: string;
-  /** Exactly one of them is given. */
-  readonly inputs: readonly TensorMetadata[];
-  /** Every level that the model has, as it is where a request says nothing of size and type. */
-  readonly outputs: readonly TensorMetadata[];
-}
+export const modelMetadataSchema = z
+  .object({
+    name: z.string(),
+    versions: z.array(z.string()),
+    platform: z.string(),
+    inputs: z.array(tensorSchema).meta({ description: 'A request has exactly one of them.' }),
+    outputs: z.array(tensorSchema).meta({ description: 'Every level, at the default size and type.' }),
+  })
+  .meta({ id: 'ModelMetadata', description: 'Inputs and outputs of a model.' });
+export type ModelMetadata = z.infer<typeof modelMetadataSchema>;
 
-/** @throws CairnError `model-not-found`, also for another version. */
+const configTensor = z.object({ name: z.string(), data_type: z.string(), dims: z.array(z.int()) });
+
+export const modelConfigurationSchema = z
+  .object({
+    name: z.string(),
+    platform: z.string(),
+    backend: z.string(),
+    version_policy: z.object({ latest: z.object({ num_versions: z.int() }) }),
+    max_batch_size: z.int(),
+    input: z.array(configTensor.extend({ optional: z.boolean() })),
+    output: z.array(configTensor),
+  })
+  .meta({ id: 'ModelConfiguration', description: "Inputs and outputs of a model as Triton's model configuration." });
+export type ModelConfiguration = z.infer<typeof modelConfigurationSchema>;
+
+/** @throws CairnError `model-not-found` for an unknown model or version. */
 export function modelOf(name: string, version = MODEL_VERSION): Model {
   const model = listModels().find((entry) => entry.name === name);
   if (!model)
@@ -50,12 +69,12 @@ export function modelMetadata(model: Model): ModelMetadata {
   return { name: model.name, versions: VERSIONS, platform: PLATFORM, inputs, outputs };
 }
 
-/** As Triton's model configuration extension tells of a model that does its own batching. */
-export function modelConfiguration(model: Model) {
+/** The model configuration extension of Triton, for a model that does its own batching. */
+export function modelConfiguration(model: Model): ModelConfiguration {
   const { name, platform, inputs, outputs } = modelMetadata(model);
   const tensor = ({ name, datatype, shape }: TensorMetadata) => ({
     name,
-    // Triton's one exception: bytes are called strings.
+    // Triton calls bytes strings.
     data_type: `TYPE_${datatype === 'BYTES' ? 'STRING' : datatype}`,
     dims: shape,
   });

@@ -1,12 +1,23 @@
-import type { ErrorCode } from '../../errors.js';
+import { Catch } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { ErrorFilter, type Failure } from '../http/error-filter.js';
+import { SERVER_CODES } from '../http/status.js';
 
-/** How the Open Inference Protocol answers errors: a message under `error`; `code` is ours, and stable. */
-export interface ProtocolError {
-  readonly error: string;
-  readonly code: ErrorCode;
-}
+export const protocolErrorSchema = z
+  .object({
+    error: z.string().meta({ description: 'A sentence for people.' }),
+    code: z.enum(SERVER_CODES).meta({ description: 'Stable, for programs; an addition of Cairn to the protocol.' }),
+  })
+  .meta({ id: 'ProtocolError', description: 'An error of the Open Inference Protocol.' });
+export type ProtocolError = z.infer<typeof protocolErrorSchema>;
 
-/** Whether a request speaks the Open Inference Protocol. */
-export function speaksProtocol(url: string): boolean {
-  return /^\/v2(?![^/?])/.test(url);
+/** Answers errors as the Open Inference Protocol does. */
+@Catch()
+export class ProtocolFilter extends ErrorFilter {
+  protected override write({ code, detail }: Failure, _request: FastifyRequest, reply: FastifyReply): void {
+    const answer: ProtocolError = { error: detail, code };
+    // Fastify adds a charset to text, which clients that compare the type do not expect.
+    void reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer)));
+  }
 }

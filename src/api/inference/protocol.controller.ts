@@ -1,108 +1,169 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { listModels } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
 import { JobQueue } from '../../jobs/queue.js';
-import { MODEL_VERSION, modelConfiguration, modelMetadata, modelOf } from './model-metadata.js';
-import { unreadiness } from './readiness.js';
-import { withBody } from '../http/request-body.js';
+import { OpaqueBody, withBody } from '../http/request-body.js';
+import { body, json, ProtocolOperation } from '../openapi/operation.js';
+import { SERVER_VERSION } from '../tokens.js';
+import {
+  MODEL_VERSION,
+  modelConfiguration,
+  modelConfigurationSchema,
+  modelMetadata,
+  modelMetadataSchema,
+  modelOf,
+  type ModelConfiguration,
+  type ModelMetadata,
+} from './model-metadata.js';
+import { ProtocolFilter } from './protocol-error.js';
+import { notReadyReason } from './readiness.js';
 
-/** The injection token of the server's own version. */
-export const SERVER_VERSION = Symbol('server version');
-
-/** Triton's names of what goes beyond the protocol itself. */
+/** What the server has beyond the protocol itself, by Triton's names. */
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'parameters'];
-
 const MAX_INDEX_REQUEST_BYTES = 1 << 16;
-const indexSchema = z.object({ ready: z.boolean().default(false) });
 
-const MODEL = { name: 'model', example: 'mask-rcnn-resnet50' };
+export const MODEL_PARAMS = {
+  model: { description: 'Name of the model.', example: 'mask-rcnn-resnet50' },
+  version: { description: 'Version of the model: 1.', example: MODEL_VERSION },
+};
+export const NO_MODEL = { 404: 'There is no such model or version.' };
+const NOT_READY = 'The server is not ready; `error` says why.';
 
-/** What a client asks before it infers. Bodies are as KServe's clients read them; Triton's look at the status only. */
+const serverSchema = z
+  .object({ name: z.string(), version: z.string(), extensions: z.array(z.string()) })
+  .meta({ id: 'ServerMetadata', description: 'The server and its extensions of the protocol.' });
+const liveSchema = z.object({ live: z.boolean() }).meta({ id: 'ServerLive' });
+const readySchema = z
+  .object({
+    name: z.string().optional().meta({ description: 'Name of the model that was asked for.' }),
+    ready: z.boolean(),
+    error: z.string().optional().meta({ description: 'Why it is not ready.' }),
+  })
+  .meta({ id: 'Readiness', description: 'Whether the server, or a model, is ready.' });
+const indexSchema = z.object({
+  ready: z.boolean().default(false).meta({ description: 'Only models that are ready.' }),
+});
+const indexedSchema = z
+  .array(z.object({ name: z.string(), version: z.string(), state: z.string(), reason: z.string() }))
+  .meta({ id: 'RepositoryIndex', description: 'Models with their state.' });
+
+/** Metadata and readiness. KServe's clients read the bodies; Triton's look at the status only. */
 @ApiTags('open inference protocol')
+@UseFilters(ProtocolFilter)
 @Controller('v2')
 export class ProtocolController {
   constructor(
-    @Inject(JobQueue) private readonly queue: JobQueue,
+    private readonly queue: JobQueue,
     @Inject(SERVER_VERSION) private readonly version: string,
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'Name, version and extensions of the server' })
-  @ApiOkResponse({ description: 'They' })
-  server() {
+  @ProtocolOperation({
+    id: 'getServerMetadata',
+    summary: 'Name, version and extensions of the server',
+    answers: { 200: json('Server metadata.', serverSchema) },
+  })
+  server(): z.infer<typeof serverSchema> {
     return { name: 'cairn', version: this.version, extensions: EXTENSIONS };
   }
 
   @Get('health/live')
-  @ApiOperation({ summary: 'The process answers' })
-  @ApiOkResponse({ description: 'It does' })
-  live() {
+  @ProtocolOperation({
+    id: 'checkServerLive',
+    summary: 'Whether the server is alive',
+    answers: { 200: json('The server is alive.', liveSchema) },
+  })
+  live(): z.infer<typeof liveSchema> {
     return { live: true };
   }
 
   @Get('health/ready')
-  @ApiOperation({ summary: 'The queue answers, and a worker is connected' })
-  @ApiOkResponse({ description: 'They are' })
-  @ApiResponse({ status: 400, description: 'They are not; "error" says why' })
+  @ProtocolOperation({
+    id: 'checkServerReady',
+    summary: 'Whether the queue is available and a worker is connected',
+    answers: { 200: json('The server is ready.', readySchema), 400: json(NOT_READY, readySchema) },
+  })
   async ready(@Res() reply: FastifyReply): Promise<void> {
-    await this.tellReady(reply, {});
+    await this.sendReadiness(reply);
   }
 
   @Get(['models/:model/ready', 'models/:model/versions/:version/ready'])
-  @ApiOperation({ summary: 'There is such a model, and the server is ready' })
-  @ApiParam(MODEL)
-  @ApiOkResponse({ description: 'It is' })
-  @ApiResponse({ status: 400, description: 'It is not; "error" says why' })
+  @ProtocolOperation({
+    id: 'checkModelReady',
+    summary: 'Whether a model is ready: it exists and the server is ready',
+    params: MODEL_PARAMS,
+    answers: { 200: json('The model is ready.', readySchema), 400: json(NOT_READY, readySchema) },
+    refusals: NO_MODEL,
+  })
   async modelReady(
     @Param('model') name: string,
     @Param('version') version: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.tellReady(reply, { name: modelOf(name, version).name });
+    await this.sendReadiness(reply, modelOf(name, version).name);
   }
 
   @Get(['models/:model', 'models/:model/versions/:version'])
-  @ApiOperation({ summary: 'Inputs and outputs of a model' })
-  @ApiParam(MODEL)
-  @ApiOkResponse({ description: 'The metadata' })
-  metadata(@Param('model') name: string, @Param('version') version: string | undefined) {
+  @ProtocolOperation({
+    id: 'getModelMetadata',
+    summary: 'Inputs and outputs of a model',
+    params: MODEL_PARAMS,
+    answers: { 200: json('Model metadata.', modelMetadataSchema) },
+    refusals: NO_MODEL,
+  })
+  metadata(@Param('model') name: string, @Param('version') version: string | undefined): ModelMetadata {
     return modelMetadata(modelOf(name, version));
   }
 
   @Get(['models/:model/config', 'models/:model/versions/:version/config'])
-  @ApiOperation({ summary: "The same as Triton's model configuration" })
-  @ApiParam(MODEL)
-  @ApiOkResponse({ description: 'The configuration' })
-  configuration(@Param('model') name: string, @Param('version') version: string | undefined) {
+  @ProtocolOperation({
+    id: 'getModelConfiguration',
+    summary: "Inputs and outputs of a model as Triton's model configuration",
+    params: MODEL_PARAMS,
+    answers: { 200: json('Model configuration.', modelConfigurationSchema) },
+    refusals: NO_MODEL,
+  })
+  configuration(@Param('model') name: string, @Param('version') version: string | undefined): ModelConfiguration {
     return modelConfiguration(modelOf(name, version));
   }
 
   @Post('repository/index')
   @HttpCode(200)
-  @ApiOperation({ summary: 'All models; with {"ready": true} those that are ready' })
-  @ApiOkResponse({ description: 'A list of {name, version, state, reason}' })
-  async index(@Req() request: FastifyRequest) {
-    const ready = await withBody(request, async (body) =>
-      parseIndexRequest((await body.all(MAX_INDEX_REQUEST_BYTES, 'The request')).toString('utf8')),
+  @OpaqueBody()
+  @ProtocolOperation({
+    id: 'indexRepository',
+    summary: 'All models with their state',
+    body: body('application/json', indexSchema),
+    bodyOptional: true,
+    answers: { 200: json('The models.', indexedSchema) },
+  })
+  async index(@Req() request: FastifyRequest): Promise<z.infer<typeof indexedSchema>> {
+    const onlyReady = await withBody(request, async (bytes) =>
+      parseIndexRequest((await bytes.all(MAX_INDEX_REQUEST_BYTES, 'The request')).toString('utf8')),
     );
-    const reason = await unreadiness(this.queue);
+    const reason = await notReadyReason(this.queue);
     const state = reason === undefined ? 'READY' : 'UNAVAILABLE';
-    if (ready && state !== 'READY') return [];
+    if (onlyReady && state !== 'READY') return [];
     return listModels().map(({ name }) => ({ name, version: MODEL_VERSION, state, reason: reason ?? '' }));
   }
 
-  /** The protocol wants 4xx of what is not ready, and Triton takes 400. */
-  private async tellReady(reply: FastifyReply, about: { name?: string }): Promise<void> {
-    const reason = await unreadiness(this.queue);
+  /** The protocol requires a status of 4xx when something is not ready; Triton uses 400. */
+  private async sendReadiness(reply: FastifyReply, name?: string): Promise<void> {
+    const reason = await notReadyReason(this.queue);
     const ready = reason === undefined;
-    await reply.status(ready ? 200 : 400).send({ ...about, ready, ...(!ready && { error: reason }) });
+    const answer: z.infer<typeof readySchema> = {
+      ...(name !== undefined && { name }),
+      ready,
+      ...(!ready && { error: reason }),
+    };
+    await reply.status(ready ? 200 : 400).send(answer);
   }
 }
 
-/** Whether only models are wanted that are ready. The body may be missing. */
+/** Whether only models that are ready are wanted. The body may be missing. */
 function parseIndexRequest(text: string): boolean {
   if (text.trim() === '') return false;
   try {

@@ -9,8 +9,8 @@ import type { ImageInput } from './image-input.js';
 const LENGTH_BYTES = 4;
 
 /**
- * Keeps the images of a request in the store, one after the other: no more than one of them is in memory. Pixels
- * become PNG files, so that their jobs are like all others.
+ * Keeps the images of a request in the store, one at a time in memory. Pixels become uncompressed TIFF files, so that
+ * their jobs are like all others.
  *
  * @throws CairnError `request-malformed`, `upload-too-large`, or of the intake.
  */
@@ -23,16 +23,17 @@ export async function keepImages(input: ImageInput, body: ByteReader, intake: Im
   } else {
     const { height, width } = input;
     for await (const data of pixels(input, body)) {
-      const file = await encodePixels({ data, height, width });
-      // Pixels were counted already; noise is no smaller as a file.
-      uploads.push((await intake.upload(Readable.from([file]), file.length)).source);
+      const file = encodePixels({ data, height, width });
+      // The limit of uploads is for compressed files; pixels were counted before.
+      const bytes = file.reduce((total, piece) => total + piece.byteLength, 0);
+      uploads.push((await intake.upload(Readable.from(file), bytes)).source);
     }
   }
   await body.end();
   return uploads;
 }
 
-/** The body that is one file, without any JSON. @throws CairnError as `keepImages`. */
+/** Keeps the one file that is the whole body. @throws CairnError as `keepImages`. */
 export async function keepWhole(body: ByteReader, intake: ImageIntake): Promise<Upload[]> {
   const file = await body.all(intake.limits.maxUploadBytes, 'The image');
   return [(await intake.upload(Readable.from([file]))).source];
@@ -76,18 +77,18 @@ async function* files(input: ImageInput, body: ByteReader, maxBytes: number): As
   if (left > 0) throw malformed(`The binary data has ${left} bytes more than its ${count} elements.`);
 }
 
-/** JSON has no bytes, and no image is text. */
+/** JSON has no bytes, so images are base64. */
 function fromBase64(text: unknown): Buffer {
   if (typeof text === 'string') {
     const bytes = Buffer.from(text, 'base64');
     const bare = (base64: string) => base64.replace(/[\r\n=]/g, '');
-    // Node skips what is not base64: only what comes back the same was.
+    // Node skips characters that are not base64: valid text survives the round trip.
     if (bare(bytes.toString('base64')) === bare(text)) return bytes;
   }
   throw malformed('data of BYTES are images in base64.');
 }
 
-/** The protocol lets data be flat or nested as its shape is. */
+/** The protocol allows flat data and data nested as the shape is. */
 function flatten(data: unknown, depth: number): unknown[] {
   if (Array.isArray(data)) return data.flat(depth) as unknown[];
   throw malformed('data must be a list.');

@@ -1,20 +1,21 @@
 import { z } from 'zod';
 import { LEVEL_NAMES } from '../../backbone/graph/graph.js';
 import { CairnError } from '../../errors.js';
+import { formatPath } from '../../parse.js';
 
-/** What Triton keeps for itself in a request and, for models without sequences and priorities, ignores as well. */
+/** Parameters that Triton reserves, and ignores for models without sequences and priorities. */
 const RESERVED = ['sequence_id', 'sequence_start', 'sequence_end', 'priority', 'timeout', 'headers', 'content_type'];
 const RESERVED_PREFIX = 'triton_';
 
 /** Each level is asked for once. */
 const MAX_OUTPUTS = LEVEL_NAMES.length;
-/** One is taken; who sends a few more is told so. */
+/** One input is supported; up to 16 are parsed so that the error can say so. */
 const MAX_INPUTS = 16;
 const MAX_DIMENSIONS = 4;
-/** With what Triton reserves. */
+/** Reserved ones included. */
 const MAX_PARAMETERS = 64;
 
-/** What is too long is refused before its elements are looked at: millions of wrong ones would hold up the thread. */
+/** Checks the length before the elements: millions of wrong ones would block the thread. */
 const few = <T extends z.ZodType>(element: T, least: number, most: number) => {
   const rule = `must have ${least} to ${most} elements`;
   return z.array(z.unknown()).min(least, rule).max(most, rule).pipe(z.array(element));
@@ -44,6 +45,19 @@ const parametersSchema = z.strictObject({
   stage5: z.union([z.boolean(), z.string()]).optional(),
 });
 
+/** The request as clients write it, for the OpenAPI document; `requestSchema` also checks lengths and reserved names. */
+export const inferenceRequestSchema = z
+  .looseObject({
+    id: z.string().max(1024).optional(),
+    inputs: z
+      .array(inputSchema.extend({ shape: z.array(size) }))
+      .min(1)
+      .max(1),
+    outputs: z.array(outputSchema).max(MAX_OUTPUTS).optional(),
+    parameters: parametersSchema.loose().optional(),
+  })
+  .meta({ id: 'InferenceRequest', description: 'Images as one tensor, and the levels wanted as outputs.' });
+
 const requestSchema = z.object({
   id: z.string().max(1024).optional(),
   inputs: few(inputSchema, 1, MAX_INPUTS),
@@ -55,11 +69,11 @@ const requestSchema = z.object({
     .prefault({}),
 });
 
-/** The JSON of an inference request, its form checked and nothing else. */
+/** The JSON of an inference request; only its form is checked. */
 export type RequestJson = z.infer<typeof requestSchema>;
 export type TensorJson = z.infer<typeof inputSchema>;
 
-/** @throws CairnError `request-malformed`, or `option-unknown` for a parameter that there is not. */
+/** @throws CairnError `request-malformed`, or `option-unknown` for a parameter that does not exist. */
 export function parseRequestJson(text: string): RequestJson {
   let json: unknown;
   try {
@@ -70,10 +84,7 @@ export function parseRequestJson(text: string): RequestJson {
   const parsed = requestSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  const where = issue.path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('')
-    .slice(1);
+  const where = formatPath(issue.path);
   if (issue.code === 'unrecognized_keys') {
     throw new CairnError('option-unknown', `There is no parameter "${issue.keys[0]}" in ${where}.`);
   }

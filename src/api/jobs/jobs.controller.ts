@@ -1,59 +1,65 @@
-import { Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiConsumes,
-  ApiConflictResponse,
-  ApiNotFoundResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiResponse,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Controller, Delete, Get, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { JobEvents, type JobEvent } from '../../jobs/events.js';
-import { JobQueue } from '../../jobs/queue.js';
-import { cachedFeatures, cachedStatus, isFinal } from '../../jobs/status.js';
 import { CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../../features/library.js';
-import { formatEvent, heartbeatUntil, sendEvents } from '../http/event-stream.js';
 import { ImageIntake } from '../../images/intake.js';
-import { JobOptionQueries } from './job-option-docs.js';
+import { JobEvents, type JobEvent } from '../../jobs/events.js';
+import { jobOptionsSchema } from '../../jobs/options.js';
+import { JobQueue } from '../../jobs/queue.js';
 import { JobService } from '../../jobs/service.js';
-import { jobView, type JobView } from './job-view.js';
-import { readSubmission } from '../http/read-submission.js';
+import { cachedFeatures, cachedStatus, isFinal } from '../../jobs/status.js';
+import { ClientGone } from '../http/client-gone.js';
+import { formatEvent, heartbeatUntil, sendEvents } from '../http/event-stream.js';
+import { readSubmission, SUBMISSION_BODY } from '../http/read-submission.js';
+import { header, json, Operation, textStream } from '../openapi/operation.js';
+import { jobView, jobViewSchema, type JobView } from './job-view.js';
+
+const PARAMS = { id: { description: 'Id of the job.' } };
+const NOT_FOUND = 'There is no such job; jobs are kept for seven days.';
 
 @ApiTags('jobs')
 @Controller('v1/jobs')
 export class JobsController {
   constructor(
-    @Inject(ImageIntake) private readonly intake: ImageIntake,
-    @Inject(JobService) private readonly jobs: JobService,
-    @Inject(JobQueue) private readonly queue: JobQueue,
-    @Inject(JobEvents) private readonly events: JobEvents,
-    @Inject(FeatureLibrary) private readonly library: FeatureLibrary,
+    private readonly intake: ImageIntake,
+    private readonly jobs: JobService,
+    private readonly queue: JobQueue,
+    private readonly events: JobEvents,
+    private readonly library: FeatureLibrary,
   ) {}
 
   @Post()
-  @ApiOperation({ summary: 'Submit an image: raw body, multipart form, or JSON with a URL' })
-  @ApiConsumes('image/*', 'multipart/form-data', 'application/json')
-  @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @JobOptionQueries()
-  @ApiResponse({ status: 202, description: 'Queued; Location names the job' })
-  @ApiOkResponse({ description: 'The store had the answer already: a completed job' })
-  @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
+  @Operation({
+    id: 'submitJob',
+    summary: 'Submit an image',
+    description:
+      'The image is the body, the file of a form, or named by JSON. Options are in the query, the form or the JSON.',
+    query: jobOptionsSchema,
+    body: SUBMISSION_BODY,
+    answers: {
+      200: json('The features are in the store already; the job is completed.', jobViewSchema),
+      202: json('The job is queued.', jobViewSchema, header('Location', 'Path of the job.')),
+    },
+    refusals: { 429: 'The queue is full; try again after `Retry-After` seconds.' },
+  })
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { options, source } = await readSubmission(request, this.intake);
     const job = jobView(await this.jobs.submit(options, source));
     await reply
       .status(job.state === 'completed' ? 200 : 202)
-      .header('location', job.links['self']!)
+      .header('location', job.links.self)
       .send(job);
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'State, progress and timings of a job' })
-  @ApiOkResponse({ description: 'The job' })
-  @ApiNotFoundResponse({ description: 'There is no such job' })
+  @Operation({
+    id: 'getJob',
+    summary: 'State, progress and timings of a job',
+    params: PARAMS,
+    answers: { 200: json('The job as it is now.', jobViewSchema) },
+    refusals: { 404: NOT_FOUND },
+  })
   async get(@Param('id') id: string): Promise<JobView> {
     const featuresId = cachedFeatures(id);
     if (featuresId === undefined) return jobView(await this.queue.status(id));
@@ -62,9 +68,13 @@ export class JobsController {
   }
 
   @Delete(':id')
-  @ApiOperation({ summary: 'Cancel a job that waits or runs' })
-  @ApiOkResponse({ description: 'The cancelled job' })
-  @ApiConflictResponse({ description: 'It has already completed or failed' })
+  @Operation({
+    id: 'cancelJob',
+    summary: 'Cancel a job that is queued or active',
+    params: PARAMS,
+    answers: { 200: json('The cancelled job.', jobViewSchema) },
+    refusals: { 404: NOT_FOUND, 409: 'The job has already completed or failed.' },
+  })
   async cancel(@Param('id') id: string): Promise<JobView> {
     if (cachedFeatures(id) !== undefined) throw new CairnError('job-finished', `Job ${id} has already completed.`);
     const job = jobView(await this.queue.cancel(id));
@@ -73,21 +83,28 @@ export class JobsController {
   }
 
   @Get(':id/events')
-  @ApiOperation({ summary: 'State and progress as server-sent events, until the job is finished' })
-  @ApiOkResponse({
-    description: 'Events "state" and "progress", each with the job as data',
-    content: { 'text/event-stream': {} },
+  @Operation({
+    id: 'followJob',
+    summary: 'State and progress as server-sent events',
+    description: 'The first event is the state of the job as it is; the stream ends when the job is finished.',
+    params: PARAMS,
+    answers: {
+      200: {
+        description: 'Events `state` and `progress`; the data of each is the job.',
+        content: textStream('text/event-stream', 'Server-sent events.', {
+          state: jobViewSchema,
+          progress: jobViewSchema,
+        }),
+      },
+    },
+    refusals: { 404: NOT_FOUND },
   })
-  async follow(@Param('id') id: string, @Res() reply: FastifyReply): Promise<void> {
-    const stop = new AbortController();
-    // Listening begins before the first look, so that no change falls between the two.
-    const changes = this.events.follow(id, stop.signal);
+  async follow(@Param('id') id: string, @Res() reply: FastifyReply, @ClientGone() gone: AbortSignal): Promise<void> {
+    // Subscribe before the first look, so that no change falls between the two.
+    const changes = this.events.follow(id, gone);
     const next = changes.next();
-    const first = await this.get(id).catch((error: unknown) => {
-      stop.abort();
-      throw error;
-    });
-    await sendEvents(reply, this.story(id, first, next, changes), stop);
+    const first = await this.get(id);
+    await sendEvents(reply, this.story(id, first, next, changes), gone);
   }
 
   private async *story(

@@ -1,16 +1,22 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { Operation, textStream } from '../openapi/operation.js';
 import { Metrics } from './metrics.js';
 
 @ApiTags('health')
 @Controller('metrics')
 export class MetricsController {
-  constructor(@Inject(Metrics) private readonly metrics: Metrics) {}
+  constructor(private readonly metrics: Metrics) {}
 
   @Get()
-  @ApiOperation({ summary: 'Requests, jobs, workers and the process, for Prometheus' })
-  @ApiOkResponse({ description: 'Prometheus text format', content: { 'text/plain': {} } })
+  @Operation({
+    id: 'getMetrics',
+    summary: 'Metrics of requests, jobs, workers and the process, for Prometheus',
+    answers: {
+      200: { description: 'The metrics.', content: textStream('text/plain', 'Prometheus text format.', {}) },
+    },
+  })
   async scrape(@Res() reply: FastifyReply): Promise<void> {
     const { registry } = this.metrics;
     await reply.header('content-type', registry.contentType).send(await registry.metrics());

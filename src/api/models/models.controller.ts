@@ -1,57 +1,58 @@
-import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { describeModel } from '../../backbone/describe-model.js';
-import { parseSpec } from '../../spec/feature-spec.js';
-import { DEFAULT_MODEL, listModels, type Model } from '../../backbone/catalogue.js';
-import { isSeeded } from '../../backbone/weights/weights.js';
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { DEFAULT_MODEL, listModels } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
 import { JobQueue } from '../../jobs/queue.js';
+import { parseSpec, requestedSpecSchema } from '../../spec/feature-spec.js';
 import { ModelRegistry } from '../../spec/resolve.js';
+import { zod } from '../http/zod-pipe.js';
+import { json, Operation } from '../openapi/operation.js';
+import { modelDetailsSchema, modelListSchema, modelView } from './model-view.js';
 
-const SIZE = { name: 'size', required: false, description: 'side of the canvas in pixels', example: 1024 };
+const sizeSchema = requestedSpecSchema.pick({ size: true }).strip();
+type Size = z.output<typeof sizeSchema>;
 
 @ApiTags('models')
 @Controller('v1/models')
 export class ModelsController {
   constructor(
-    @Inject(ModelRegistry) private readonly registry: ModelRegistry,
-    @Inject(JobQueue) private readonly queue: JobQueue,
+    private readonly registry: ModelRegistry,
+    private readonly queue: JobQueue,
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'The catalogue: levels, channels, strides, parameters and multiply-adds of every model' })
-  @ApiQuery(SIZE)
-  @ApiOkResponse({ description: 'The models, whether weights are there for them, and who works (null: not known)' })
-  async list(@Query('size') size?: string) {
-    const { size: side } = parseSpec({ size });
+  @Operation({
+    id: 'listModels',
+    summary: 'The catalogue: levels, strides, parameters and multiply-adds of every model',
+    query: sizeSchema,
+    answers: { 200: json('All models, and the workers that are connected.', modelListSchema) },
+  })
+  async list(@Query(zod(sizeSchema)) { size }: Size): Promise<z.input<typeof modelListSchema>> {
     const [models, workers] = await Promise.all([
-      Promise.all(listModels().map((model) => this.describe(model, side))),
-      // The catalogue is there without a queue.
+      Promise.all(listModels().map(async (model) => modelView(model, size, await this.registry.source(model.name)))),
+      // The catalogue is available without the queue.
       this.queue.workers().catch(() => null),
     ]);
     return { models, workers };
   }
 
   @Get(':name')
-  @ApiOperation({ summary: 'One model, with the digest of the weights it runs on' })
-  @ApiParam({ name: 'name', example: DEFAULT_MODEL })
-  @ApiQuery(SIZE)
-  @ApiOkResponse({ description: 'The model' })
-  async get(@Param('name') name: string, @Query('size') size?: string) {
-    const { size: side } = parseSpec({ size });
+  @Operation({
+    id: 'getModel',
+    summary: 'One model, with the digest of its weights',
+    params: { name: { description: 'Name of the model.', example: DEFAULT_MODEL } },
+    query: sizeSchema,
+    answers: { 200: json('The model.', modelDetailsSchema) },
+    refusals: { 404: 'There is no such model.' },
+  })
+  async get(
+    @Param('name') name: string,
+    @Query(zod(sizeSchema)) { size }: Size,
+  ): Promise<z.input<typeof modelDetailsSchema>> {
     const model = listModels().find((entry) => entry.name === name);
     if (!model) throw new CairnError('model-not-found', `There is no model "${name}"; GET /v1/models lists them.`);
     const { weightsDigest } = await this.registry.resolve(parseSpec({ model: name, levels: ['C5'] }));
-    return { ...(await this.describe(model, side)), weightsDigest };
-  }
-
-  private async describe(model: Model, size: number) {
-    const weights = await this.registry.source(model.name);
-    return {
-      ...describeModel(model, true, size),
-      default: model.name === DEFAULT_MODEL,
-      weights,
-      weightsPresent: !isSeeded(weights),
-    };
+    return { ...modelView(model, size, await this.registry.source(name)), weightsDigest };
   }
 }

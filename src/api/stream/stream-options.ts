@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { findModel } from '../../backbone/catalogue.js';
-import { CairnError } from '../../errors.js';
 import type { AnnouncementFilter } from '../../announcements/announcement.js';
 import type { ConsumeOptions } from '../../announcements/consume.js';
 import { isEntryId } from '../../redis/entry-id.js';
 import type { FollowOptions } from '../../announcements/follow.js';
+import { findModel } from '../../backbone/catalogue.js';
+import { listOf, parse, wholeNumber } from '../../parse.js';
 
-export const MAX_PREFETCH = 100;
+const MAX_PREFETCH = 100;
 /** Ids in one request to acknowledge or extend. */
 const MAX_IDS = 1000;
 /** Values of one filter. */
@@ -25,95 +25,78 @@ export type StreamRequest =
       readonly options: ConsumeOptions;
     };
 
-const FOLLOW_NAMES = ['model', 'batch', 'after'] as const;
-const CONSUME_NAMES = ['group', 'consumer', 'prefetch', 'redeliverAfterMs', 'from', 'model', 'batch'] as const;
-
 const NAME_RULE = `must be 1 to ${MAX_NAME} of the characters A-Z a-z 0-9 . _ -, and not . or ..`;
-// The two that clients resolve as steps of a path: nobody could acknowledge to such a group, or delete it.
+/** Excludes `.` and `..`, which URL parsers normalise: such a group could not be acknowledged to or deleted. */
 const nameSchema = z.string(NAME_RULE).regex(new RegExp(`^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,${MAX_NAME}}$`), NAME_RULE);
-const wholeNumber = (least: number, most: number, fallback: number) => {
-  const rule = `must be a whole number from ${least} to ${most}`;
-  return z.coerce.number(rule).int(rule).min(least, rule).max(most, rule).default(fallback);
-};
 const POSITION_RULE = 'must be the id of an event, or 0 for the oldest that is held';
 const positionSchema = z.string(POSITION_RULE).refine((id) => id === '0' || isEntryId(id), POSITION_RULE);
-const wantedSchema = z
-  .union([z.string(), z.array(z.string())])
-  .transform((value) => [value].flat().flatMap((text) => text.split(',')))
-  .pipe(z.array(z.string().min(1).max(200)).max(MAX_WANTED, `may name at most ${MAX_WANTED}`));
+const wantedSchema = listOf(z.string().min(1).max(200)).refine(
+  (values) => values.length <= MAX_WANTED,
+  `may name at most ${MAX_WANTED}`,
+);
 
-const filters = { model: wantedSchema.optional(), batch: wantedSchema.optional() };
-const followSchema = z.object({ ...filters, after: positionSchema.optional() });
-const consumeSchema = z.object({
+const filters = {
+  model: wantedSchema.optional().meta({ description: 'Only feature sets of these models.' }),
+  batch: wantedSchema.optional().meta({ description: 'Only feature sets of these batches.' }),
+};
+const followSchema = z.strictObject({
   ...filters,
-  group: nameSchema,
-  consumer: nameSchema,
-  prefetch: wholeNumber(1, MAX_PREFETCH, 1),
-  redeliverAfterMs: wholeNumber(100, DAY_MS, 60_000),
-  from: positionSchema.default('$'),
+  after: positionSchema
+    .optional()
+    .meta({ description: 'Subscribers: as Last-Event-ID; 0 is the oldest event that is held. Default: from now on.' }),
 });
+const consumeSchema = z.strictObject({
+  ...filters,
+  group: nameSchema.meta({ description: 'Consumers: each feature set goes to one consumer of the group.' }),
+  consumer: nameSchema.meta({ description: 'Consumers: name of this one in its group.' }),
+  prefetch: wholeNumber(1, MAX_PREFETCH)
+    .default(1)
+    .meta({ description: 'Consumers: most sets that are delivered and not acknowledged.' }),
+  redeliverAfterMs: wholeNumber(100, DAY_MS)
+    .default(60_000)
+    .meta({ description: 'Consumers: a set that is not acknowledged for this long is delivered again.' }),
+  from: positionSchema
+    .optional()
+    .meta({ description: 'Consumers: where a new group begins: an id, or 0 for the oldest. Default: from now on.' }),
+});
+/** Both, for the OpenAPI document: a request with neither group nor consumer subscribes. */
+export const streamQuerySchema = followSchema.extend(consumeSchema.partial().shape);
 
 const ids = z
   .array(z.string().refine(isEntryId, 'must be the id of an event'))
   .min(1, 'must name at least one')
-  .max(MAX_IDS, `may name at most ${MAX_IDS}`);
-const acknowledgeSchema = z.strictObject({ ids });
-const extendSchema = z.strictObject({ consumer: nameSchema, ids });
+  .max(MAX_IDS, `may name at most ${MAX_IDS}`)
+  .meta({ example: '1732187412345-0' });
+export const acknowledgeSchema = z
+  .strictObject({ ids })
+  .meta({ id: 'AcknowledgeRequest', description: 'Feature sets to acknowledge.' });
+export const extendSchema = z
+  .strictObject({ consumer: nameSchema, ids })
+  .meta({ id: 'ExtendRequest', description: 'Feature sets that a consumer still works on.' });
 
 /**
- * What is asked of `GET /v1/stream`. `lastEventId` is the header of a client that comes back; a consumer of a group
- * needs none, since the group knows where it is.
+ * The request to `GET /v1/stream`. `lastEventId` is the header of a subscriber that reconnects; a consumer needs none,
+ * since its group has the position.
  *
  * @throws CairnError `option-unknown`, `option-invalid` or `model-unknown`.
  */
 export function parseStreamRequest(query: Query, lastEventId: string | undefined): StreamRequest {
   if (query['group'] === undefined && query['consumer'] === undefined) {
     const after = lastEventId === undefined || lastEventId === '' ? query['after'] : lastEventId;
-    const { model, batch, ...options } = read(followSchema, FOLLOW_NAMES, { ...query, after });
+    const { model, batch, ...options } = parse(followSchema, { ...query, after });
     return { kind: 'follow', options: { after: options.after, filter: filterOf(model, batch) } };
   }
-  const { model, batch, group, consumer, ...rest } = read(consumeSchema, CONSUME_NAMES, query);
+  const { model, batch, group, consumer, from = '$', ...rest } = parse(consumeSchema, query);
   const filter = model || batch ? filterOf(model, batch) : undefined;
-  return { kind: 'consume', group, consumer, options: { ...rest, filter } };
+  return { kind: 'consume', group, consumer, options: { ...rest, from, filter } };
 }
 
 /** @throws CairnError `option-invalid`. */
 export function parseGroupName(name: string): string {
-  return checked(nameSchema, name, 'group');
+  return parse(nameSchema, name, { name: 'group' });
 }
 
-/** The body of a request to acknowledge. @throws CairnError `request-malformed`, `option-unknown`, `option-invalid`. */
-export function parseAcknowledge(body: unknown): readonly string[] {
-  return checked(acknowledgeSchema, objectOf(body, '{"ids": ["…"]}')).ids;
-}
-
-/** The body of a request to extend. @throws CairnError as `parseAcknowledge`. */
-export function parseExtend(body: unknown): { readonly consumer: string; readonly ids: readonly string[] } {
-  return checked(extendSchema, objectOf(body, '{"consumer": "…", "ids": ["…"]}'));
-}
-
-function read<T extends z.ZodType>(schema: T, names: readonly string[], query: Query): z.output<T> {
-  const unknown = Object.keys(query).find((name) => query[name] !== undefined && !names.includes(name));
-  if (unknown !== undefined) {
-    throw new CairnError('option-unknown', `There is no option "${unknown}" here; known are ${names.join(', ')}.`);
-  }
-  return checked(schema, query);
-}
-
-function checked<T extends z.ZodType>(schema: T, value: unknown, name = ''): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  if (issue.code === 'unrecognized_keys') throw new CairnError('option-unknown', `There is no "${issue.keys[0]}".`);
-  throw new CairnError('option-invalid', `${issue.path.join('.') || name}: ${issue.message}.`);
-}
-
-function objectOf(body: unknown, form: string): object {
-  if (typeof body === 'object' && body !== null && !Array.isArray(body) && !('pipe' in body)) return body;
-  throw new CairnError('request-malformed', `The body must be JSON, ${form}.`);
-}
-
-/** A model that does not exist would be waited for in vain. */
+/** Rejects a model that does not exist: its features would never come. */
 function filterOf(models: readonly string[] = [], batches: readonly string[] = []): AnnouncementFilter {
   for (const name of models) findModel(name);
   return { models, batches };

@@ -1,55 +1,51 @@
-import { Controller, Get, Headers, Inject, Query, Res } from '@nestjs/common';
-import {
-  ApiConflictResponse,
-  ApiHeader,
-  ApiOkResponse,
-  ApiOperation,
-  ApiQuery,
-  ApiResponse,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Announcements } from '../../announcements/announcements.js';
+import { ClientGone } from '../http/client-gone.js';
 import { sendEvents } from '../http/event-stream.js';
-import { consumeEvent, followEvent } from './stream-events.js';
-import { MAX_PREFETCH, parseStreamRequest } from './stream-options.js';
+import { Operation, textStream } from '../openapi/operation.js';
+import { consumeEvent, followEvent, STREAM_EVENTS } from './stream-events.js';
+import { parseStreamRequest, streamQuerySchema } from './stream-options.js';
 
 @ApiTags('stream')
 @Controller('v1/stream')
 export class StreamController {
-  constructor(@Inject(Announcements) private readonly announcements: Announcements) {}
+  constructor(private readonly announcements: Announcements) {}
 
   @Get()
-  @ApiOperation({ summary: 'Finished feature sets as server-sent events, to each subscriber or to one of a group' })
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'where to resume' })
-  @ApiQuery({ name: 'after', required: false, description: 'as Last-Event-ID; 0: from the oldest that is held' })
-  @ApiQuery({ name: 'model', required: false, description: 'any of these', isArray: true, type: String })
-  @ApiQuery({ name: 'batch', required: false, description: 'any of these', isArray: true, type: String })
-  @ApiQuery({ name: 'group', required: false, description: 'each set goes to one consumer of the group' })
-  @ApiQuery({ name: 'consumer', required: false, description: 'the name of this consumer in its group' })
-  @ApiQuery({ name: 'prefetch', required: false, schema: { type: 'integer', minimum: 1, maximum: MAX_PREFETCH } })
-  @ApiQuery({ name: 'redeliverAfterMs', required: false, schema: { type: 'integer', default: 60_000 } })
-  @ApiQuery({ name: 'from', required: false, description: 'where a new group begins: an id, or 0; now by default' })
-  @ApiOkResponse({
-    description: 'Events "ready", "features", "gap"; for consumers also "lost" and "end"',
-    content: { 'text/event-stream': {} },
+  @Operation({
+    id: 'streamFeatures',
+    summary: 'Finished feature sets as server-sent events',
+    description: 'Every subscriber receives every feature set; with `group` and `consumer` one of the group does.',
+    query: streamQuerySchema,
+    headers: { 'Last-Event-ID': { description: 'Subscribers: the id of the last event, to resume after it.' } },
+    answers: {
+      200: {
+        description: 'Events `ready`, `features` and `gap`; for consumers also `lost` and `end`.',
+        content: textStream('text/event-stream', 'Server-sent events.', STREAM_EVENTS),
+      },
+    },
+    refusals: { 409: 'The group was created with another filter.' },
   })
-  @ApiConflictResponse({ description: 'The group was made with another filter' })
-  @ApiResponse({ status: '4XX', description: 'problem+json with a stable code' })
   async stream(
     @Query() query: Record<string, unknown>,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() reply: FastifyReply,
+    @ClientGone() gone: AbortSignal,
   ): Promise<void> {
-    const asked = parseStreamRequest(query, lastEventId);
+    const request = parseStreamRequest(query, lastEventId);
+    // Aborted by the client that goes away, and by the announcements when they are closed.
     const stop = new AbortController();
+    if (gone.aborted) stop.abort();
+    else gone.addEventListener('abort', () => stop.abort(), { once: true });
     const events =
-      asked.kind === 'follow'
-        ? formatted(this.announcements.follow(asked.options, stop), followEvent)
-        : formatted(this.announcements.consume(asked, asked.options, stop), consumeEvent);
-    // Whatever is wrong shows before the first event: afterwards there is no other answer.
+      request.kind === 'follow'
+        ? formatted(this.announcements.follow(request.options, stop), followEvent)
+        : formatted(this.announcements.consume(request, request.options, stop), consumeEvent);
+    // Errors show before the first event; afterwards there is no other answer.
     const first = await events.next();
-    await sendEvents(reply, resumed(first, events), stop);
+    await sendEvents(reply, resumed(first, events), stop.signal);
   }
 }
 
@@ -62,7 +58,7 @@ async function* resumed(first: IteratorResult<string, unknown>, rest: AsyncGener
     if (!first.done) yield first.value;
     yield* rest;
   } finally {
-    // A reader that left before the second event has not begun with the rest.
+    // A client that left before the second event has not started the rest.
     await rest.return(undefined);
   }
 }

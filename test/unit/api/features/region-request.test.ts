@@ -1,14 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
+import { parseJsonBody } from '../../../../src/api/http/json-body.js';
 import {
   MAX_BOXES,
   MAX_OUTPUT_SIDE,
   MAX_SAMPLING_RATIO,
-  parseRegionRequest,
+  completeRegionRequest,
+  regionRequestSchema,
 } from '../../../../src/api/features/region-request.js';
 
+const parseRegionRequest = (body: unknown) =>
+  completeRegionRequest(parseJsonBody(regionRequestSchema, body, '{"boxes": […]}'));
 const boxes = [[0, 1, 2, 3]];
 
-describe('parseRegionRequest', () => {
+describe('a request for regions', () => {
   test('fills in what each project’s heads are configured with', () => {
     const defaults = { boxes, coordinates: 'pixel', outputSize: [7, 7], levels: undefined };
     expect(parseRegionRequest({ boxes })).toEqual({

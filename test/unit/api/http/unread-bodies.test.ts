@@ -3,7 +3,7 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { limitUnread } from '../../../../src/api/http/unread-bodies.js';
+import { abortUnreadBodies } from '../../../../src/api/http/unread-bodies.js';
 
 const LINGER_MS = 300;
 const CHUNK = '4\r\nmore\r\n';
@@ -16,7 +16,7 @@ let answers: string;
 
 beforeEach(async () => {
   server = fastify();
-  limitUnread(server, LINGER_MS);
+  abortUnreadBodies(server, LINGER_MS);
   server.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   // Refuses before it has read anything.
   server.post('/', async (request, reply) => {

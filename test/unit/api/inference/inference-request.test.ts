@@ -18,7 +18,7 @@ const newFolder = useTempDirs();
 const image = { name: 'image', datatype: 'UINT8', shape: [1, 2, 2, 3] };
 const files = { name: 'image_bytes', datatype: 'BYTES', shape: [1] };
 const twelve = Array.from({ length: 12 }, (_, i) => i * 20);
-const png = await encodePixels({ data: Buffer.from(twelve), height: 2, width: 2 });
+const tiff = Buffer.concat(encodePixels({ data: Buffer.from(twelve), height: 2, width: 2 }));
 
 /** `data` behind its length, as one element of BYTES. */
 function element(data: Uint8Array, length = data.length): Buffer {
@@ -93,10 +93,10 @@ describe('pixels', () => {
 describe('files', () => {
   test('come as elements of bytes, as base64, or as the whole body', async () => {
     const requests = await Promise.all([
-      accepted(withInput({ ...files, parameters: { binary_data_size: png.length + 4 } }), element(png)),
-      accepted(withInput({ ...files, shape: [1, 1], data: [[png.toString('base64')]].flat() })),
-      accepted(withInput({ ...files, parameters: { content_type: 'base64' }, data: [png.toString('base64')] })),
-      accepted('', png, '0'),
+      accepted(withInput({ ...files, parameters: { binary_data_size: tiff.length + 4 } }), element(tiff)),
+      accepted(withInput({ ...files, shape: [1, 1], data: [[tiff.toString('base64')]].flat() })),
+      accepted(withInput({ ...files, parameters: { content_type: 'base64' }, data: [tiff.toString('base64')] })),
+      accepted('', tiff, '0'),
     ]);
     for (const { images } of requests) expect(images).toEqual(requests[0].images);
     expect(requests.map(({ binary }) => binary)).toEqual([false, false, false, true]);
@@ -209,19 +209,19 @@ describe('what does not fit together is refused', () => {
     expect(await kept()).toEqual([]);
   });
 
-  const size = png.length + 4;
+  const size = tiff.length + 4;
   const two = { ...files, shape: [2] };
   test.each<[string, object, Uint8Array, string]>([
     ['a size beyond the shape', { ...image, ...binary(13) }, Buffer.alloc(13), 'request-malformed'],
     ['a body that ends early', { ...image, ...binary(12) }, Buffer.alloc(11), 'request-malformed'],
     ['a body that goes on', { ...image, ...binary(12) }, Buffer.alloc(13), 'request-malformed'],
     ['bytes behind data', { ...image, data: twelve }, Buffer.alloc(1), 'request-malformed'],
-    ['an element longer than the data', { ...files, ...binary(size) }, element(png, 2 ** 32 - 1), 'request-malformed'],
-    ['an element that ends early', { ...files, ...binary(size) }, element(png, png.length - 1), 'request-malformed'],
+    ['an element longer than the data', { ...files, ...binary(size) }, element(tiff, 2 ** 32 - 1), 'request-malformed'],
+    ['an element that ends early', { ...files, ...binary(size) }, element(tiff, tiff.length - 1), 'request-malformed'],
     ['half of a length', { ...files, ...binary(3) }, Buffer.alloc(3), 'request-malformed'],
-    ['one element for two', { ...two, ...binary(size) }, element(png), 'request-malformed'],
+    ['one element for two', { ...two, ...binary(size) }, element(tiff), 'request-malformed'],
     ['an element too large', { ...files, ...binary(4005) }, element(Buffer.alloc(4001)), 'upload-too-large'],
-    ['a promise of much', { ...files, ...binary(2 ** 52) }, element(png), 'request-malformed'],
+    ['a promise of much', { ...files, ...binary(2 ** 52) }, element(tiff), 'request-malformed'],
   ])('%s', async (_, input, data, code) => {
     const { request } = await read(withInput(input), data);
     await expect(request).rejects.toMatchObject({ code });

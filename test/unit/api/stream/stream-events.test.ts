@@ -37,7 +37,7 @@ test('subscribers read events that bear the position to resume from', () => {
   expect(followEvent({ kind: 'silence', position: '6-0' })).toBe('id: 6-0\n\n');
 });
 
-test('consumers read for the how manieth time a set is delivered', () => {
+test('consumers read the delivery count of a set', () => {
   expect(read(consumeEvent({ kind: 'set', id: '5-1', announcement, delivery: 2 }))).toEqual({
     ...{ id: '5-1', event: 'features', data: { ...data, delivery: 2 } },
   });

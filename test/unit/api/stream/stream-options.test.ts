@@ -1,12 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { Readable } from 'node:stream';
+import { parseJsonBody } from '../../../../src/api/http/json-body.js';
 import {
-  parseAcknowledge,
-  parseExtend,
+  acknowledgeSchema,
+  extendSchema,
   parseGroupName,
   parseStreamRequest,
 } from '../../../../src/api/stream/stream-options.js';
 
+const parseAcknowledge = (body: unknown) => parseJsonBody(acknowledgeSchema, body, '{"ids": […]}').ids;
+const parseExtend = (body: unknown) => parseJsonBody(extendSchema, body, '{"ids": […]}');
 const everything = { models: [], batches: [] };
 
 describe('parseStreamRequest', () => {

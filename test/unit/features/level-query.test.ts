@@ -1,22 +1,23 @@
 import { describe, expect, test } from '@jest/globals';
-import { chooseFrom } from '../../../../src/api/features/level-options.js';
-import { prefersZstd } from '../../../../src/api/http/send-range.js';
-import { ArchiveReader } from '../../../../src/features/archive-reader.js';
-import { pyramid } from '../../../support/pyramids.js';
+import { ArchiveReader } from '../../../src/features/archive-reader.js';
+import { levelQuerySchema, selectLevels } from '../../../src/features/level-query.js';
+import { parse } from '../../../src/parse.js';
+import { pyramid } from '../../support/pyramids.js';
 
 const { description } = pyramid(64, 1);
 const archive = {
   description,
   select: (names?: readonly string[]) => description.levels.filter(({ name }) => names?.includes(name) ?? true),
 } as ArchiveReader;
+const choose = (query: Record<string, unknown>) => selectLevels(archive, parse(levelQuerySchema, query));
 const levelsOf = (query: Record<string, unknown>) =>
-  chooseFrom(archive, query)
+  choose(query)
     .levels.map(({ name }) => name)
     .join();
 
-describe('chooseFrom', () => {
+describe('selectLevels', () => {
   test('all levels, whole and finest first, where nothing is asked', () => {
-    expect(chooseFrom(archive, {})).toEqual({ levels: description.levels, window: undefined });
+    expect(choose({})).toEqual({ levels: description.levels, window: undefined });
   });
 
   test('levels are a list or repeated, and may come coarsest first', () => {
@@ -27,7 +28,7 @@ describe('chooseFrom', () => {
   });
 
   test('a window is four numbers within the canvas', () => {
-    expect(chooseFrom(archive, { window: '0,1,2.5,64' }).window).toEqual([0, 1, 2.5, 64]);
+    expect(choose({ window: '0,1,2.5,64' }).window).toEqual([0, 1, 2.5, 64]);
   });
 
   test.each([
@@ -36,35 +37,15 @@ describe('chooseFrom', () => {
     ['order', ['', 'fine', 'fine-first,coarse-first']],
   ])('another %s is refused: %j', (name, values) => {
     for (const value of values) {
-      expect(() => chooseFrom(archive, { [name]: value })).toThrow(
+      expect(() => choose({ [name]: value })).toThrow(
         expect.objectContaining({ code: 'option-invalid', message: expect.stringContaining(`not "${value}"`) }),
       );
     }
   });
 
   test('another option is refused', () => {
-    expect(() => chooseFrom(archive, { windows: '0,0,1,1' })).toThrow(
+    expect(() => choose({ windows: '0,0,1,1' })).toThrow(
       expect.objectContaining({ code: 'option-unknown', message: expect.stringContaining('levels, window, order') }),
     );
   });
-});
-
-test.each([
-  ['zstd', true],
-  ['ZSTD ; q=0.5 , gzip;q=0.4', true],
-  ['gzip;q=0.9, zstd;q=1.0', true],
-  ['identity, zstd', true],
-  ['zstd, *;q=0', true],
-  ['gzip, deflate, br, zstd', false],
-  ['zstd;q=0.5, gzip', false],
-  ['zstd;q=0', false],
-  ['zstd;q=0.000, gzip', false],
-  ['zstd;q=much', false],
-  ['gzip, deflate', false],
-  ['zstandard', false],
-  ['*', false],
-  ['', false],
-  [undefined, false],
-])('Accept-Encoding: %s asks for zstd: %s', (header, asked) => {
-  expect(prefersZstd(header)).toBe(asked);
 });

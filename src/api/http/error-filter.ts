@@ -1,0 +1,65 @@
+import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { asCairnError, CairnError, type ErrorCode } from '../../errors.js';
+import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
+
+const RETRY_AFTER_SECONDS = 2;
+
+/** An error as a client is to learn of it. */
+export interface Failure {
+  readonly code: ServerCode;
+  readonly status: number;
+  /** A sentence for people. */
+  readonly detail: string;
+}
+
+/** Answers every error; subclasses give the body that their protocol has for it. */
+export abstract class ErrorFilter implements ExceptionFilter {
+  private readonly log = new Logger('http');
+
+  /** Writes content type and body. */
+  protected abstract write(failure: Failure, request: FastifyRequest, reply: FastifyReply): void;
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.answer(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const { error, status } = classify(thrown);
+    if (status >= 500) this.report(request, error);
+    // An answer that has begun cannot become another one; the cut connection tells the client.
+    if (reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    const code = isServerCode(error.code) ? error.code : 'internal';
+    const detail = code === 'internal' ? 'An unforeseen error; the server log has the details.' : error.message;
+    if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
+    // Drop headers that were set for the successful answer.
+    void reply.status(status).removeHeader('content-location').header('cache-control', 'no-store');
+    this.write({ code, status, detail }, request, reply);
+  }
+
+  /** An outage is one line; everything else is a defect or a broken disk, whose stack is needed. */
+  private report(request: FastifyRequest, error: CairnError): void {
+    const line = `${request.method} ${request.url}: ${error.message}`;
+    if (error.code === 'queue-unavailable')
+      this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
+    else this.log.error(line, error.stack);
+  }
+}
+
+/** Errors of the framework (no such route, malformed JSON, oversized body) keep their status. */
+function classify(thrown: unknown): { error: CairnError; status: number } {
+  const status =
+    thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown } | null)?.statusCode;
+  if (typeof status === 'number' && status >= 400 && status < 500 && !(thrown instanceof CairnError)) {
+    const code = CODE_OF[status] ?? 'request-malformed';
+    return { error: new CairnError(code, (thrown as Error).message, { cause: thrown }), status };
+  }
+  const error = asCairnError(thrown);
+  return { error, status: isServerCode(error.code) ? HTTP_STATUS[error.code] : 500 };
+}
+
+const CODE_OF: Readonly<Record<number, ErrorCode>> = { 404: 'route-not-found', 413: 'upload-too-large' };
