@@ -6,14 +6,14 @@ import { partsOf } from '../http/read-submission.js';
 import type { Entry } from '../../batches/entries/entry.js';
 import { imageEntry } from '../../batches/entries/image-entry.js';
 
-/** The parser remembers every part of a form until its end; more images than this come as a tar or by their digests. */
+/** The parser remembers every part of a form until its end; a tar or a manifest may have more images. */
 const MAX_FILES = 10_000;
 
 /**
- * The files of a form, each an image. `useOptions` is told the fields before the first file, so that wrong ones are
- * found before an image is taken.
+ * The files of a form, each an image. Calls `useOptions` with the fields before the first file, so that wrong options are
+ * refused before an image is stored.
  *
- * @throws CairnError `request-malformed` when the form cannot be read, or has a field behind a file.
+ * @throws CairnError `request-malformed` when the form cannot be read, or has a field after a file.
  */
 export async function* formEntries(
   request: FastifyRequest,
@@ -27,7 +27,7 @@ export async function* formEntries(
       if (line === 0) useOptions(options);
       yield await imageEntry({ line: ++line, name: part.filename, options }, part.file, intake);
     } else if (line > 0) {
-      throw new CairnError('request-malformed', 'Options of a form stand before its files.');
+      throw new CairnError('request-malformed', 'The options of a form must come before its files.');
     } else {
       options[part.fieldname] = part.value;
     }

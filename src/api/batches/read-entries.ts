@@ -12,9 +12,9 @@ import { tarEntries } from '../../batches/entries/tar-entries.js';
 import { zipEntries } from '../../batches/entries/zip-entries.js';
 
 /**
- * The entries of a batch, whichever way it is sent: as a manifest, as an archive of images, or as a form of files.
+ * The entries of a batch, which is a manifest, an archive of images, or a form of files.
  *
- * @throws CairnError `request-malformed` or `batch-too-large` for what cannot be read on, and what stores throw.
+ * @throws CairnError `request-malformed` or `batch-too-large` when the rest cannot be read, and those of the store.
  */
 export async function* readEntries(
   request: FastifyRequest,
@@ -45,7 +45,7 @@ async function* entriesOf(
   }
 }
 
-/** A request that is destroyed could not be answered any more. */
+/** The body of a request, which is not destroyed: a destroyed request cannot be answered. */
 async function* received(body: Readable): AsyncGenerator<Uint8Array> {
   try {
     yield* body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;

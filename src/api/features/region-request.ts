@@ -19,7 +19,7 @@ export const MAX_SAMPLING_RATIO = 16;
 
 /** Side of a region by default: that of every project's box head. */
 const DEFAULT_OUTPUT_SIDE = 7;
-/** As each project configures its heads; 0 takes as many samples as a bin has cells. */
+/** As each project configures its heads; 0 takes one sample per cell of a bin. */
 const DEFAULT_SAMPLING_RATIO: Readonly<Record<RoiMethod, number>> = { matterport: 1, detectron2: 0, torchvision: 2 };
 
 /** The regions that a client asks for; boxes are not converted yet. */

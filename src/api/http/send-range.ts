@@ -4,12 +4,12 @@ import parseRange from 'range-parser';
 import { CairnError } from '../../errors.js';
 import type { StoredObject } from '../../features/store/store.js';
 
-/** Archives, and what they hold, never change under their id. */
+/** Archives and their entries never change under their id. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 /**
- * Answers with a stored object or the byte range asked for (RFC 9110: one range, `If-Range`,
- * `If-None-Match`). The object is closed with the answer.
+ * Answers with a stored object or the requested byte range (RFC 9110: one range, `If-Range`,
+ * `If-None-Match`), and closes it with the answer.
  *
  * @throws CairnError `range-not-satisfiable`.
  */
@@ -40,7 +40,7 @@ export async function sendObject(
     void reply.header('content-range', `bytes */${size}`);
     throw new CairnError('range-not-satisfiable', `There are ${size} bytes; ${range} lies outside.`);
   }
-  // Several ranges at once, and units other than bytes, are answered with the whole, as the standard allows.
+  // Several ranges, and units other than bytes, get the whole object, as the standard allows.
   const one = Array.isArray(asked) && asked.type === 'bytes' && asked.length === 1 ? asked[0] : undefined;
   const { start, end } = one ?? { start: 0, end: size - 1 };
   if (one) void reply.status(206).header('content-range', `bytes ${start}-${end}/${size}`);
@@ -53,7 +53,7 @@ export async function sendObject(
   return reply.send(object.stream(start, end));
 }
 
-/** Headers without a body. Fastify keeps the announced length only for bodies that are streams. */
+/** Sends headers without a body. Fastify keeps `Content-Length` only for bodies that are streams. */
 export function sendHead(reply: FastifyReply): void {
   void reply.send(Readable.from([]));
 }
@@ -64,9 +64,9 @@ function matches(header: string | undefined, etag: string): boolean {
 }
 
 /**
- * Whether a client asks for zstd before any other content coding (RFC 9110, 12.5.3). What is sent then is
- * many frames, after the first of which a number of decoders stop (Node's zlib is one), so a client that
- * only lists zstd among others, as browsers and `fetch` do of themselves, is not taken at its word.
+ * Whether a client prefers zstd to every other content coding (RFC 9110, 12.5.3). The answer consists of many
+ * frames, and some decoders (Node's zlib is one) stop after the first. Browsers and `fetch` list zstd among others
+ * without being asked to, so listing it is not enough.
  */
 export function prefersZstd(header: string | string[] | undefined): boolean {
   const codings = String(header ?? '')

@@ -2,9 +2,9 @@ import { MAX_PIXELS_SIDE } from '../../backbone/preprocess/encode-pixels.js';
 import { CairnError } from '../../errors.js';
 import type { TensorJson } from './request-schema.js';
 
-/** Pixels, uint8 RGB `[N, H, W, 3]` or `[H, W, 3]`. */
+/** Name of the input of pixels: uint8 RGB `[N, H, W, 3]` or `[H, W, 3]`. */
 export const PIXELS_INPUT = 'image';
-/** Files of images as uploads take them, `[N]` or `[N, 1]`. */
+/** Name of the input of encoded images, as in uploads: `[N]` or `[N, 1]`. */
 export const FILES_INPUT = 'image_bytes';
 
 export const INPUT_DATATYPES: ReadonlyMap<string, string> = new Map([
@@ -12,17 +12,17 @@ export const INPUT_DATATYPES: ReadonlyMap<string, string> = new Map([
   [FILES_INPUT, 'BYTES'],
 ]);
 
-/** Images of one request. */
+/** Per request. */
 export const MAX_IMAGES = 64;
 
 export interface InputLimits {
-  /** Of one image. */
+  /** Per image. */
   readonly maxPixels: number;
-  /** Of one encoded image. */
+  /** Per encoded image. */
   readonly maxUploadBytes: number;
 }
 
-/** What the one input of a request holds. `binarySize` are the bytes behind the JSON; undefined: `data` is in the JSON. */
+/** The input of a request. `binarySize` counts the bytes after the JSON; undefined: `data` is in the JSON. */
 export type ImageInput = {
   readonly count: number;
   readonly binarySize: number | undefined;
@@ -30,14 +30,14 @@ export type ImageInput = {
 } & ({ readonly kind: 'files' } | { readonly kind: 'pixels'; readonly height: number; readonly width: number });
 
 /**
- * The input of a request, its shape held against its type, its length and the limits. Nothing of the data is read.
+ * Checks the shape of the input against its type, its length and the limits, without reading the data.
  *
  * @throws CairnError `request-malformed`, `image-empty` or `image-too-large`.
  */
 export function parseImageInput(inputs: readonly TensorJson[], limits: InputLimits): ImageInput {
   const [input, other] = inputs as [TensorJson, TensorJson?];
   if (other) {
-    throw malformed(`One input is taken, ${PIXELS_INPUT} or ${FILES_INPUT}, not ${inputs.length} at once.`);
+    throw malformed(`A request has one input, ${PIXELS_INPUT} or ${FILES_INPUT}, not ${inputs.length}.`);
   }
   const { name, datatype, shape, data, parameters } = input;
   const known = INPUT_DATATYPES.get(name);

@@ -8,13 +8,13 @@ import { parseImageInput } from './image-input.js';
 import { keepImages, keepWhole } from './read-images.js';
 import { parseRequestJson, type RequestJson } from './request-schema.js';
 
-/** JSON that brings an image of 1024 × 1024 pixels as numbers just fits; larger ones come as binary data. */
+/** An image of 1024 × 1024 pixels as JSON numbers just fits; larger ones need binary data. */
 export const MAX_REQUEST_JSON_BYTES = 16 << 20;
 
-/** Somebody waits for the answer. */
+/** A client waits for the answer. */
 const PRIORITY = 'high';
 
-/** Triton's names of the types beside ours. */
+/** Triton's names of the types; ours are accepted too. */
 const DTYPES = new Map([
   ['FP32', 'float32'],
   ['FP16', 'float16'],
@@ -30,16 +30,16 @@ export interface InferenceRequest {
   readonly id: string | undefined;
   readonly options: JobOptions;
   readonly images: readonly Upload[];
-  /** As the client named them; undefined: what the model gives by default. */
+  /** In the client's order; undefined: the default levels of the model. */
   readonly outputs: readonly RequestedOutput[] | undefined;
-  /** Whether outputs that nothing else is said of come as binary data. */
+  /** Whether outputs are binary data by default. */
   readonly binary: boolean;
 }
 
 /**
- * Reads a request of the Open Inference Protocol with the binary tensor data extension. `headerLength` is what
- * `Inference-Header-Content-Length` says: bytes of JSON before the binary data, all of the body without it. With 0
- * there is no JSON and the body is one encoded image, to be answered in binary.
+ * Reads a request of the Open Inference Protocol with the binary tensor data extension. `headerLength` is the value of
+ * `Inference-Header-Content-Length`: bytes of JSON before the binary data; without it the whole body is JSON. With 0
+ * there is no JSON: the body is one encoded image, and the answer is binary.
  *
  * @throws CairnError `request-malformed`, `upload-too-large`, `option-…`, `level-…`, `dtype-unknown`, or of the intake.
  */
@@ -57,7 +57,7 @@ export async function readInferenceRequest(
   const text =
     length === undefined
       ? await body.all(MAX_REQUEST_JSON_BYTES, 'JSON without binary data')
-      : await body.take(length, 'the JSON, whose length Inference-Header-Content-Length tells');
+      : await body.take(length, 'the JSON, of the length that Inference-Header-Content-Length gives');
   const json = parseRequestJson(text.toString('utf8'));
   const { binary_data_output: binary, ...parameters } = json.parameters;
   const input = parseImageInput(json.inputs, intake.limits);
@@ -83,7 +83,7 @@ function parseHeaderLength(header: string | undefined): number | undefined {
 }
 
 function parseOutputs(asked: RequestJson['outputs'], binaryByDefault: boolean): RequestedOutput[] | undefined {
-  // Triton takes an empty list for none.
+  // Triton treats an empty list like none.
   if (!asked || asked.length === 0) return undefined;
   const outputs = asked.map(({ name, parameters }) => ({ name, binary: parameters.binary_data ?? binaryByDefault }));
   const names = outputs.map(({ name }) => name);
@@ -92,7 +92,7 @@ function parseOutputs(asked: RequestJson['outputs'], binaryByDefault: boolean): 
   return outputs;
 }
 
-/** Levels are the outputs, and their type is FP32 unless the client says otherwise, as the metadata promises. */
+/** Outputs are levels. Their type is FP32 by default, as the metadata says. */
 function optionsOf(
   model: Model,
   outputs: readonly RequestedOutput[] | undefined,

@@ -11,7 +11,7 @@ export interface Answer {
   readonly modelName: string;
   readonly modelVersion: string;
   readonly id: string | undefined;
-  /** Each is `[N, height, width, channels]` of all archives, in C order. */
+  /** Each is one tensor over all archives, in C order. */
   readonly outputs: readonly RequestedOutput[];
 }
 
@@ -19,28 +19,28 @@ export interface AnswerStream {
   readonly stream: Readable;
   /** Bytes of JSON before binary data; undefined where there is no binary data. */
   readonly headerLength: number | undefined;
-  /** Of all of it; undefined where it is not known before it is made. */
+  /** Bytes of the whole answer; undefined where they are not known in advance. */
   readonly length: number | undefined;
 }
 
 /**
- * The answer to an inference request: JSON, then the binary outputs one after the other, made of the archives' bands
- * as they are read. The archives hold the same levels in the same shapes. Ending or destroying the stream closes
- * them; until there is one, the caller does.
+ * The answer to an inference request: JSON, then the binary outputs one after the other, from the archives' bands
+ * as they are read. The archives hold the same levels in the same shapes. They are closed with the stream; if this
+ * throws, by the caller.
  */
 export async function streamAnswer(archives: readonly ArchiveReader[], answer: Answer): Promise<AnswerStream> {
   const outputs = answer.outputs.map(({ name, binary }) => ({ binary, level: archives[0]!.select([name])[0]! }));
   const json = jsonPieces(archives, answer, outputs);
   const binary = outputs.filter((output) => output.binary);
   if (binary.length === 0) return { stream: bandStream(archives, json), headerLength: undefined, length: undefined };
-  // Numbers as text have no length before they are written: outputs of both kinds cost a second reading.
+  // The length of numbers as text is known once they are written: an answer with both kinds of outputs reads them twice.
   const headerLength = await lengthOf(json);
   const data = binary.flatMap(({ level }) => bandPieces(archives, level));
   const bytes = binary.reduce((total, { level }) => total + levelBytes(level) * archives.length, 0);
   return { stream: bandStream(archives, [...json, ...data]), headerLength, length: headerLength + bytes };
 }
 
-/** The JSON, cut where numbers are put in. */
+/** The JSON in pieces: text, and numbers that are read when their turn comes. */
 function jsonPieces(
   archives: readonly ArchiveReader[],
   { modelName, modelVersion, id }: Answer,
@@ -50,7 +50,7 @@ function jsonPieces(
     model_name: modelName,
     model_version: modelVersion,
     ...(id !== undefined && { id }),
-    // A parameter is one value: ids, in the order of the images, stand between commas.
+    // A parameter is a single value: ids in the order of the images, separated by commas.
     parameters: { features: archives.map(({ description }) => description.id).join(',') },
   };
   const pieces: Piece[] = [text(`${JSON.stringify(head).slice(0, -1)},"outputs":[`)];

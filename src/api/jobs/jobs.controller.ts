@@ -63,8 +63,9 @@ export class JobsController {
   async get(@Param('id') id: string): Promise<JobView> {
     const featuresId = cachedFeatures(id);
     if (featuresId === undefined) return jobView(await this.queue.status(id));
-    if (!(await this.library.has(featuresId))) throw new CairnError('job-not-found', `There is no job ${id}.`);
-    return jobView(cachedStatus(await this.library.describe(featuresId)));
+    const description = await this.library.find(featuresId);
+    if (!description) throw new CairnError('job-not-found', `There is no job ${id}.`);
+    return jobView(cachedStatus(description));
   }
 
   @Delete(':id')

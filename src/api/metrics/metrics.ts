@@ -3,10 +3,10 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { JOB_STATES } from '../../jobs/status.js';
 import type { JobQueue } from '../../jobs/queue.js';
 
-/** From an answer out of memory to one that waited for a network on a slow machine. */
+/** From answers out of memory to those that wait for a network on a slow machine. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** What a running API tells Prometheus. */
+/** The metrics of an API process. */
 export class Metrics {
   readonly registry = new Registry();
   private readonly durations: Histogram;
@@ -15,17 +15,17 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
     this.durations = new Histogram({
       name: 'http_request_duration_seconds',
-      help: 'From the request to the last byte of its answer, or to the end of its connection.',
+      help: 'Time from the request to the last byte of its answer, or to the end of its connection.',
       labelNames: ['method', 'route', 'status'],
       buckets: DURATION_BUCKETS,
       registers: [this.registry],
     });
     const jobs = new Gauge({
       name: 'cairn_jobs',
-      help: 'Jobs that the queue holds, by state; finished ones for as long as they are kept.',
+      help: 'Jobs in the queue by state; finished jobs as long as they are kept.',
       labelNames: ['state'],
       registers: [this.registry],
-      // Without a queue the gauge is left out, not the answer.
+      // While the queue is away this gauge is empty and the others are answered.
       collect: async () => {
         jobs.reset();
         const counts = await queue.counts().catch(() => undefined);
@@ -45,15 +45,15 @@ export class Metrics {
     });
   }
 
-  /** Counts every request of a server from now on. */
+  /** Measures every request of a server. */
   watch(server: FastifyInstance): void {
     server.addHook('onRequest', (request, reply, done) => {
       const stop = this.durations.startTimer({ method: request.method });
       reply.raw.once('close', () => {
-        // Streams of events last as long as somebody listens, those of a batch as long as it runs.
+        // Event streams last as long as their client, streams of a batch as long as it runs.
         if (String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
         if (reply.getHeader('x-accel-buffering') === 'no') return;
-        // Paths carry ids; their patterns do not. What leads nowhere has none.
+        // The pattern of the route: paths contain ids. Unknown routes have no pattern.
         stop({ route: request.routeOptions.url ?? 'unknown', status: reply.raw.statusCode });
       });
       done();

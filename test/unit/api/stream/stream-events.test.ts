@@ -13,8 +13,8 @@ const announcement = {
 const data = {
   id: '5-1',
   features: { id: featuresId, href: `/v1/features/${featuresId}` },
-  ...{ model: 'mask-rcnn-resnet18', stage5: true, levels: ['C2', 'C3'], dtype: 'float16', size: 64, made: true },
-  precision: 'float16',
+  ...spec,
+  made: true,
   job: { id: 'j', href: '/v1/jobs/j' },
   batch: announcement.batch,
   links: expect.objectContaining({ regions: `/v1/features/${featuresId}/roi-align` }),
