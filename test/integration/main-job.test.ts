@@ -56,10 +56,10 @@ describe('an image goes in over HTTP, a compressed pyramid comes out', () => {
       clipped: [],
     });
     expect(description['levels']).toEqual([
-      { name: 'C2', shape: [32, 32, 256], dtype: 'float16', stride: 4, channels: 256 },
-      { name: 'C3', shape: [16, 16, 512], dtype: 'float16', stride: 8, channels: 512 },
-      { name: 'C4', shape: [8, 8, 1024], dtype: 'float16', stride: 16, channels: 1024 },
-      { name: 'C5', shape: [4, 4, 2048], dtype: 'float16', stride: 32, channels: 2048 },
+      { name: 'C2', shape: [32, 32, 256], dtype: 'float16', layout: 'nhwc', stride: 4, channels: 256 },
+      { name: 'C3', shape: [16, 16, 512], dtype: 'float16', layout: 'nhwc', stride: 8, channels: 512 },
+      { name: 'C4', shape: [8, 8, 1024], dtype: 'float16', layout: 'nhwc', stride: 16, channels: 1024 },
+      { name: 'C5', shape: [4, 4, 2048], dtype: 'float16', layout: 'nhwc', stride: 32, channels: 2048 },
     ]);
   });
 
