@@ -7,8 +7,7 @@ import { type BatchLine } from './manifest/schema.js';
 import { batchJobId } from '../jobs/batch-job-id.js';
 import { endedLines, type Batch, type NewBatch } from './batch.js';
 import { countWaiting, type ExtractQueue } from '../jobs/extract-queue.js';
-import { EXTRACT_JOB } from '../jobs/payload.js';
-import { PRIORITIES } from '../jobs/priorities.js';
+import { EXTRACT_JOB, PRIORITIES } from '../jobs/payload.js';
 import { identify, ManifestReader, type ManifestEntry } from './manifest/reader.js';
 
 export interface FeederParts {

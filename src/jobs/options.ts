@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseOptions, requestedSpecSchema, type RequestedSpec } from '../spec/feature-spec.js';
-import { PRIORITY_NAMES, type Priority } from './priorities.js';
+import { PRIORITY_NAMES, type Priority } from './payload.js';
 
 /** Options of one job: the spec's, and when it is taken from the queue. */
 export const jobOptionsSchema = requestedSpecSchema.extend({

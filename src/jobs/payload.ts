@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { sha256Schema } from '../formats/sha256.js';
 import { imageSourceSchema } from '../images/image-source.js';
 import { featureSpecSchema } from '../spec/feature-spec.js';
-import { STAGES } from './stages.js';
+import { CairnError, ERRORS, type ErrorCode } from '../errors.js';
 
 const SPEC_FIELDS = Object.keys(featureSpecSchema.shape);
 
@@ -37,6 +37,17 @@ export type JobPayload = z.infer<typeof payloadSchema>;
 /** What a job of a batch carries. */
 export const batchPayloadSchema = z.preprocess(fromVersion01, fields.required({ batch: true }));
 
+/** 1 is taken first; jobs without a priority are taken before all that have one, so every job gets one. */
+export const PRIORITIES = { high: 1, normal: 10, low: 100 } as const;
+export type Priority = keyof typeof PRIORITIES;
+export const PRIORITY_NAMES = ['high', 'normal', 'low'] as const satisfies readonly Priority[];
+
+/** What a job goes through while it is active, with the share of the work done when each begins. */
+export const STAGES = ['fetch', 'preprocess', 'run', 'pack'] as const;
+export type JobStage = (typeof STAGES)[number];
+
+export const PERCENT_AT: Readonly<Record<JobStage, number>> = { fetch: 0, preprocess: 5, run: 10, pack: 80 };
+
 /** What a finished job leaves in Redis: small, since the event stream keeps a copy. */
 export const resultSchema = z.object({
   featuresId: sha256Schema,
@@ -47,3 +58,16 @@ export type JobResult = z.infer<typeof resultSchema>;
 
 export const progressSchema = z.object({ stage: z.enum(STAGES), percent: z.number() });
 export type JobProgress = z.infer<typeof progressSchema>;
+
+/** A failed job keeps one string: the code and the sentence, `code: message`. */
+export function toFailedReason({ code, message }: CairnError): string {
+  return `${code}: ${message}`;
+}
+
+/** The error in a job's failed reason; what the queue itself wrote there (a job that stalled too often) is `internal`. */
+export function fromFailedReason(reason: string): { code: ErrorCode; message: string } {
+  const [, code, message] = /^([a-z0-9-]+): ([^]*)$/.exec(reason) ?? [];
+  return code && Object.hasOwn(ERRORS, code)
+    ? { code: code as ErrorCode, message: message! }
+    : { code: 'internal', message: reason };
+}

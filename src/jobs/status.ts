@@ -2,8 +2,8 @@ import type { Job } from 'bullmq';
 import type { ErrorCode } from '../errors.js';
 import type { Description } from '../features/feature-set.js';
 import { specOf } from '../spec/feature-spec.js';
-import { fromFailedReason } from './failure.js';
 import {
+  fromFailedReason,
   payloadSchema,
   progressSchema,
   resultSchema,

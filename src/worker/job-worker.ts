@@ -3,9 +3,17 @@ import type { Redis } from 'ioredis';
 import { asCairnError, CairnError } from '../errors.js';
 import { batchOf } from '../jobs/batch-job-id.js';
 import { isCancelled, onCancellation } from '../jobs/cancellation.js';
-import { fromFailedReason, toFailedReason } from '../jobs/failure.js';
-import { EXTRACT_QUEUE, payloadSchema, type JobPayload, type JobProgress, type JobResult } from '../jobs/payload.js';
-import { PERCENT_AT, type JobStage } from '../jobs/stages.js';
+import {
+  fromFailedReason,
+  toFailedReason,
+  EXTRACT_QUEUE,
+  payloadSchema,
+  type JobPayload,
+  type JobProgress,
+  type JobResult,
+  PERCENT_AT,
+  type JobStage,
+} from '../jobs/payload.js';
 import type { Outcome, OutcomeRecorder } from '../jobs/outcome.js';
 import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';

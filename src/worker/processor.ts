@@ -5,9 +5,8 @@ import type { Extractor, Image } from './extractor.js';
 import { featureId } from '../spec/feature-id.js';
 import { archiveKey } from '../features/feature-set.js';
 import type { Store } from '../features/store/store.js';
-import { type JobPayload, type JobResult } from '../jobs/payload.js';
+import type { JobPayload, JobResult, JobStage } from '../jobs/payload.js';
 import { IMAGES_PREFIX, type ImageSource } from '../images/image-source.js';
-import type { JobStage } from '../jobs/stages.js';
 import { fetchImage } from '../images/fetch.js';
 
 export interface ProcessorParts {

@@ -11,7 +11,7 @@ import { CairnError } from '../../errors.js';
 import type { Store } from '../../features/store/store.js';
 import { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
-import { PRIORITY_NAMES } from '../../jobs/priorities.js';
+import { PRIORITY_NAMES } from '../../jobs/payload.js';
 import { binary, body, header, json, Operation } from '../openapi/operation.js';
 import { STORE } from '../tokens.js';
 import { readEntries } from './read-entries.js';

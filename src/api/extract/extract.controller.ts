@@ -6,7 +6,7 @@ import { FeatureLibrary } from '../../features/library.js';
 import { orderSchema, selectLevels } from '../../features/level-query.js';
 import { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
-import { PRIORITY_NAMES } from '../../jobs/priorities.js';
+import { PRIORITY_NAMES } from '../../jobs/payload.js';
 import { JobService } from '../../jobs/service.js';
 import { sendLevels } from '../features/send-levels.js';
 import { ClientGone } from '../http/client-gone.js';

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../../errors.js';
-import { batchPayloadSchema } from '../../jobs/payload.js';
-import { PRIORITY_NAMES } from '../../jobs/priorities.js';
+import { batchPayloadSchema, PRIORITY_NAMES } from '../../jobs/payload.js';
 
 /** The queue that batches wait in to be fed into the queue of jobs, and the name each entry bears. */
 export const BATCH_QUEUE = 'batches';

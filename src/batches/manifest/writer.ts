@@ -2,7 +2,7 @@ import { CairnError } from '../../errors.js';
 import { MAX_MESSAGE, type BatchLine } from './schema.js';
 import type { Rejected } from '../batch.js';
 import type { ResolvedSpec } from '../../spec/resolve.js';
-import type { Priority } from '../../jobs/priorities.js';
+import type { Priority } from '../../jobs/payload.js';
 import { parseJobOptions, type GivenOptions, type JobOptions } from '../../jobs/options.js';
 import { payloadFor, type JobService } from '../../jobs/service.js';
 import { MAX_LINES, refusal, type Entry } from '../entries/entry.js';

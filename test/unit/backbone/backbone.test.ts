@@ -63,6 +63,7 @@ describe('Backbone', () => {
       device: 'cuda',
       threads: 3,
       precision: 'float32',
+      layout: 'nhwc',
       model: 'mask-rcnn-resnet50',
       stage5: true,
       weights: 'seeded:4',

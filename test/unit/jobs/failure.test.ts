@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { CairnError, ERRORS, type ErrorCode } from '../../../src/errors.js';
-import { fromFailedReason, toFailedReason } from '../../../src/jobs/failure.js';
+import { fromFailedReason, toFailedReason } from '../../../src/jobs/payload.js';
 
 describe('a failed reason', () => {
   test.each(Object.keys(ERRORS) as ErrorCode[])('brings %s back', (code) => {

@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { payloadSchema, progressSchema, resultSchema } from '../../../src/jobs/payload.js';
-import { PRIORITIES } from '../../../src/jobs/priorities.js';
-import { PERCENT_AT, STAGES } from '../../../src/jobs/stages.js';
+import {
+  payloadSchema,
+  progressSchema,
+  resultSchema,
+  PRIORITIES,
+  PERCENT_AT,
+  STAGES,
+} from '../../../src/jobs/payload.js';
 
 const SHA = 'ab'.repeat(32);
 const upload = { kind: 'upload', key: `images/${SHA}`, sha256: SHA };

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Job } from 'bullmq';
 import { CairnError } from '../../../src/errors.js';
-import { toFailedReason } from '../../../src/jobs/failure.js';
-import type { JobPayload } from '../../../src/jobs/payload.js';
+import { toFailedReason, type JobPayload } from '../../../src/jobs/payload.js';
 import { isFinal, JOB_STATES, readStatus } from '../../../src/jobs/status.js';
 
 const SHA = 'ab'.repeat(32);
