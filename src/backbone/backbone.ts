@@ -125,7 +125,7 @@ export class Backbone {
     try {
       return await task(await slot.compiled);
     } catch (error) {
-      // A session that never came to be, or whose thread died, is made anew by whoever asks next; one that
+      // A session that never came to be, or whose thread died, is compiled again at the next call; one that
       // refused its image is sound.
       const sound = asCairnError(error).code === 'features-not-finite';
       if (!sound && this.slots.get(key) === slot) this.slots.delete(key);

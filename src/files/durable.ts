@@ -1,7 +1,7 @@
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Flushes a file or a folder to the disk, whoever wrote it. A rename is durable once its folder is flushed. */
+/** Flushes a file or a folder to the disk, by any writer. A rename is durable once its folder is flushed. */
 export async function sync(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {

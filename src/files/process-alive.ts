@@ -1,4 +1,4 @@
-/** Whether a process of this host runs, whoever owns it. */
+/** Whether a process of this host runs, under any user. */
 export function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
