@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { inspectImage } from '../backbone/preprocess/decode.js';
 import { asCairnError, CairnError } from '../errors.js';
+import { takeHead, withHead } from '../files/head.js';
 import type { Store } from '../features/store/store.js';
 import { IMAGES_PREFIX, type GivenSource, type ImageSource, type Upload } from './image-source.js';
 
@@ -57,9 +58,9 @@ export class ImageIntake {
   async upload(bytes: Readable, maxBytes = this.limits.maxUploadBytes): Promise<KeptImage> {
     // A request that is destroyed for its size could not be answered any more.
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
-    const { head, whole } = await takeHead(chunks);
+    const { head, whole } = await takeHead(chunks, HEAD_BYTES);
     const inspected = await this.inspectHead(head, whole);
-    const { key, sha256, size } = await this.store.putByDigest(IMAGES_PREFIX, joined(head, chunks), maxBytes);
+    const { key, sha256, size } = await this.store.putByDigest(IMAGES_PREFIX, withHead(head, chunks), maxBytes);
     if (!inspected) await this.inspectStored(key);
     return { source: { kind: 'upload', key, sha256 }, size };
   }
@@ -107,22 +108,4 @@ export class ImageIntake {
       await object.close();
     }
   }
-}
-
-/** The first bytes of a source, about `HEAD_BYTES`, and whether they are all of it. */
-async function takeHead(chunks: AsyncIterator<Uint8Array, unknown>): Promise<{ head: Buffer; whole: boolean }> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  while (length < HEAD_BYTES) {
-    const next = await chunks.next();
-    if (next.done) return { head: Buffer.concat(parts), whole: true };
-    parts.push(next.value);
-    length += next.value.byteLength;
-  }
-  return { head: Buffer.concat(parts), whole: false };
-}
-
-async function* joined(head: Buffer, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield head;
-  yield* rest;
 }

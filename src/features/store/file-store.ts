@@ -5,6 +5,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { asCairnError, CairnError } from '../../errors.js';
 import { readExactly } from '../../files/byte-source.js';
 import { makeFolder, sync } from '../../files/durable.js';
+import { takeHead, withHead } from '../../files/head.js';
 import { writerName, writerState } from '../../files/unfinished-file.js';
 import type { Chunks, Store, StoredObject } from './store.js';
 
@@ -70,10 +71,15 @@ export class FileStore implements Store {
     };
     let sha256 = '';
     const target = () => this.path(`${prefix}/${(sha256 ||= hash.digest('hex'))}`);
-    const { head, rest } = await takeHead(counted());
+    const source = counted();
+    const { head, whole } = await takeHead(source, HEAD_BYTES).catch((error: unknown) => {
+      throw asCairnError(error, 'store-failed');
+    });
     // Existing bytes need no second flush, only a new modification time; where all of them are in memory, no file either.
-    const known = rest === undefined && (await renew(target()));
-    const size = known ? sizeOf(head) : (await this.write(this.path(prefix), joined(head, rest), target, renew)).size;
+    const known = whole && (await renew(target()));
+    const size = known
+      ? head.byteLength
+      : (await this.write(this.path(prefix), withHead(head, source), target, renew)).size;
     return { key: `${prefix}/${sha256}`, sha256, size };
   }
 
@@ -135,29 +141,6 @@ export class FileStore implements Store {
     if (!path.startsWith(this.root + sep)) throw new CairnError('store-failed', `The key ${key} leaves the store.`);
     return path;
   }
-}
-
-/** The chunks of a source up to about `HEAD_BYTES`, and what follows them; undefined where they are all. */
-async function takeHead(chunks: AsyncGenerator<Uint8Array>) {
-  const head: Uint8Array[] = [];
-  while (sizeOf(head) < HEAD_BYTES) {
-    const next: IteratorResult<Uint8Array, unknown> = await chunks.next().catch((error: unknown) => {
-      throw asCairnError(error, 'store-failed');
-    });
-    if (next.done) return { head, rest: undefined };
-    // A source may use its buffer again.
-    head.push(Buffer.from(next.value));
-  }
-  return { head, rest: chunks };
-}
-
-async function* joined(head: readonly Uint8Array[], rest: Chunks | undefined): AsyncGenerator<Uint8Array> {
-  yield* head;
-  if (rest) yield* rest;
-}
-
-function sizeOf(chunks: readonly Uint8Array[]): number {
-  return chunks.reduce((total, { byteLength }) => total + byteLength, 0);
 }
 
 /** Sets a file's modification time to now; false when there is no file. */
