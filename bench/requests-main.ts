@@ -12,6 +12,7 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { progress } from './progress.js';
@@ -80,6 +81,12 @@ class Build {
     this.rates[call].push((answered * 1000) / (performance.now() - begun));
   }
 
+  /** Waits until the queue is empty, so that what one round submitted does not run during the next. */
+  async drained(): Promise<void> {
+    const open = /^cairn_jobs\{state="(?:waiting|prioritized|active)"\} [1-9]/m;
+    while (open.test(await (await fetch(new URL('/metrics', this.url))).text())) await delay(200);
+  }
+
   async stop(): Promise<void> {
     this.agent.destroy();
     await this.cleanUp();
@@ -119,6 +126,7 @@ try {
     for (const call of Object.keys(CALLS) as Call[]) {
       for (const build of builds) {
         await build.measure(call, Number(flags.seconds));
+        await build.drained();
         // Nothing is cold any more when it counts.
         if (round === 0) build.rates[call].length = 0;
       }

@@ -12,3 +12,8 @@ export function sum(values: readonly number[]): number {
 export function ratios(above: readonly number[], below: readonly number[]): number[] {
   return above.map((value, index) => value / below[index]!);
 }
+
+/** The smallest value that at least this share of the values does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * share) - 1)]!;
+}

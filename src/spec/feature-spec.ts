@@ -111,8 +111,11 @@ export function withBackboneLevels(spec: RequestedSpec): FeatureSpec {
   return Object.freeze({ ...spec, levels: spec.levels ?? chooseLevels(findModel(spec.model), spec.stage5) });
 }
 
+/** zod compiles a schema when it first parses: one made at each call would be compiled at each call. */
+const describedSpecSchema = featureSpecSchema.strip();
+
 /** The spec that a feature set was made by. */
 export function specOf({ levels, ...description }: Description): FeatureSpec {
   // All levels of a set have the same format.
-  return featureSpecSchema.strip().parse({ ...levels[0], ...description, levels: levels.map(({ name }) => name) });
+  return describedSpecSchema.parse({ ...levels[0], ...description, levels: levels.map(({ name }) => name) });
 }
