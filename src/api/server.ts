@@ -6,7 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { CairnError } from '../errors.js';
-import { ApiModule } from './api.module.js';
+import { ApiModule, type ApiParts } from './api.module.js';
 import { refuseOtherMethods } from './http/allowed-methods.js';
 import { ProblemFilter } from './http/problem.js';
 import { passOpaqueBodies } from './http/request-body.js';
@@ -14,7 +14,6 @@ import { abortUnreadBodies } from './http/unread-bodies.js';
 import { ProtocolFilter } from './inference/protocol-error.js';
 import { Metrics } from './metrics/metrics.js';
 import { createDocument } from './openapi/document.js';
-import type { ApiParts } from './parts.module.js';
 
 /** JSON bodies name a URL and a few options, or as many boxes as one request may have. */
 const MAX_JSON_BYTES = 1 << 20;

@@ -1,4 +1,4 @@
-import { Controller, Post, Query, Req, Res } from '@nestjs/common';
+import { Controller, Module, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -63,3 +63,6 @@ export class ExtractController {
     await sendLevels(archive, (held) => selectLevels(held, { order }), request, reply);
   }
 }
+
+@Module({ controllers: [ExtractController] })
+export class ExtractModule {}

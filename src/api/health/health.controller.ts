@@ -1,4 +1,4 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Module } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { JobQueue } from '../../jobs/queue.js';
@@ -34,3 +34,6 @@ export class HealthController {
     return { status: 'ok' };
   }
 }
+
+@Module({ controllers: [HealthController] })
+export class HealthModule {}

@@ -1,4 +1,4 @@
-import { Controller, Head, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { Controller, Head, HttpCode, Module, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
@@ -53,3 +53,6 @@ export class ImagesController {
     sendHead(reply);
   }
 }
+
+@Module({ controllers: [ImagesController] })
+export class ImagesModule {}

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, Param, Post, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Module, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CairnError } from '../../errors.js';
@@ -126,3 +126,6 @@ export class JobsController {
     }
   }
 }
+
+@Module({ controllers: [JobsController] })
+export class JobsModule {}

@@ -1,6 +1,7 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Module, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { JobQueue } from '../../jobs/queue.js';
 import { Operation, textStream } from '../openapi/operation.js';
 import { Metrics } from './metrics.js';
 
@@ -22,3 +23,9 @@ export class MetricsController {
     await reply.header('content-type', registry.contentType).send(await registry.metrics());
   }
 }
+
+@Module({
+  controllers: [MetricsController],
+  providers: [{ provide: Metrics, inject: [JobQueue], useFactory: (queue: JobQueue) => new Metrics(queue) }],
+})
+export class MetricsModule {}

@@ -1,4 +1,4 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Get, Module, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { DEFAULT_MODEL, listModels } from '../../backbone/catalogue.js';
@@ -56,3 +56,6 @@ export class ModelsController {
     return { ...modelView(model, size, await this.registry.source(name)), weightsDigest };
   }
 }
+
+@Module({ controllers: [ModelsController] })
+export class ModelsModule {}
