@@ -1,5 +1,6 @@
 import { MAX_PIXELS_SIDE } from '../../backbone/preprocess/encode-pixels.js';
 import { CairnError } from '../../errors.js';
+import type { IntakeLimits } from '../../images/intake.js';
 import type { TensorJson } from './request-schema.js';
 
 /** Name of the input of pixels: uint8 RGB `[N, H, W, 3]` or `[H, W, 3]`. */
@@ -15,13 +16,6 @@ export const INPUT_DATATYPES: ReadonlyMap<string, string> = new Map([
 /** Per request. */
 export const MAX_IMAGES = 64;
 
-export interface InputLimits {
-  /** Per image. */
-  readonly maxPixels: number;
-  /** Per encoded image. */
-  readonly maxUploadBytes: number;
-}
-
 /** The input of a request. `binarySize` counts the bytes after the JSON; undefined: `data` is in the JSON. */
 export type ImageInput = {
   readonly count: number;
@@ -34,7 +28,7 @@ export type ImageInput = {
  *
  * @throws CairnError `request-malformed`, `image-empty` or `image-too-large`.
  */
-export function parseImageInput(inputs: readonly TensorJson[], limits: InputLimits): ImageInput {
+export function parseImageInput(inputs: readonly TensorJson[], { maxPixels }: IntakeLimits): ImageInput {
   const [input, other] = inputs as [TensorJson, TensorJson?];
   if (other) {
     throw malformed(`A request has one input, ${PIXELS_INPUT} or ${FILES_INPUT}, not ${inputs.length}.`);
@@ -49,7 +43,7 @@ export function parseImageInput(inputs: readonly TensorJson[], limits: InputLimi
   if ((binarySize === undefined) === (data === undefined)) {
     throw malformed(`${name} needs either data or the parameter binary_data_size, and not both.`);
   }
-  const checked = name === PIXELS_INPUT ? pixelsShape(shape, limits) : filesShape(shape);
+  const checked = name === PIXELS_INPUT ? pixelsShape(shape, maxPixels) : filesShape(shape);
   if (checked.count === 0) throw new CairnError('image-empty', `${name} holds no image.`);
   if (checked.count > MAX_IMAGES) {
     throw malformed(`A request takes at most ${MAX_IMAGES} images; ${name} has ${checked.count}.`);
@@ -61,13 +55,9 @@ export function parseImageInput(inputs: readonly TensorJson[], limits: InputLimi
   return { ...checked, binarySize, data };
 }
 
-function pixelsShape(shape: readonly number[], { maxPixels }: InputLimits) {
-  const [count, height, width, channels] = (shape.length === 3 ? [1, ...shape] : shape) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+function pixelsShape(shape: readonly number[], maxPixels: number) {
+  type Shape = [number, number, number, number];
+  const [count, height, width, channels] = (shape.length === 3 ? [1, ...shape] : shape) as Shape;
   if (channels !== 3) throw malformed(`${PIXELS_INPUT} is [N, H, W, 3] or [H, W, 3], not [${shape.join(', ')}].`);
   if (height === 0 || width === 0) throw new CairnError('image-empty', `${PIXELS_INPUT} holds no pixel.`);
   if (height * width > maxPixels || Math.max(height, width) > MAX_PIXELS_SIDE) {
@@ -83,6 +73,7 @@ function filesShape(shape: readonly number[]) {
   throw malformed(`${FILES_INPUT} is [N] or [N, 1], not [${shape.join(', ')}].`);
 }
 
-function malformed(message: string): CairnError {
+/** A request that cannot be read as the protocol says. */
+export function malformed(message: string): CairnError {
   return new CairnError('request-malformed', message);
 }

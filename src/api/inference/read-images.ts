@@ -4,7 +4,7 @@ import { CairnError } from '../../errors.js';
 import type { Upload } from '../../images/image-source.js';
 import type { ImageIntake } from '../../images/intake.js';
 import type { ByteReader } from '../http/byte-reader.js';
-import type { ImageInput } from './image-input.js';
+import { malformed, type ImageInput } from './image-input.js';
 
 const LENGTH_BYTES = 4;
 
@@ -96,8 +96,4 @@ function flatten(data: unknown, depth: number): unknown[] {
 
 function isByte(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
-}
-
-function malformed(message: string): CairnError {
-  return new CairnError('request-malformed', message);
 }
