@@ -1,5 +1,4 @@
 import { Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -29,7 +28,6 @@ const formSchema = optionsSchema.extend({ images: z.array(z.file()) }).meta({
   description: 'Options of every image, and after them the images as files, under any names.',
 });
 
-@ApiTags('batches')
 @Controller('v1/batches')
 export class BatchesController {
   constructor(

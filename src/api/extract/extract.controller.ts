@@ -1,5 +1,4 @@
 import { Controller, Module, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { FeatureLibrary } from '../../features/library.js';
@@ -19,7 +18,6 @@ const PRIORITY = 'high';
 /** The other options may also be in a form or JSON, and are checked together. */
 const querySchema = z.looseObject({ order: orderSchema });
 
-@ApiTags('extract')
 @Controller('v1/extract')
 export class ExtractController {
   constructor(

@@ -1,5 +1,4 @@
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { descriptionSchema } from '../../features/feature-set.js';
@@ -27,7 +26,6 @@ const featureSetSchema = descriptionSchema
   .extend({ links: featureLinksSchema })
   .meta({ id: 'FeatureSet', description: 'How a feature set was made, and the levels that it holds.' });
 
-@ApiTags('features')
 @Controller('v1/features')
 export class FeaturesController {
   constructor(private readonly library: FeatureLibrary) {}

@@ -1,5 +1,4 @@
 import { Body, Controller, Param, Post, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { CairnError } from '../../errors.js';
@@ -9,14 +8,13 @@ import { placeBoxes } from '../../features/roi-align/boxes.js';
 import { poolableLevels } from '../../features/roi-align/levels.js';
 import { streamRegions } from '../../features/roi-align/stream-regions.js';
 import { ClientGone } from '../http/client-gone.js';
-import { jsonBody } from '../http/json-body.js';
+import { jsonBody } from '../http/zod-pipe.js';
 import { binary, body, Operation } from '../openapi/operation.js';
 import { FEATURES_NOT_FOUND, FEATURES_PARAMS } from './features.controller.js';
 import { completeRegionRequest, regionRequestSchema } from './region-request.js';
 
 const FORM = '{"boxes": [[y0, x0, y1, x1], …], …}';
 
-@ApiTags('features')
 @Controller('v1/features')
 export class RegionsController {
   private readonly budget = new BandBudget();

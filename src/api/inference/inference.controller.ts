@@ -1,5 +1,4 @@
 import { Controller, Headers, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ArchiveReader } from '../../features/archive-reader.js';
@@ -46,7 +45,6 @@ const EXAMPLE = {
   parameters: { size: 256 },
 };
 
-@ApiTags('open inference protocol')
 @UseFilters(ProtocolFilter)
 @Controller('v2/models')
 export class InferenceController {

@@ -1,5 +1,4 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { listModels } from '../../backbone/catalogue.js';
@@ -51,7 +50,6 @@ const indexedSchema = z
   .meta({ id: 'RepositoryIndex', description: 'Models with their state.' });
 
 /** Metadata and readiness. KServe's clients read the bodies; Triton's look at the status only. */
-@ApiTags('open inference protocol')
 @UseFilters(ProtocolFilter)
 @Controller('v2')
 export class ProtocolController {

@@ -1,5 +1,4 @@
 import { Controller, Delete, Get, Module, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../../features/library.js';
@@ -18,7 +17,6 @@ import { jobView, jobViewSchema, type JobView } from './job-view.js';
 const PARAMS = { id: { description: 'Id of the job.' } };
 const NOT_FOUND = 'There is no such job; jobs are kept for seven days.';
 
-@ApiTags('jobs')
 @Controller('v1/jobs')
 export class JobsController {
   constructor(

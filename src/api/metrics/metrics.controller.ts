@@ -1,11 +1,9 @@
 import { Controller, Get, Module, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { JobQueue } from '../../jobs/queue.js';
 import { Operation, textStream } from '../openapi/operation.js';
 import { Metrics } from './metrics.js';
 
-@ApiTags('health')
 @Controller('metrics')
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}

@@ -1,5 +1,4 @@
 import { Controller, Get, Module, Param, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { DEFAULT_MODEL, listModels } from '../../backbone/catalogue.js';
 import { CairnError } from '../../errors.js';
@@ -13,7 +12,6 @@ import { modelDetailsSchema, modelListSchema, modelView } from './model-view.js'
 const sizeSchema = requestedSpecSchema.pick({ size: true }).strip();
 type Size = z.output<typeof sizeSchema>;
 
-@ApiTags('models')
 @Controller('v1/models')
 export class ModelsController {
   constructor(

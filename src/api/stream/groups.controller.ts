@@ -1,9 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Announcements } from '../../announcements/announcements.js';
 import type { GroupStatus } from '../../announcements/list-groups.js';
-import { jsonBody } from '../http/json-body.js';
+import { jsonBody } from '../http/zod-pipe.js';
 import { body, json, Operation } from '../openapi/operation.js';
 import { acknowledgeSchema, extendSchema, parseGroupName } from './stream-options.js';
 
@@ -29,7 +28,6 @@ const extendedSchema = z
   .object({ extended: z.array(z.string()).meta({ description: 'Those that the consumer still holds.' }) })
   .meta({ id: 'Extended' });
 
-@ApiTags('stream')
 @Controller('v1/stream/groups')
 export class GroupsController {
   constructor(private readonly announcements: Announcements) {}

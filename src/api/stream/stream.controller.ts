@@ -1,5 +1,4 @@
 import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Announcements } from '../../announcements/announcements.js';
 import { ClientGone } from '../http/client-gone.js';
@@ -8,7 +7,6 @@ import { Operation, textStream } from '../openapi/operation.js';
 import { consumeEvent, followEvent, STREAM_EVENTS } from './stream-events.js';
 import { parseStreamRequest, streamQuerySchema } from './stream-options.js';
 
-@ApiTags('stream')
 @Controller('v1/stream')
 export class StreamController {
   constructor(private readonly announcements: Announcements) {}
