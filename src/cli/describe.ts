@@ -6,7 +6,7 @@ import type { TopOptions } from '../backbone/graph/resnet-graph.js';
 import { describeModel, type ModelDescription } from '../backbone/describe-model.js';
 import { modelGraph, findModel } from '../backbone/catalogue.js';
 import { summarize } from '../backbone/graph/summary.js';
-import { addNoStage5 } from './feature-flags.js';
+import { addNoStage5 } from './flags.js';
 import { formatTable } from './output.js';
 
 interface Flags {

@@ -9,7 +9,7 @@ import { inferShapes } from '../backbone/graph/shapes.js';
 import { matchWeights, showShape, type WeightsMatch } from '../backbone/weights/match-weights.js';
 import { loadWeights, openWeights, parseSeed } from '../backbone/weights/weights.js';
 import type { WeightsEntry } from '../backbone/weights/weights-reader.js';
-import { addNoStage5 } from './feature-flags.js';
+import { addNoStage5 } from './flags.js';
 import { describeError } from './output.js';
 
 interface Flags {
@@ -191,17 +191,14 @@ function toJson({ model, stage5, share, fits, digest, problem, match, pyramid }:
 /** Long lists are cut for a person; `--json` prints them whole. */
 const SHOWN = 10;
 
-function list(title: string, items: readonly string[]): string[] {
+function list<T>(title: string, items: readonly T[], show: (item: T) => string): string[] {
   if (items.length === 0) return [];
   const more = items.length > SHOWN ? ['    …'] : [];
-  return [`  ${title} (${items.length}):`, ...items.slice(0, SHOWN).map((item) => `    ${item}`), ...more];
+  return [`  ${title} (${items.length}):`, ...items.slice(0, SHOWN).map((item) => `    ${show(item)}`), ...more];
 }
 
 function namesOf(entries: readonly WeightsEntry[]): string {
-  return list(
-    'tensors',
-    entries.map(({ path, shape, dtype }) => `${path} ${showShape(shape)} ${dtype}`),
-  ).join('\n');
+  return list('tensors', entries, ({ path, shape, dtype }) => `${path} ${showShape(shape)} ${dtype}`).join('\n');
 }
 
 /** One line per model; the differences for the best one only. */
@@ -216,19 +213,12 @@ function explain({ model, stage5, share, fits, digest, problem, match, pyramid }
     head,
     `  matched: ${matched.length} tensors`,
     ...(fits ? [`  feature pyramid: ${explainPyramid(pyramid)}`] : []),
-    ...list(
-      'missing',
-      missing.map(({ path, expected }) => `${path} ${showShape(expected)}`),
-    ),
-    ...list(
-      'with another shape',
-      misshaped.map(({ path, found, expected }) => `${path} ${showShape(found)}, expected ${showShape(expected)}`),
-    ),
-    ...list(
-      'from another network',
-      surplus.map(({ path }) => path),
-    ),
-    ...list('other layers, ignored', isWhole(pyramid) ? pyramid.unusedLayers : match.unusedLayers),
+    ...list('missing', missing, ({ path, expected }) => `${path} ${showShape(expected)}`),
+    ...list('with another shape', misshaped, ({ path, found, expected }) => {
+      return `${path} ${showShape(found)}, expected ${showShape(expected)}`;
+    }),
+    ...list('from another network', surplus, ({ path }) => path),
+    ...list('other layers, ignored', isWhole(pyramid) ? pyramid.unusedLayers : match.unusedLayers, (layer) => layer),
   ].join('\n');
 }
 

@@ -3,22 +3,17 @@ import type { BatchView, ResultView } from '../../batches/view.js';
 import { asCairnError } from '../../errors.js';
 import type { BatchClient } from './batch-client.js';
 import type { FeatureFiles } from './feature-files.js';
+import type { FinishedLine, Report } from './report.js';
 import type { RetryPolicy } from './retry-policy.js';
 
 const POLL_INTERVAL_MS = 1000;
-
-/** A result, and the file with its features. */
-export interface FinishedLine extends ResultView {
-  readonly path?: string;
-}
 
 export interface FollowOptions {
   readonly policy: RetryPolicy;
   /** Where to write the feature sets; by default they are not fetched. */
   readonly files?: FeatureFiles | undefined;
-  readonly onBatch: (batch: BatchView) => void;
-  /** Called once per line as it finishes, first for those that finished before the call. */
-  readonly onLine: (line: FinishedLine) => void;
+  /** Receives each line once as it finishes, first those that finished before the call. */
+  readonly report: Pick<Report, 'batch' | 'finished'>;
 }
 
 /**
@@ -28,19 +23,19 @@ export interface FollowOptions {
  * @throws CairnError after a long outage or for an unknown batch, `cancelled`, `store-failed`.
  */
 export async function followBatch(client: BatchClient, id: string, options: FollowOptions): Promise<BatchView> {
-  const { policy, files, onBatch, onLine } = options;
+  const { policy, files, report } = options;
   const over = new AbortController();
   const poll = async (): Promise<void> => {
     while (!over.signal.aborted) {
       const batch = await policy.retry(() => client.batch(id));
-      onBatch(batch);
+      report.batch(batch);
       if (batch.state !== 'running') return;
       await sleep(POLL_INTERVAL_MS, undefined, { signal: over.signal }).catch(() => undefined);
     }
   };
   const read = async (): Promise<void> => {
     for await (const { result, before } of allResults(client, id, policy)) {
-      onLine(files && result.state === 'completed' ? await withFile(files, result, before) : result);
+      report.finished(files && result.state === 'completed' ? await withFile(files, result, before) : result);
     }
     over.abort();
   };

@@ -1,11 +1,9 @@
 import { Command } from 'commander';
-import { Progress } from '../progress.js';
+import { addServerFlag, serverOf, type ServerFlags } from '../flags.js';
 import { BatchClient } from './batch-client.js';
 import { followBatch } from './follow-batch.js';
-import { interruptible } from './interruption.js';
-import { Report } from './report.js';
+import { withReport, type Report } from './report.js';
 import { RetryPolicy } from './retry-policy.js';
-import { addServerFlag, serverOf, type ServerFlags } from './server-flag.js';
 
 /** Longest outage of the server, in milliseconds. */
 export const FOLLOW_OUTAGE_MS = 15 * 60_000;
@@ -25,27 +23,12 @@ export function followCommand(): Command {
 
 async function follow(id: string, { json = false, ...flags }: Flags): Promise<void> {
   const server = serverOf(flags);
-  const progress = new Progress({ bar: !json });
-  const report = new Report(json, progress);
-  const work = async (signal: AbortSignal): Promise<void> => {
-    const onOutage = ({ message }: Error) => progress.say(`${message} Trying again.`);
-    const policy = new RetryPolicy({ limitMs: FOLLOW_OUTAGE_MS, signal, onOutage });
+  const work = async (report: Report, signal: AbortSignal): Promise<void> => {
+    const policy = new RetryPolicy({ limitMs: FOLLOW_OUTAGE_MS, signal, onOutage: report.outage });
     const client = new BatchClient(server, signal);
     // A server that does not answer the first request is more likely misspelt than down.
     await client.batch(id);
-    const ended = await followBatch(client, id, {
-      policy,
-      onBatch: (batch) => report.batch(batch),
-      onLine: (line) => report.finished(line),
-    });
-    report.end(ended);
+    report.end(await followBatch(client, id, { policy, report }));
   };
-  try {
-    await interruptible(work, () => {
-      progress.end();
-      progress.say('the batch continues; the same command follows it again');
-    });
-  } finally {
-    progress.end();
-  }
+  await withReport(json, work, () => 'the batch continues; the same command follows it again');
 }
