@@ -14,7 +14,7 @@ import { FeatureLibrary } from '../../features/library.js';
 import { flag, listOf, must, wholeNumber } from '../../parse.js';
 import { isEntryId } from '../../redis/entry-id.js';
 import { ClientGone } from '../http/client-gone.js';
-import { streamReply } from '../http/stream-reply.js';
+import { streamReply } from '../http/event-stream.js';
 import { zod } from '../http/zod-pipe.js';
 import { binary, json, Operation, textStream } from '../openapi/operation.js';
 import { BATCH_NOT_FOUND, BATCH_PARAMS } from './batches.controller.js';

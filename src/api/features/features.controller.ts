@@ -1,14 +1,13 @@
-import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Controller, Get, Param, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { descriptionSchema } from '../../features/feature-set.js';
 import { levelQuerySchema, selectLevels, type LevelQuery } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { featureLinks, featureLinksSchema } from '../../features/links.js';
-import { IMMUTABLE, sendObject } from '../http/send-range.js';
+import { IMMUTABLE, sendLevels, sendObject } from '../http/send-range.js';
 import { zod } from '../http/zod-pipe.js';
 import { binary, json, Operation, type Answer } from '../openapi/operation.js';
-import { sendLevels } from './send-levels.js';
 
 export const FEATURES_PARAMS = {
   id: { description: 'Id of the feature set: 64 hexadecimal digits.', example: 'e3b0c442'.repeat(8) },
@@ -39,10 +38,10 @@ export class FeaturesController {
     answers: ranged('application/zip'),
     refusals: OUTSIDE,
   })
-  async archive(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  async archive(@Param('id') id: string, @Res() reply: FastifyReply): Promise<void> {
     const object = await this.library.file(id);
     void reply.header('content-disposition', `attachment; filename="${id}.zarr.zip"`);
-    await sendObject(object, request, reply, 'application/zip');
+    await sendObject(object, reply, 'application/zip');
   }
 
   @Get(':id.zarr/*')
@@ -54,10 +53,9 @@ export class FeaturesController {
     answers: ranged('application/json', 'application/octet-stream'),
     refusals: OUTSIDE,
   })
-  async entry(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const path = (request.params as Record<string, string>)['*'] ?? '';
+  async entry(@Param('id') id: string, @Param('*') path: string, @Res() reply: FastifyReply): Promise<void> {
     const object = await this.library.entry(id, path);
-    await sendObject(object, request, reply, path.endsWith('.json') ? 'application/json' : 'application/octet-stream');
+    await sendObject(object, reply, path.endsWith('.json') ? 'application/json' : 'application/octet-stream');
   }
 
   @Get(':id.safetensors')
@@ -75,12 +73,11 @@ export class FeaturesController {
   async safetensors(
     @Param('id') id: string,
     @Query(zod(levelQuerySchema)) query: LevelQuery,
-    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const archive = await this.library.archive(id);
     void reply.header('cache-control', IMMUTABLE);
-    await sendLevels(archive, (held) => selectLevels(held, query), request, reply);
+    await sendLevels(archive, (held) => selectLevels(held, query), reply);
   }
 
   @Get(':id')

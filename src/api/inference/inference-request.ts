@@ -3,8 +3,7 @@ import type { Upload } from '../../images/image-source.js';
 import type { ImageIntake } from '../../images/intake.js';
 import { parseJobOptions, type JobOptions } from '../../jobs/options.js';
 import type { ByteReader } from '../http/byte-reader.js';
-import { malformed, parseImageInput } from './image-input.js';
-import { keepImages, keepWhole } from './read-images.js';
+import { keepImages, keepWhole, malformed, parseImageInput } from './image-input.js';
 import { parseRequestJson, type RequestJson } from './request-schema.js';
 
 /** An image of 1024 × 1024 pixels as JSON numbers just fits; larger ones need binary data. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { describeModel } from '../../backbone/describe-model.js';
 import { DEFAULT_SIZE, listModels, type Model } from '../../backbone/catalogue.js';
+import { describeModel } from '../../backbone/describe-model.js';
 import { CairnError } from '../../errors.js';
 import { FILES_INPUT, INPUT_DATATYPES, PIXELS_INPUT } from './image-input.js';
 

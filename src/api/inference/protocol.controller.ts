@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseFilters } 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { listModels } from '../../backbone/catalogue.js';
-import { CairnError } from '../../errors.js';
+import { asCairnError, CairnError } from '../../errors.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { OpaqueBody, withBody } from '../http/request-body.js';
 import { body, json, ProtocolOperation } from '../openapi/operation.js';
@@ -18,7 +18,6 @@ import {
   type ModelMetadata,
 } from './model-metadata.js';
 import { ProtocolFilter } from './protocol-error.js';
-import { notReadyReason } from './readiness.js';
 
 /** What the server has beyond the protocol itself, by Triton's names. */
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'parameters'];
@@ -142,7 +141,7 @@ export class ProtocolController {
     const onlyReady = await withBody(request, async (bytes) =>
       parseIndexRequest((await bytes.all(MAX_INDEX_REQUEST_BYTES, 'The request')).toString('utf8')),
     );
-    const reason = await notReadyReason(this.queue);
+    const reason = await this.notReadyReason();
     const state = reason === undefined ? 'READY' : 'UNAVAILABLE';
     if (onlyReady && state !== 'READY') return [];
     return listModels().map(({ name }) => ({ name, version: MODEL_VERSION, state, reason: reason ?? '' }));
@@ -150,14 +149,23 @@ export class ProtocolController {
 
   /** The protocol requires a status of 4xx when something is not ready; Triton uses 400. */
   private async sendReadiness(reply: FastifyReply, name?: string): Promise<void> {
-    const reason = await notReadyReason(this.queue);
+    const reason = await this.notReadyReason();
     const ready = reason === undefined;
-    const answer: z.infer<typeof readySchema> = {
-      ...(name !== undefined && { name }),
-      ready,
-      ...(!ready && { error: reason }),
-    };
+    // Fields that are undefined are left out of the JSON.
+    const answer: z.infer<typeof readySchema> = { name, ready, error: reason };
     await reply.status(ready ? 200 : 400).send(answer);
+  }
+
+  /** Why inference is not possible now; undefined when the queue answers and a worker is connected. */
+  private async notReadyReason(): Promise<string | undefined> {
+    try {
+      await this.queue.ping();
+    } catch (error) {
+      return asCairnError(error).message;
+    }
+    // A Redis service that hides its clients counts as one with workers.
+    const workers = await this.queue.workers().catch(() => undefined);
+    return workers?.length === 0 ? 'No worker is connected.' : undefined;
   }
 }
 

@@ -1,14 +1,13 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
 import { requestedSpecSchema } from '../../spec/feature-spec.js';
 import { addRequestFlags, addServerFlag, serverOf, specFromFlags } from '../flags.js';
 import type { FeatureFlags, ServerFlags } from '../flags.js';
 import { BatchClient } from './batch-client.js';
 import { FeatureFiles } from './feature-files.js';
-import { FOLLOW_OUTAGE_MS } from './follow.js';
-import { followBatch } from './follow-batch.js';
+import { FOLLOW_OUTAGE_MS, followBatch } from './follow.js';
 import { openInput, type Input } from './input.js';
 import { refuseConflicts } from './output-names.js';
 import { prepareManifest } from './prepare.js';
