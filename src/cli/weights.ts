@@ -5,7 +5,7 @@ import { downloadWeights } from '../backbone/weights/download.js';
 import { findPublished, listPublished, publishedPath } from '../backbone/weights/published.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
-import { formatTable, megabytes } from './output.js';
+import { formatTable, megabytes, print } from './output.js';
 import { Progress } from './progress.js';
 import { inspectCommand } from './weights-inspect.js';
 
@@ -31,16 +31,13 @@ async function listWeights(flags: { readonly json?: boolean }): Promise<void> {
   const entries = await Promise.all(
     listPublished().map(async (entry) => ({ ...entry, present: await exists(publishedPath(entry, weightsDir)) })),
   );
-  if (flags.json) {
-    console.log(JSON.stringify(entries, null, 2));
-    return;
-  }
   const rows = entries.map(({ name, model, bytes, md5, licence, source, preprocessing, present }) => {
     const size = bytes === undefined ? 'unknown' : megabytes(bytes);
     return [name, model, size, md5, licence, source, preprocessing, present ? 'yes' : 'no'];
   });
   const head = ['name', 'model', 'size', 'MD5', 'licence', 'source', 'preprocessing', 'present'];
-  console.log(formatTable(head, rows, { optional: ['source', 'MD5', 'preprocessing', 'model'] }));
+  const optional = ['source', 'MD5', 'preprocessing', 'model'];
+  print(entries, flags, () => formatTable(head, rows, { optional }));
 }
 
 function exists(path: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { encodePixels, MAX_PIXELS_SIDE } from '../../backbone/preprocess/encode-
 import { CairnError } from '../../errors.js';
 import type { Upload } from '../../images/image-source.js';
 import type { ImageIntake, IntakeLimits } from '../../images/intake.js';
-import type { ByteReader } from '../http/byte-reader.js';
+import type { ByteReader } from '../http/request-body.js';
 import type { TensorJson } from './request-schema.js';
 
 /** Name of the input of pixels: uint8 RGB `[N, H, W, 3]` or `[H, W, 3]`. */

@@ -2,7 +2,7 @@ import type { Model } from '../../backbone/catalogue.js';
 import type { Upload } from '../../images/image-source.js';
 import type { ImageIntake } from '../../images/intake.js';
 import { parseJobOptions, type JobOptions } from '../../jobs/options.js';
-import type { ByteReader } from '../http/byte-reader.js';
+import type { ByteReader } from '../http/request-body.js';
 import { keepImages, keepWhole, malformed, parseImageInput } from './image-input.js';
 import { parseRequestJson, type RequestJson } from './request-schema.js';
 

@@ -103,15 +103,10 @@ export class JobsController {
     const changes = this.events.follow(id, gone);
     const next = changes.next();
     const first = await this.get(id);
-    await sendEvents(reply, this.story(id, first, next, changes), gone);
+    await sendEvents(reply, this.story(first, next, changes), gone);
   }
 
-  private async *story(
-    id: string,
-    first: JobView,
-    next: Promise<IteratorResult<JobEvent>>,
-    changes: AsyncGenerator<JobEvent>,
-  ) {
+  private async *story(first: JobView, next: Promise<IteratorResult<JobEvent>>, changes: AsyncGenerator<JobEvent>) {
     yield formatEvent('state', first);
     let job = first;
     while (!isFinal(job.state)) {
@@ -119,7 +114,7 @@ export class JobsController {
       const change = await next;
       if (change.done) return;
       next = changes.next();
-      job = await this.get(id);
+      job = await this.get(job.id);
       yield formatEvent(change.value, job);
     }
   }
