@@ -10,7 +10,7 @@ import type { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, parseJobOptions, type GivenOptions, type JobOptions } from '../../jobs/options.js';
 import { binary, body } from '../openapi/operation.js';
 
-export interface Submission {
+interface Submission {
   readonly options: JobOptions;
   readonly source: ImageSource;
 }

@@ -7,12 +7,7 @@ import type { BadLine } from './manifest-line.js';
 /** A summary that listed thousands of failures would hide the rest. */
 const MAX_LISTED = 10;
 
-interface Failure {
-  readonly line: number;
-  readonly name?: string | undefined;
-  readonly code: string;
-  readonly message: string;
-}
+type Failure = BatchView['rejected']['first'][number] & { readonly name?: string | undefined };
 
 /** A result, and the file with its features. */
 export interface FinishedLine extends ResultView {
