@@ -13,14 +13,14 @@ import { JobWaiter } from '../jobs/waiter.js';
 import { ModelRegistry } from '../spec/resolve.js';
 import { BatchesModule } from './batches/batches.module.js';
 import { ExtractModule } from './extract/extract.controller.js';
-import { FeaturesModule } from './features/features.module.js';
+import { FeaturesModule } from './features/features.controller.js';
 import { HealthModule } from './health/health.controller.js';
 import { ImagesModule } from './images/images.controller.js';
 import { InferenceModule } from './inference/inference.module.js';
 import { JobsModule } from './jobs/jobs.controller.js';
 import { MetricsModule } from './metrics/metrics.controller.js';
 import { ModelsModule } from './models/models.controller.js';
-import { StreamModule } from './stream/stream.module.js';
+import { StreamModule } from './stream/stream.controller.js';
 import { SERVER_VERSION, STORE } from './tokens.js';
 
 /** What the API works with. The caller makes these, and closes them in the order that it needs. */

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { downloadWeights } from '../backbone/weights/download.js';
@@ -26,11 +26,9 @@ function listCommand(): Command {
     .action(listWeights);
 }
 
-async function listWeights(flags: { readonly json?: boolean }): Promise<void> {
+function listWeights(flags: { readonly json?: boolean }): void {
   const { weightsDir } = loadConfig(readEnv());
-  const entries = await Promise.all(
-    listPublished().map(async (entry) => ({ ...entry, present: await exists(publishedPath(entry, weightsDir)) })),
-  );
+  const entries = listPublished().map((entry) => ({ ...entry, present: existsSync(publishedPath(entry, weightsDir)) }));
   const rows = entries.map(({ name, model, bytes, md5, licence, source, preprocessing, present }) => {
     const size = bytes === undefined ? 'unknown' : megabytes(bytes);
     return [name, model, size, md5, licence, source, preprocessing, present ? 'yes' : 'no'];
@@ -38,13 +36,6 @@ async function listWeights(flags: { readonly json?: boolean }): Promise<void> {
   const head = ['name', 'model', 'size', 'MD5', 'licence', 'source', 'preprocessing', 'present'];
   const optional = ['source', 'MD5', 'preprocessing', 'model'];
   print(entries, flags, () => formatTable(head, rows, { optional }));
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 interface PullFlags {

@@ -17,7 +17,7 @@ import { ClientGone } from '../http/client-gone.js';
 import { streamReply } from '../http/event-stream.js';
 import { zod } from '../http/zod-pipe.js';
 import { binary, json, Operation, textStream } from '../openapi/operation.js';
-import { BATCH_NOT_FOUND, BATCH_PARAMS } from './batches.controller.js';
+import { BATCH } from './batches.controller.js';
 
 const NDJSON = 'application/x-ndjson';
 const DEFAULT_LIMIT = 1000;
@@ -80,7 +80,7 @@ export class ResultsController {
     id: 'listBatchResults',
     summary: 'The outcome of each line, in the order of completion',
     description: `Pages of JSON, or with \`Accept: ${NDJSON}\` a line per result.`,
-    params: BATCH_PARAMS,
+    ...BATCH,
     query: resultQuerySchema,
     answers: {
       200: {
@@ -91,7 +91,6 @@ export class ResultsController {
         },
       },
     },
-    refusals: { 404: BATCH_NOT_FOUND },
   })
   async results(
     @Param('id') id: string,
@@ -116,7 +115,7 @@ export class ResultsController {
   @Operation({
     id: 'streamBatchFeatures',
     summary: 'Every feature set as it completes, in one tar that ends with the batch',
-    params: BATCH_PARAMS,
+    ...BATCH,
     query: featureStreamQuerySchema,
     answers: {
       200: {
@@ -124,7 +123,6 @@ export class ResultsController {
         content: binary('application/x-tar'),
       },
     },
-    refusals: { 404: BATCH_NOT_FOUND },
   })
   async features(
     @Param('id') id: string,

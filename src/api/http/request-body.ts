@@ -30,25 +30,19 @@ export function passOpaqueBodies(server: FastifyInstance): void {
 export async function withBody<T>(request: FastifyRequest, read: (body: ByteReader) => Promise<T>): Promise<T> {
   const body = request.body instanceof Readable ? request.body : Readable.from([]);
   let decoder: Transform | undefined;
+  let reader: ByteReader | undefined;
   try {
     decoder = decoderOf(request.headers['content-encoding']);
-    if (!decoder) return await readAndLeave(new ByteReader(body.iterator({ destroyOnReturn: false })), read);
     // Not a pipeline: that would destroy the request with the decoder, and a destroyed request cannot be answered.
-    body.once('error', (error: Error) => decoder!.destroy(error)).pipe(decoder);
+    if (decoder) body.once('error', (error: Error) => decoder!.destroy(error)).pipe(decoder);
     // The reader receives errors; before anyone reads they must not end the process.
-    decoder.on('error', () => undefined);
-    return await readAndLeave(new ByteReader(decoder), read);
-  } finally {
-    if (decoder) body.unpipe(decoder.destroy());
-    body.resume();
-  }
-}
-
-async function readAndLeave<T>(reader: ByteReader, read: (body: ByteReader) => Promise<T>): Promise<T> {
-  try {
+    decoder?.on('error', () => undefined);
+    reader = new ByteReader(decoder ?? body.iterator({ destroyOnReturn: false }));
     return await read(reader);
   } finally {
-    await reader.leave();
+    await reader?.leave();
+    if (decoder) body.unpipe(decoder.destroy());
+    body.resume();
   }
 }
 

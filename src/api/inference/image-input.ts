@@ -7,20 +7,23 @@ import type { ByteReader } from '../http/request-body.js';
 import type { TensorJson } from './request-schema.js';
 
 /** Name of the input of pixels: uint8 RGB `[N, H, W, 3]` or `[H, W, 3]`. */
-export const PIXELS_INPUT = 'image';
+const PIXELS_INPUT = 'image';
 /** Name of the input of encoded images, as in uploads: `[N]` or `[N, 1]`. */
-export const FILES_INPUT = 'image_bytes';
+const FILES_INPUT = 'image_bytes';
 
-export const INPUT_DATATYPES: ReadonlyMap<string, string> = new Map([
-  [PIXELS_INPUT, 'UINT8'],
-  [FILES_INPUT, 'BYTES'],
-]);
+/** Of each input; a length of -1 is any. */
+export const INPUTS = [
+  { name: PIXELS_INPUT, datatype: 'UINT8', shape: [-1, -1, -1, 3] },
+  { name: FILES_INPUT, datatype: 'BYTES', shape: [-1] },
+];
 
 /** Per request. */
-export const MAX_IMAGES = 64;
+const MAX_IMAGES = 64;
+/** Before each element of binary BYTES. */
+const LENGTH_BYTES = 4;
 
 /** The input of a request. `binarySize` counts the bytes after the JSON; undefined: `data` is in the JSON. */
-export type ImageInput = {
+type ImageInput = {
   readonly count: number;
   readonly binarySize: number | undefined;
   readonly data: unknown;
@@ -37,9 +40,9 @@ export function parseImageInput(inputs: readonly TensorJson[], { maxPixels }: In
     throw malformed(`A request has one input, ${PIXELS_INPUT} or ${FILES_INPUT}, not ${inputs.length}.`);
   }
   const { name, datatype, shape, data, parameters } = input;
-  const known = INPUT_DATATYPES.get(name);
+  const known = INPUTS.find((entry) => entry.name === name)?.datatype;
   if (known === undefined) {
-    throw malformed(`There is no input "${name}"; known are ${[...INPUT_DATATYPES.keys()].join(' and ')}.`);
+    throw malformed(`There is no input "${name}"; known are ${PIXELS_INPUT} and ${FILES_INPUT}.`);
   }
   if (datatype !== known) throw malformed(`${name} is ${known}, not "${datatype}".`);
   const binarySize = parameters.binary_data_size;
@@ -80,8 +83,6 @@ function filesShape(shape: readonly number[]) {
 export function malformed(message: string): CairnError {
   return new CairnError('request-malformed', message);
 }
-
-const LENGTH_BYTES = 4;
 
 /**
  * Keeps the images of a request in the store, one at a time in memory. Pixels become uncompressed TIFF files, so that

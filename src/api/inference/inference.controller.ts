@@ -10,7 +10,7 @@ import { OpaqueBody, withBody } from '../http/request-body.js';
 import { binary, body, header, json, ProtocolOperation } from '../openapi/operation.js';
 import { readInferenceRequest } from './inference-request.js';
 import { MODEL_VERSION, modelOf } from './model-metadata.js';
-import { MODEL_PARAMS, NO_MODEL } from './protocol.controller.js';
+import { MODEL } from './protocol.controller.js';
 import { ProtocolFilter } from './protocol-error.js';
 import { inferenceRequestSchema } from './request-schema.js';
 import { streamAnswer } from './response-stream.js';
@@ -60,7 +60,7 @@ export class InferenceController {
   @ProtocolOperation({
     id: 'infer',
     summary: 'Levels of up to 64 images, as JSON or as JSON with binary data',
-    params: MODEL_PARAMS,
+    ...MODEL,
     headers: { [HEADER_LENGTH]: { description: 'Bytes of JSON before the binary data; 0: the body is one image.' } },
     body: { ...body('application/json', inferenceRequestSchema, EXAMPLE), ...binary('application/octet-stream') },
     answers: {
@@ -69,7 +69,6 @@ export class InferenceController {
         content: { ...json('', answerSchema).content, ...binary('application/octet-stream') },
       },
     },
-    refusals: NO_MODEL,
   })
   async infer(
     @Param('model') name: string,

@@ -23,11 +23,14 @@ import { ProtocolFilter } from './protocol-error.js';
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'parameters'];
 const MAX_INDEX_REQUEST_BYTES = 1 << 16;
 
-export const MODEL_PARAMS = {
-  model: { description: 'Name of the model.', example: 'mask-rcnn-resnet50' },
-  version: { description: 'Version of the model: 1.', example: MODEL_VERSION },
+/** Operations on one model. */
+export const MODEL = {
+  params: {
+    model: { description: 'Name of the model.', example: 'mask-rcnn-resnet50' },
+    version: { description: 'Version of the model: 1.', example: MODEL_VERSION },
+  },
+  refusals: { 404: 'There is no such model or version.' },
 };
-export const NO_MODEL = { 404: 'There is no such model or version.' };
 const NOT_READY = 'The server is not ready; `error` says why.';
 
 const serverSchema = z
@@ -91,9 +94,8 @@ export class ProtocolController {
   @ProtocolOperation({
     id: 'checkModelReady',
     summary: 'Whether a model is ready: it exists and the server is ready',
-    params: MODEL_PARAMS,
+    ...MODEL,
     answers: { 200: json('The model is ready.', readySchema), 400: json(NOT_READY, readySchema) },
-    refusals: NO_MODEL,
   })
   async modelReady(
     @Param('model') name: string,
@@ -107,9 +109,8 @@ export class ProtocolController {
   @ProtocolOperation({
     id: 'getModelMetadata',
     summary: 'Inputs and outputs of a model',
-    params: MODEL_PARAMS,
+    ...MODEL,
     answers: { 200: json('Model metadata.', modelMetadataSchema) },
-    refusals: NO_MODEL,
   })
   metadata(@Param('model') name: string, @Param('version') version: string | undefined): ModelMetadata {
     return modelMetadata(modelOf(name, version));
@@ -119,9 +120,8 @@ export class ProtocolController {
   @ProtocolOperation({
     id: 'getModelConfiguration',
     summary: "Inputs and outputs of a model as Triton's model configuration",
-    params: MODEL_PARAMS,
+    ...MODEL,
     answers: { 200: json('Model configuration.', modelConfigurationSchema) },
-    refusals: NO_MODEL,
   })
   configuration(@Param('model') name: string, @Param('version') version: string | undefined): ModelConfiguration {
     return modelConfiguration(modelOf(name, version));

@@ -14,8 +14,11 @@ import { readSubmission, SUBMISSION_BODY } from '../http/read-submission.js';
 import { header, json, Operation, textStream } from '../openapi/operation.js';
 import { jobView, jobViewSchema, type JobView } from './job-view.js';
 
-const PARAMS = { id: { description: 'Id of the job.' } };
-const NOT_FOUND = 'There is no such job; jobs are kept for seven days.';
+/** Operations on one job. */
+const JOB = {
+  params: { id: { description: 'Id of the job.' } },
+  refusals: { 404: 'There is no such job; jobs are kept for seven days.' },
+};
 
 @Controller('v1/jobs')
 export class JobsController {
@@ -54,9 +57,8 @@ export class JobsController {
   @Operation({
     id: 'getJob',
     summary: 'State, progress and timings of a job',
-    params: PARAMS,
+    ...JOB,
     answers: { 200: json('The job as it is now.', jobViewSchema) },
-    refusals: { 404: NOT_FOUND },
   })
   async get(@Param('id') id: string): Promise<JobView> {
     const featuresId = cachedFeatures(id);
@@ -70,9 +72,9 @@ export class JobsController {
   @Operation({
     id: 'cancelJob',
     summary: 'Cancel a job that is queued or active',
-    params: PARAMS,
+    ...JOB,
     answers: { 200: json('The cancelled job.', jobViewSchema) },
-    refusals: { 404: NOT_FOUND, 409: 'The job has already completed or failed.' },
+    refusals: { ...JOB.refusals, 409: 'The job has already completed or failed.' },
   })
   async cancel(@Param('id') id: string): Promise<JobView> {
     if (cachedFeatures(id) !== undefined) throw new CairnError('job-finished', `Job ${id} has already completed.`);
@@ -86,7 +88,7 @@ export class JobsController {
     id: 'followJob',
     summary: 'State and progress as server-sent events',
     description: 'The first event is the state of the job as it is; the stream ends when the job is finished.',
-    params: PARAMS,
+    ...JOB,
     answers: {
       200: {
         description: 'Events `state` and `progress`; the data of each is the job.',
@@ -96,7 +98,6 @@ export class JobsController {
         }),
       },
     },
-    refusals: { 404: NOT_FOUND },
   })
   async follow(@Param('id') id: string, @Res() reply: FastifyReply, @ClientGone() gone: AbortSignal): Promise<void> {
     // Subscribe before the first look, so that no change falls between the two.
