@@ -17,8 +17,13 @@ export function batchCommand(): Command {
     .addCommand(cancelCommand());
 }
 
+/** Of all commands on one batch. */
+interface Flags extends ServerFlags, Pick<ResultsQuery, 'after' | 'state'> {
+  readonly json?: boolean;
+}
+
 /** A command on one batch. */
-function commandOn<Flags extends object>(
+function commandOn(
   name: string,
   description: string,
   run: (client: BatchClient, id: string, flags: Flags) => Promise<void>,
@@ -26,7 +31,7 @@ function commandOn<Flags extends object>(
   return addServerFlag(new Command(name))
     .description(description)
     .argument('<id>', 'the batch')
-    .action((id: string, flags: Flags & ServerFlags) =>
+    .action((id: string, flags: Flags) =>
       interruptible((signal) => run(new BatchClient(serverOf(flags), signal), id, flags)),
     );
 }
@@ -35,7 +40,7 @@ function statusCommand(): Command {
   return commandOn('status', 'print the progress of a batch', printStatus).option('--json', 'print JSON');
 }
 
-async function printStatus(client: BatchClient, id: string, { json }: { readonly json?: boolean }): Promise<void> {
+async function printStatus(client: BatchClient, id: string, { json }: Flags): Promise<void> {
   const batch = await client.batch(id);
   if (json) {
     console.log(JSON.stringify(batch));
@@ -58,7 +63,7 @@ function resultsCommand(): Command {
     .option('--after <cursor>', 'only results after the one with this cursor');
 }
 
-async function printResults(client: BatchClient, id: string, { state, after }: ResultsQuery): Promise<void> {
+async function printResults(client: BatchClient, id: string, { state, after }: Flags): Promise<void> {
   for await (const result of client.results(id, { state, after })) console.log(JSON.stringify(result));
 }
 

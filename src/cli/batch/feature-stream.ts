@@ -36,7 +36,7 @@ export class FeatureStream {
   async next(): Promise<StreamedSet | undefined> {
     const description = await this.entry('.json');
     if (!description) return undefined;
-    if ((description.header.size ?? 0) > MAX_DESCRIPTION_BYTES) {
+    if (description.header.size > MAX_DESCRIPTION_BYTES) {
       throw new CairnError('server-failed', 'A description is too long.');
     }
     const json = await text(bytesOf(description));
