@@ -42,8 +42,8 @@ export function formatPath(path: readonly PropertyKey[]): string {
 }
 
 /** The rest of a message about a value: what it should be, and what it is. */
-export function must(rule: string) {
-  return { error: ({ input }: { input?: unknown }) => `${rule}, not "${showValue(input)}"` };
+export function must(rule: string, end = '') {
+  return { error: ({ input }: { input?: unknown }) => `${rule}, not "${showValue(input)}"${end}` };
 }
 
 function unknownOption(schema: z.ZodType, key: string, path: string): string {
@@ -63,13 +63,19 @@ export function listOf<S extends z.ZodType>(element: S, rule = 'must be a list')
 
 export function wholeNumber(least: number, most: number) {
   const rule = `must be a whole number from ${least} to ${most}`;
-  const toNumber = (value: unknown) => (typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value);
   return z.preprocess(toNumber, z.int(rule).min(least, rule).max(most, rule));
 }
 
 export function flag() {
-  const toBoolean = (value: unknown) => (value === 'true' ? true : value === 'false' ? false : value);
   return z.preprocess(toBoolean, z.boolean('must be true or false'));
+}
+
+export function toNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+}
+
+export function toBoolean(value: unknown): unknown {
+  return value === 'true' ? true : value === 'false' ? false : value;
 }
 
 function toList(value: unknown): unknown {

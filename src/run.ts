@@ -181,14 +181,9 @@ function startSupervisor(config: Config, env: Env, log: Logger): Stop {
 async function startWorker(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
   const backbone = new Backbone(config.backbone);
   const zstd = await loadZstd();
-  const extractor = new Extractor({
-    backbone,
-    store,
-    zstd,
-    softwareVersion: softwareVersion(),
-    maxPixels: config.maxPixels,
-  });
-  const processor = new ExtractProcessor({ extractor, store, weightsDir: config.weightsDir });
+  const { maxPixels, weightsDir, worker: options } = config;
+  const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels });
+  const processor = new ExtractProcessor({ extractor, store, weightsDir });
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();
     throw error;
@@ -197,17 +192,13 @@ async function startWorker(config: Config, store: Store, logger: Logger, stops: 
 
   const connections = new RedisConnections(config.redisUrl, logger);
   const keys = redisKeys(config.queue.prefix);
-  const { prefix } = keys;
-  const { worker: options, queue: queueOptions } = config;
+  const { limit: queueLimit, prefix } = config.queue;
   const { lockDurationMs } = options;
   const redis = connections.patient();
   const queue = extractQueue(redis, prefix);
   const ledger = new BatchLedger(redis, keys);
   const announcer = new Announcer({ redis, keys, queue, length: config.streamLength });
-  const batches = new BatchWorker(
-    { redis, prefix, ledger, store, queue, lockDurationMs, queueLimit: queueOptions.limit },
-    logger,
-  );
+  const batches = new BatchWorker({ redis, prefix, ledger, store, queue, lockDurationMs, queueLimit }, logger);
   const worker = new JobWorker(
     {
       process: (payload, signal, onStage) => processor.process(payload, signal, onStage),

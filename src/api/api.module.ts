@@ -1,16 +1,42 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { Announcements } from '../announcements/announcements.js';
+import { BatchIntake } from '../batches/intake.js';
+import { BatchQueue } from '../batches/queue.js';
+import { FeatureLibrary } from '../features/library.js';
+import type { Store } from '../features/store/store.js';
+import type { Zstd } from '../formats/zstd.js';
+import { ImageIntake, type IntakeLimits } from '../images/intake.js';
+import { JobEvents } from '../jobs/events.js';
+import { JobQueue } from '../jobs/queue.js';
+import { JobService } from '../jobs/service.js';
+import { JobWaiter } from '../jobs/waiter.js';
+import { ModelRegistry } from '../spec/resolve.js';
 import { BatchesModule } from './batches/batches.module.js';
-import { ExtractModule } from './extract/extract.module.js';
-import { FeaturesModule } from './features/features.module.js';
-import { HealthModule } from './health/health.module.js';
-import { ImagesModule } from './images/images.module.js';
+import { ExtractModule } from './extract/extract.controller.js';
+import { FeaturesModule } from './features/features.controller.js';
+import { HealthModule } from './health/health.controller.js';
+import { ImagesModule } from './images/images.controller.js';
 import { InferenceModule } from './inference/inference.module.js';
-import { JobsModule } from './jobs/jobs.module.js';
-import { MetricsModule } from './metrics/metrics.module.js';
-import { ModelsModule } from './models/models.module.js';
-import { PartsModule, type ApiParts } from './parts.module.js';
-import { StreamModule } from './stream/stream.module.js';
+import { JobsModule } from './jobs/jobs.controller.js';
+import { MetricsModule } from './metrics/metrics.controller.js';
+import { ModelsModule } from './models/models.controller.js';
+import { StreamModule } from './stream/stream.controller.js';
+import { SERVER_VERSION, STORE } from './tokens.js';
 
+/** What the API works with. The caller makes these, and closes them in the order that it needs. */
+export interface ApiParts {
+  readonly store: Store;
+  readonly zstd: Zstd;
+  readonly queue: JobQueue;
+  readonly batches: BatchQueue;
+  readonly events: JobEvents;
+  readonly announcements: Announcements;
+  readonly registry: ModelRegistry;
+  readonly limits: IntakeLimits;
+}
+
+/** The resources, and the parts and services that any of them may inject. */
+@Global()
 @Module({
   imports: [
     JobsModule,
@@ -27,6 +53,22 @@ import { StreamModule } from './stream/stream.module.js';
 })
 export class ApiModule {
   static register(parts: ApiParts, version: string): DynamicModule {
-    return { module: ApiModule, imports: [PartsModule.forRoot(parts, version)] };
+    const { store, zstd, queue, batches, events, announcements, registry, limits } = parts;
+    const library = new FeatureLibrary(store, zstd);
+    const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry);
+    const providers: Provider[] = [
+      { provide: STORE, useValue: store },
+      { provide: SERVER_VERSION, useValue: version },
+      { provide: JobQueue, useValue: queue },
+      { provide: BatchQueue, useValue: batches },
+      { provide: JobEvents, useValue: events },
+      { provide: Announcements, useValue: announcements },
+      { provide: ModelRegistry, useValue: registry },
+      { provide: FeatureLibrary, useValue: library },
+      { provide: JobService, useValue: jobs },
+      { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
+      { provide: BatchIntake, useValue: new BatchIntake(store, jobs) },
+    ];
+    return { module: ApiModule, providers, exports: providers };
   }
 }

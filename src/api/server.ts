@@ -1,20 +1,19 @@
-import 'reflect-metadata';
 import multipart from '@fastify/multipart';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
+import 'reflect-metadata';
 import { CairnError } from '../errors.js';
-import { ApiModule } from './api.module.js';
+import { ApiModule, type ApiParts } from './api.module.js';
 import { refuseOtherMethods } from './http/allowed-methods.js';
 import { ProblemFilter } from './http/problem.js';
 import { passOpaqueBodies } from './http/request-body.js';
 import { abortUnreadBodies } from './http/unread-bodies.js';
 import { ProtocolFilter } from './inference/protocol-error.js';
-import { Metrics } from './metrics/metrics.js';
+import { Metrics } from './metrics/metrics.controller.js';
 import { createDocument } from './openapi/document.js';
-import type { ApiParts } from './parts.module.js';
 
 /** JSON bodies name a URL and a few options, or as many boxes as one request may have. */
 const MAX_JSON_BYTES = 1 << 20;
@@ -37,9 +36,9 @@ export async function createServer(
   const fastify = adapter.getInstance();
   const problems = new ProblemFilter();
   const protocol = new ProtocolFilter();
-  const addRefusals = refuseOtherMethods(fastify, (error, request, reply) => {
-    const filter = isBelow(PROTOCOL, request.routeOptions.url) ? protocol : problems;
-    filter.answer(error, request, reply);
+  const addRefusals = refuseOtherMethods(fastify, (error, reply) => {
+    const filter = isBelow(PROTOCOL, reply.request.routeOptions.url) ? protocol : problems;
+    filter.answer(error, reply);
   });
   app.get(Metrics, { strict: false }).watch(fastify);
   abortUnreadBodies(fastify);
@@ -64,7 +63,7 @@ function unknownRoutes(server: FastifyInstance, { filter }: { filter: ProtocolFi
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
   server.setNotFoundHandler((request, reply) => {
-    filter.answer(new CairnError('route-not-found', `Cannot ${request.method} ${request.url}`), request, reply);
+    filter.answer(new CairnError('route-not-found', `Cannot ${request.method} ${request.url}`), reply);
   });
   done();
 }

@@ -4,9 +4,8 @@ import { withBackboneLevels } from '../spec/feature-spec.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
-import { addEngineFlags, engineOptions, parseCount, type EngineFlags } from './engine-flags.js';
-import { addFeatureFlags, specFromFlags, type FeatureFlags } from './feature-flags.js';
-import { RunningStatistics } from './running-statistics.js';
+import { addEngineFlags, addFeatureFlags, engineOptions, parseCount, specFromFlags } from './flags.js';
+import type { EngineFlags, FeatureFlags } from './flags.js';
 import { warnOfSeededWeights } from './output.js';
 
 interface Flags extends FeatureFlags, EngineFlags {
@@ -52,7 +51,6 @@ async function benchModel(flags: Flags): Promise<void> {
     say(`${model}, ${batch} × ${size}², ${request.levels.join(' ')} ${dtype}, ${engine} on ${device}`);
 
     const pixels = randomPixels(batch * size ** 2 * 3);
-    const statistics = new RunningStatistics();
     const durations: number[] = [];
     let reportedAt = -Infinity;
     for (let step = -burnIn; step < steps; step++) {
@@ -61,27 +59,33 @@ async function benchModel(flags: Flags): Promise<void> {
       const begun = performance.now();
       await backbone.runBatch(request, images, batch);
       const seconds = (performance.now() - begun) / 1000;
-      if (step >= 0) {
-        durations.push(seconds);
-        statistics.add(seconds);
-      }
+      if (step >= 0) durations.push(seconds);
       if (performance.now() - reportedAt < REPORT_INTERVAL_MS || step + 1 === steps) continue;
       reportedAt = performance.now();
-      const progress = step < 0 ? `Burn-in step ${step + burnIn + 1} of ${burnIn}` : show(statistics);
+      const progress = step < 0 ? `Burn-in step ${step + burnIn + 1} of ${burnIn}` : show(durations);
       say(`${new Date().toISOString()} ${progress} (last ${seconds.toFixed(3)})`);
     }
-    say(`${new Date().toISOString()} ${show(statistics)}; ${(batch / statistics.mean).toFixed(2)} images/s`);
+    say(
+      `${new Date().toISOString()} ${show(durations)}; ${(batch / statisticsOf(durations).mean).toFixed(2)} images/s`,
+    );
     if (flags.json) {
-      const { count, mean, deviation } = statistics;
-      console.log(JSON.stringify({ ...what, engine, device, steps: count, burnIn, mean, deviation, durations }));
+      console.log(JSON.stringify({ ...what, engine, device, steps, burnIn, ...statisticsOf(durations), durations }));
     }
   } finally {
     await backbone.close();
   }
 }
 
-function show({ count, mean, deviation }: RunningStatistics): string {
-  return `Forward across ${count} steps, ${mean.toFixed(3)} ± ${deviation.toFixed(3)} s/batch`;
+/** Mean and standard deviation of the population. */
+function statisticsOf(values: readonly number[]): { mean: number; deviation: number } {
+  const meanOf = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+  const mean = meanOf(values);
+  return { mean, deviation: Math.sqrt(meanOf(values.map((value) => (value - mean) ** 2))) };
+}
+
+function show(durations: readonly number[]): string {
+  const { mean, deviation } = statisticsOf(durations);
+  return `Forward across ${durations.length} steps, ${mean.toFixed(3)} ± ${deviation.toFixed(3)} s/batch`;
 }
 
 /** Noise, different in every channel. */

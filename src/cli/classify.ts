@@ -6,7 +6,7 @@ import { defaultWeights } from '../backbone/weights/default-weights.js';
 import type { Level } from '../backbone/tensor.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
-import { addEngineFlags, engineOptions, parseCount, type EngineFlags } from './engine-flags.js';
+import { addEngineFlags, engineOptions, parseCount, type EngineFlags } from './flags.js';
 import { readImage } from './images.js';
 import { formatTable, warnOfSeededWeights } from './output.js';
 

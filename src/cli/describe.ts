@@ -6,8 +6,8 @@ import type { TopOptions } from '../backbone/graph/resnet-graph.js';
 import { describeModel, type ModelDescription } from '../backbone/describe-model.js';
 import { modelGraph, findModel } from '../backbone/catalogue.js';
 import { summarize } from '../backbone/graph/summary.js';
-import { addNoStage5 } from './feature-flags.js';
-import { formatTable } from './output.js';
+import { addNoStage5 } from './flags.js';
+import { formatTable, print } from './output.js';
 
 interface Flags {
   readonly stage5: string;
@@ -40,14 +40,12 @@ export function describeCommand(): Command {
       }
       const description = describeModel(model, stage5, size, top);
       const { rows } = summarize(graph, size);
-      if (flags.format === 'json') {
-        const layers = rows.map(({ op, ...row }) => ({ ...row, type: op }));
-        console.log(JSON.stringify({ ...description, layers }, null, 2));
-        return;
-      }
-      const layers = rows.map((row) => [row.name, row.op, row.shape.join('×'), row.parameters, row.inputs.join(', ')]);
-      console.log(formatTable(['layer', 'type', 'output shape', 'parameters', 'connected to'], layers));
-      console.log(`\n${totals(description, flags.fpn ?? false)}`);
+      const layers = rows.map(({ op, ...row }) => ({ ...row, type: op }));
+      print({ ...description, layers }, { json: flags.format === 'json' }, () => {
+        const cells = rows.map((row) => [row.name, row.op, row.shape.join('×'), row.parameters, row.inputs.join(', ')]);
+        const table = formatTable(['layer', 'type', 'output shape', 'parameters', 'connected to'], cells);
+        return `${table}\n\n${totals(description, flags.fpn ?? false)}`;
+      });
     });
 }
 

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { createEngine, ENGINE_NAMES } from '../backbone/engine/engines.js';
 import { probeDevice, type ProbeResult } from '../backbone/engine/probe-device.js';
 import { asCairnError } from '../errors.js';
-import { formatTable } from './output.js';
+import { formatTable, print } from './output.js';
 
 interface Row {
   readonly engine: string;
@@ -24,7 +24,7 @@ export function enginesCommand(): Command {
     .action(listEngines);
 }
 
-async function listEngines({ json }: { json?: boolean }): Promise<void> {
+async function listEngines(flags: { json?: boolean }): Promise<void> {
   const rows: Row[] = [];
   const versions: Record<string, string> = { node: process.version };
   for (const name of ENGINE_NAMES) {
@@ -39,17 +39,14 @@ async function listEngines({ json }: { json?: boolean }): Promise<void> {
       rows.push({ engine: name, device: '–', available: false, proven: false, reason: asCairnError(error).message });
     }
   }
-  if (json) {
-    console.log(JSON.stringify({ engines: rows, versions }, null, 2));
-    return;
-  }
   const yes = (value: boolean) => (value ? 'yes' : 'no');
   const cells = rows.map(({ engine, device, available, proven, error, reason }) => {
     // The reference compared with itself says nothing.
     const difference = error ? `differs from the CPU by ${error.toExponential(1)} of the largest value` : '';
     return [engine, device, yes(available), yes(proven), reason ?? difference];
   });
-  console.log(formatTable(['engine', 'device', 'available', 'proven', ''], cells));
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  console.log(`\n${list.join(', ')}`);
+  print({ engines: rows, versions }, flags, () => {
+    return `${formatTable(['engine', 'device', 'available', 'proven', ''], cells)}\n\n${list.join(', ')}`;
+  });
 }

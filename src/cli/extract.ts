@@ -12,8 +12,8 @@ import { asCairnError, CairnError } from '../errors.js';
 import { Extractor, type Extraction } from '../worker/extractor.js';
 import { FileStore } from '../features/store/file-store.js';
 import { loadZstd } from '../formats/zstd.js';
-import { addEngineFlags, engineOptions, type EngineFlags } from './engine-flags.js';
-import { addFeatureFlags, specFromFlags, type FeatureFlags } from './feature-flags.js';
+import { addEngineFlags, addFeatureFlags, engineOptions, specFromFlags } from './flags.js';
+import type { EngineFlags, FeatureFlags } from './flags.js';
 import { findImageProblem, readImage } from './images.js';
 import { describeError, megabytes, warnOfSeededWeights } from './output.js';
 import { Progress } from './progress.js';
@@ -42,7 +42,8 @@ export function extractCommand(): Command {
 async function extractImages(images: string[], flags: Flags): Promise<void> {
   const config = loadConfig(readEnv());
   const spec = specFromFlags(flags);
-  const outputs = nameOutputs(images, EXTENSIONS[flags.format]);
+  const outputOf = (image: string) => parse(image).name + EXTENSIONS[flags.format];
+  refuseConflicts(images, outputOf);
   const report = new Report(images.length, flags.json ?? false);
   // A misspelt name or an unmatched pattern need not wait for a network to compile.
   const readable: string[] = [];
@@ -68,10 +69,8 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
       try {
         const bytes = await readImage(image);
         const sha256 = createHash('sha256').update(bytes).digest('hex');
-        const result = await extractor.extract({ bytes, sha256 }, request, {
-          format: flags.format,
-          key: outputs.get(image)!,
-        });
+        const output = { format: flags.format, key: outputOf(image) };
+        const result = await extractor.extract({ bytes, sha256 }, request, output);
         report.done(image, join(flags.out, result.key), result);
       } catch (error) {
         report.failed(image, error);
@@ -85,11 +84,10 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
 }
 
 /** @throws CairnError `output-conflict` where two images would be written to the same file. */
-function nameOutputs(images: readonly string[], extension: string): Map<string, string> {
+function refuseConflicts(images: readonly string[], outputOf: (image: string) => string): void {
   const owners = new Map<string, string>();
-  const outputs = new Map<string, string>();
   for (const image of images) {
-    const name = parse(image).name + extension;
+    const name = outputOf(image);
     const other = owners.get(name);
     if (other !== undefined) {
       throw new CairnError(
@@ -98,9 +96,7 @@ function nameOutputs(images: readonly string[], extension: string): Map<string, 
       );
     }
     owners.set(name, image);
-    outputs.set(image, name);
   }
-  return outputs;
 }
 
 /** The outcome of each image: for a person a bar or lines, for a program JSON. */

@@ -7,7 +7,7 @@ import { publishedFor } from '../backbone/weights/published.js';
 import { isSeeded } from '../backbone/weights/weights.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
-import { formatTable } from './output.js';
+import { formatTable, print } from './output.js';
 
 const LEGEND = `
 P2–P6 need weights with a feature pyramid. "pull NAME": no file yet, and
@@ -22,19 +22,14 @@ export function modelsCommand(): Command {
     .action(printModels);
 }
 
-async function printModels({ json }: { readonly json?: boolean }): Promise<void> {
+async function printModels(flags: { readonly json?: boolean }): Promise<void> {
   const { weightsDir } = loadConfig(readEnv());
   const models = await Promise.all(listModels().map((model) => describe(model, weightsDir)));
-  if (json) {
-    console.log(JSON.stringify(models, null, 2));
-    return;
-  }
   const rows = models.map(({ name, levels, weights, published }) => {
     const source = isSeeded(weights) ? (published[0] ? `pull ${published[0]}` : '–') : basename(weights);
     return [name, levels.includes('P2') ? 'C1–C5 P2–P6' : 'C1–C5', source];
   });
-  console.log(formatTable(['model', 'levels', 'weights'], rows));
-  console.log(LEGEND);
+  print(models, flags, () => `${formatTable(['model', 'levels', 'weights'], rows)}\n${LEGEND}`);
 }
 
 async function describe(model: Model, weightsDir: string) {

@@ -71,6 +71,11 @@ export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** Prints a value as JSON for a program, or as text for a person. */
+export function print(value: unknown, { json }: { readonly json?: boolean }, text: () => string): void {
+  console.log(json ? JSON.stringify(value, null, 2) : text());
+}
+
 /** Warns on stderr when a model runs on weights that nobody trained. */
 export function warnOfSeededWeights(model: string, source: string): void {
   if (!isSeeded(source)) return;

@@ -1,15 +1,15 @@
 import { Command } from 'commander';
 import { asCairnError, CairnError } from '../errors.js';
+import { matchPyramid, pyramidOf } from '../spec/default-levels.js';
 import { parseSpec } from '../spec/feature-spec.js';
 import { DEFAULT_MODEL, DEFAULT_SIZE, findModel, listModels, modelGraph, type Model } from '../backbone/catalogue.js';
 import { FAMILIES, type FamilyName } from '../backbone/graph/families.js';
-import { fpnGraph, isPyramidLevel } from '../backbone/graph/fpn-graph.js';
+import { isPyramidLevel } from '../backbone/graph/fpn-graph.js';
 import { levelsOf } from '../backbone/graph/graph.js';
-import { inferShapes } from '../backbone/graph/shapes.js';
 import { matchWeights, showShape, type WeightsMatch } from '../backbone/weights/match-weights.js';
 import { loadWeights, openWeights, parseSeed } from '../backbone/weights/weights.js';
 import type { WeightsEntry } from '../backbone/weights/weights-reader.js';
-import { addNoStage5 } from './feature-flags.js';
+import { addNoStage5 } from './flags.js';
 import { describeError } from './output.js';
 
 interface Flags {
@@ -29,14 +29,7 @@ interface Candidate {
 }
 
 /** The feature pyramid that a file may hold beside the backbone. */
-interface Pyramid {
-  readonly levels: readonly string[];
-  /** Parameters of the pyramid that the file has in the right shape, out of `total`. */
-  readonly matched: number;
-  readonly total: number;
-  /** Layers of the file that are neither in the backbone nor in the pyramid. */
-  readonly unusedLayers: readonly string[];
-}
+type Pyramid = ReturnType<typeof matchPyramid> & { readonly levels: readonly string[] };
 
 /** A candidate whose values were read. */
 interface Verdict extends Candidate {
@@ -81,7 +74,7 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
   const fitting = ranked.filter(({ fits }) => fits);
   const shown: Verdict[] = [];
   for (const one of fitting) {
-    const pyramid = parseSeed(file) === undefined && one.stage5 ? matchPyramid(one.model, entries) : undefined;
+    const pyramid = parseSeed(file) === undefined && one.stage5 ? pyramidIn(entries, one.model) : undefined;
     shown.push(await readValues(file, { ...one, pyramid }));
   }
   shown.sort(byEpsilon);
@@ -125,19 +118,9 @@ function byFit(a: Candidate, b: Candidate): number {
 }
 
 /** Undefined where the model's strides or maps do not allow a pyramid. */
-function matchPyramid(model: Model, entries: readonly WeightsEntry[]): Pyramid | undefined {
-  try {
-    const graph = fpnGraph(modelGraph(model, true));
-    inferShapes(graph, DEFAULT_SIZE, DEFAULT_SIZE);
-    const own = new Set(graph.nodes.filter((node) => node.block === 'fpn').map((node) => node.name));
-    const { matched, missing, misshaped, unusedLayers } = matchWeights(graph, entries);
-    const total = [...matched, ...missing, ...misshaped].filter(({ layer }) => own.has(layer)).length;
-    const found = matched.filter(({ layer }) => own.has(layer)).length;
-    return { levels: levelsOf(graph).filter(isPyramidLevel), matched: found, total, unusedLayers };
-  } catch (error) {
-    if (error instanceof CairnError) return undefined;
-    throw error;
-  }
+function pyramidIn(entries: readonly WeightsEntry[], { name }: Model): Pyramid | undefined {
+  const graph = pyramidOf({ model: name, stage5: true, size: DEFAULT_SIZE });
+  return graph && { levels: levelsOf(graph).filter(isPyramidLevel), ...matchPyramid(graph, entries) };
 }
 
 function isWhole(pyramid: Pyramid | undefined): pyramid is Pyramid {
@@ -191,17 +174,14 @@ function toJson({ model, stage5, share, fits, digest, problem, match, pyramid }:
 /** Long lists are cut for a person; `--json` prints them whole. */
 const SHOWN = 10;
 
-function list(title: string, items: readonly string[]): string[] {
+function list<T>(title: string, items: readonly T[], show: (item: T) => string): string[] {
   if (items.length === 0) return [];
   const more = items.length > SHOWN ? ['    …'] : [];
-  return [`  ${title} (${items.length}):`, ...items.slice(0, SHOWN).map((item) => `    ${item}`), ...more];
+  return [`  ${title} (${items.length}):`, ...items.slice(0, SHOWN).map((item) => `    ${show(item)}`), ...more];
 }
 
 function namesOf(entries: readonly WeightsEntry[]): string {
-  return list(
-    'tensors',
-    entries.map(({ path, shape, dtype }) => `${path} ${showShape(shape)} ${dtype}`),
-  ).join('\n');
+  return list('tensors', entries, ({ path, shape, dtype }) => `${path} ${showShape(shape)} ${dtype}`).join('\n');
 }
 
 /** One line per model; the differences for the best one only. */
@@ -216,19 +196,12 @@ function explain({ model, stage5, share, fits, digest, problem, match, pyramid }
     head,
     `  matched: ${matched.length} tensors`,
     ...(fits ? [`  feature pyramid: ${explainPyramid(pyramid)}`] : []),
-    ...list(
-      'missing',
-      missing.map(({ path, expected }) => `${path} ${showShape(expected)}`),
-    ),
-    ...list(
-      'with another shape',
-      misshaped.map(({ path, found, expected }) => `${path} ${showShape(found)}, expected ${showShape(expected)}`),
-    ),
-    ...list(
-      'from another network',
-      surplus.map(({ path }) => path),
-    ),
-    ...list('other layers, ignored', isWhole(pyramid) ? pyramid.unusedLayers : match.unusedLayers),
+    ...list('missing', missing, ({ path, expected }) => `${path} ${showShape(expected)}`),
+    ...list('with another shape', misshaped, ({ path, found, expected }) => {
+      return `${path} ${showShape(found)}, expected ${showShape(expected)}`;
+    }),
+    ...list('from another network', surplus, ({ path }) => path),
+    ...list('other layers, ignored', isWhole(pyramid) ? pyramid.unusedLayers : match.unusedLayers, (layer) => layer),
   ].join('\n');
 }
 

@@ -3,6 +3,7 @@ import { fpnGraph, isPyramidLevel } from '../backbone/graph/fpn-graph.js';
 import { LEVEL_NAMES, type Graph } from '../backbone/graph/graph.js';
 import { inferShapes } from '../backbone/graph/shapes.js';
 import { matchWeights } from '../backbone/weights/match-weights.js';
+import type { WeightsEntry } from '../backbone/weights/weights-reader.js';
 import { isSeeded, openWeights } from '../backbone/weights/weights.js';
 import { CairnError } from '../errors.js';
 import { withBackboneLevels, type FeatureSpec, type RequestedSpec } from './feature-spec.js';
@@ -29,7 +30,11 @@ export async function withLevels(
 }
 
 /** The model's graph with its pyramid; undefined where strides do not double, or the maps do not at this size. */
-function pyramidOf({ model, stage5, size }: RequestedSpec): Graph | undefined {
+export function pyramidOf({
+  model,
+  stage5,
+  size,
+}: Pick<RequestedSpec, 'model' | 'stage5' | 'size'>): Graph | undefined {
   if (!stage5) return undefined;
   try {
     const graph = fpnGraph(modelGraph(findModel(model), true));
@@ -45,10 +50,20 @@ function pyramidOf({ model, stage5, size }: RequestedSpec): Graph | undefined {
 export async function holdsPyramid(graph: Graph, weights: string): Promise<boolean> {
   const reader = await openWeights(weights, graph);
   try {
-    const { missing, misshaped } = matchWeights(graph, reader.entries());
-    const pyramid = new Set(graph.nodes.filter((node) => node.block === 'fpn').map((node) => node.name));
-    return ![...missing, ...misshaped].some(({ layer }) => pyramid.has(layer));
+    const { matched, total } = matchPyramid(graph, reader.entries());
+    return matched === total;
   } finally {
     await reader.close();
   }
+}
+
+/**
+ * How many of the `total` parameters of the graph's pyramid a file has in the right shape. `unusedLayers` of the file
+ * are neither in the backbone nor in the pyramid.
+ */
+export function matchPyramid(graph: Graph, entries: readonly WeightsEntry[]) {
+  const { matched, missing, misshaped, unusedLayers } = matchWeights(graph, entries);
+  const pyramid = new Set(graph.nodes.filter((node) => node.block === 'fpn').map((node) => node.name));
+  const total = [...matched, ...missing, ...misshaped].filter(({ layer }) => pyramid.has(layer)).length;
+  return { matched: matched.filter(({ layer }) => pyramid.has(layer)).length, total, unusedLayers };
 }

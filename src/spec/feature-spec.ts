@@ -12,21 +12,14 @@ import { LEVEL_NAMES } from '../backbone/graph/graph.js';
 import { DTYPES, LAYOUTS, PRECISIONS } from '../backbone/tensor.js';
 import type { ErrorCode } from '../errors.js';
 import type { Description } from '../features/feature-set.js';
-import { parse, showValue } from '../parse.js';
+import { must, parse, showValue, toBoolean, toNumber } from '../parse.js';
 
-/** Text comes from a query, a form or a flag; JSON, manifests and the queue bring typed values. Both mean the same. */
-const fromText = (convert: (text: string) => unknown) => (value: unknown) =>
-  typeof value === 'string' ? convert(value) : value;
-const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, false: false };
-const toNumber = fromText((text) => (/^\d{1,5}$/.test(text) ? Number(text) : text));
-const toBoolean = fromText((text) => BOOLEANS[text] ?? text);
-const toList = fromText((text) => text.split(',').map((name) => name.trim()));
+// Text comes from a query, a form or a flag; JSON, manifests and the queue bring typed values. Both mean the same.
+const toList = (value: unknown) => (typeof value === 'string' ? value.split(',').map((name) => name.trim()) : value);
 /** A parameter that a query or a form repeats is a list of texts. */
 const toText = (value: unknown) => (Array.isArray(value) ? value.join(',') : value);
 
-const problem = (sentence: string) => ({
-  error: ({ input }: { input?: unknown }) => `${sentence}, not "${showValue(input)}".`,
-});
+const problem = (sentence: string) => must(sentence, '.');
 const unknown = (what: string, known: readonly string[]) => ({
   error: ({ input }: { input?: unknown }) =>
     `There is no ${what} "${showValue(input)}"; known are ${known.join(', ')}.`,

@@ -1,5 +1,4 @@
 import { Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -18,8 +17,11 @@ import { readEntries } from './read-entries.js';
 
 const MAX_KEY_CHARS = 255;
 
-export const BATCH_PARAMS = { id: { description: 'Id of the batch.' } };
-export const BATCH_NOT_FOUND = 'There is no such batch; batches are kept for seven days once they are finished.';
+/** Operations on one batch. */
+export const BATCH = {
+  params: { id: { description: 'Id of the batch.' } },
+  refusals: { 404: 'There is no such batch; batches are kept for seven days once they are finished.' },
+};
 
 const optionsSchema = jobOptionsSchema.extend({
   priority: z.enum(PRIORITY_NAMES).default('low').meta({ description: 'Place of its jobs in the queue.' }),
@@ -29,7 +31,6 @@ const formSchema = optionsSchema.extend({ images: z.array(z.file()) }).meta({
   description: 'Options of every image, and after them the images as files, under any names.',
 });
 
-@ApiTags('batches')
 @Controller('v1/batches')
 export class BatchesController {
   constructor(
@@ -77,9 +78,8 @@ export class BatchesController {
   @Operation({
     id: 'getBatch',
     summary: 'Counts by state, rate and time to the end',
-    params: BATCH_PARAMS,
+    ...BATCH,
     answers: { 200: json('The batch.', batchViewSchema) },
-    refusals: { 404: BATCH_NOT_FOUND },
   })
   async get(@Param('id') id: string): Promise<BatchView> {
     return batchView(await this.batches.status(id));
@@ -89,9 +89,9 @@ export class BatchesController {
   @Operation({
     id: 'cancelBatch',
     summary: 'Cancel the lines that have no outcome yet',
-    params: BATCH_PARAMS,
+    ...BATCH,
     answers: { 200: json('The cancelled batch.', batchViewSchema) },
-    refusals: { 404: BATCH_NOT_FOUND, 409: 'The batch has already completed.' },
+    refusals: { ...BATCH.refusals, 409: 'The batch has already completed.' },
   })
   async cancel(@Param('id') id: string): Promise<BatchView> {
     return batchView(await this.batches.cancel(id));

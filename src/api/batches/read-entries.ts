@@ -6,10 +6,14 @@ import type { ImageIntake } from '../../images/intake.js';
 import type { GivenOptions } from '../../jobs/options.js';
 import { gunzip, kindOf, peek } from '../../batches/entries/body-kind.js';
 import type { Entry } from '../../batches/entries/entry.js';
-import { formEntries } from './form-entries.js';
+import { imageEntry } from '../../batches/entries/image-entry.js';
 import { jsonEntry, ndjsonEntries } from '../../batches/entries/ndjson-entries.js';
 import { tarEntries } from '../../batches/entries/tar-entries.js';
 import { zipEntries } from '../../batches/entries/zip-entries.js';
+import { partsOf } from '../http/read-submission.js';
+
+/** The parser remembers every part of a form until its end; a tar or a manifest may have more images. */
+const MAX_FILES = 10_000;
 
 /**
  * The entries of a batch, which is a manifest, an archive of images, or a form of files.
@@ -25,6 +29,31 @@ export async function* readEntries(
   if (request.isMultipart()) yield* formEntries(request, intake, useOptions);
   else if (request.body instanceof Readable) yield* entriesOf(received(request.body), store, intake);
   else if (request.body !== undefined && request.body !== null) yield await jsonEntry(request.body, intake);
+}
+
+/**
+ * The files of a form, each an image. Calls `useOptions` with the fields before the first file, so that wrong options are
+ * refused before an image is stored.
+ *
+ * @throws CairnError `request-malformed` when the form cannot be read, or has a field after a file.
+ */
+async function* formEntries(
+  request: FastifyRequest,
+  intake: ImageIntake,
+  useOptions: (fields: GivenOptions) => void,
+): AsyncGenerator<Entry> {
+  const options: Record<string, unknown> = {};
+  let line = 0;
+  for await (const part of partsOf(request, { files: MAX_FILES, parts: MAX_FILES + 100 })) {
+    if (part.type === 'file') {
+      if (line === 0) useOptions(options);
+      yield await imageEntry({ line: ++line, name: part.filename, options }, part.file, intake);
+    } else if (line > 0) {
+      throw new CairnError('request-malformed', 'The options of a form must come before its files.');
+    } else {
+      options[part.fieldname] = part.value;
+    }
+  }
 }
 
 async function* entriesOf(

@@ -1,16 +1,15 @@
-import { Controller, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Controller, Module, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { FeatureLibrary } from '../../features/library.js';
 import { orderSchema, selectLevels } from '../../features/level-query.js';
+import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
 import { PRIORITY_NAMES } from '../../jobs/payload.js';
 import { JobService } from '../../jobs/service.js';
-import { sendLevels } from '../features/send-levels.js';
 import { ClientGone } from '../http/client-gone.js';
 import { readSubmission, SUBMISSION_BODY } from '../http/read-submission.js';
+import { sendLevels } from '../http/send-range.js';
 import { zod } from '../http/zod-pipe.js';
 import { binary, header, Operation } from '../openapi/operation.js';
 
@@ -19,7 +18,6 @@ const PRIORITY = 'high';
 /** The other options may also be in a form or JSON, and are checked together. */
 const querySchema = z.looseObject({ order: orderSchema });
 
-@ApiTags('extract')
 @Controller('v1/extract')
 export class ExtractController {
   constructor(
@@ -60,6 +58,9 @@ export class ExtractController {
     const archive = await this.library.archive(id);
     // Nothing would close a stream that is sent to a closed connection.
     if (gone.aborted) return archive.close();
-    await sendLevels(archive, (held) => selectLevels(held, { order }), request, reply);
+    await sendLevels(archive, (held) => selectLevels(held, { order }), reply);
   }
 }
+
+@Module({ controllers: [ExtractController] })
+export class ExtractModule {}

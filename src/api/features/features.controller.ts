@@ -1,99 +1,146 @@
-import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Body, Controller, Get, Module, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { CairnError } from '../../errors.js';
 import { descriptionSchema } from '../../features/feature-set.js';
 import { levelQuerySchema, selectLevels, type LevelQuery } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { featureLinks, featureLinksSchema } from '../../features/links.js';
-import { IMMUTABLE, sendObject } from '../http/send-range.js';
-import { zod } from '../http/zod-pipe.js';
-import { binary, json, Operation, type Answer } from '../openapi/operation.js';
-import { sendLevels } from './send-levels.js';
+import { BandBudget } from '../../features/roi-align/band-budget.js';
+import { placeBoxes } from '../../features/roi-align/boxes.js';
+import { poolableLevels } from '../../features/roi-align/levels.js';
+import { streamRegions } from '../../features/roi-align/stream-regions.js';
+import { ClientGone } from '../http/client-gone.js';
+import { IMMUTABLE, sendLevels, sendObject } from '../http/send-range.js';
+import { jsonBody, zod } from '../http/zod-pipe.js';
+import { binary, body, json, Operation } from '../openapi/operation.js';
+import { completeRegionRequest, regionRequestSchema } from './region-request.js';
 
-export const FEATURES_PARAMS = {
-  id: { description: 'Id of the feature set: 64 hexadecimal digits.', example: 'e3b0c442'.repeat(8) },
+/** Operations on one feature set. */
+const SET = {
+  params: { id: { description: 'Id of the feature set: 64 hexadecimal digits.', example: 'e3b0c442'.repeat(8) } },
+  refusals: { 404: 'There is no such feature set.' },
 };
-export const FEATURES_NOT_FOUND = 'There is no such feature set.';
-
-const RANGE = { Range: { description: 'One range of bytes.', example: 'bytes=0-1023' } };
-const OUTSIDE = { 404: FEATURES_NOT_FOUND, 416: 'The range lies outside of the file.' };
-const ranged = (...types: string[]): Record<number, Answer> => ({
-  200: { description: 'The whole file. It never changes.', content: binary(...types) },
-  206: { description: 'The range asked for.', content: binary(...types) },
+/** Those that answer with a file, or a range of it. */
+const ranged = (...types: string[]) => ({
+  ...SET,
+  headers: { Range: { description: 'One range of bytes.', example: 'bytes=0-1023' } },
+  answers: {
+    200: { description: 'The whole file. It never changes.', content: binary(...types) },
+    206: { description: 'The range asked for.', content: binary(...types) },
+  },
+  refusals: { ...SET.refusals, 416: 'The range lies outside of the file.' },
 });
+
+const REGIONS_FORM = '{"boxes": [[y0, x0, y1, x1], …], …}';
 
 const featureSetSchema = descriptionSchema
   .extend({ links: featureLinksSchema })
   .meta({ id: 'FeatureSet', description: 'How a feature set was made, and the levels that it holds.' });
 
-@ApiTags('features')
 @Controller('v1/features')
 export class FeaturesController {
+  private readonly budget = new BandBudget();
+
   constructor(private readonly library: FeatureLibrary) {}
 
   @Get(':id.zarr.zip')
   @Operation({
     id: 'getArchive',
     summary: 'The archive of a feature set: a Zarr v3 group in a zip file',
-    params: FEATURES_PARAMS,
-    headers: RANGE,
-    answers: ranged('application/zip'),
-    refusals: OUTSIDE,
+    ...ranged('application/zip'),
   })
-  async archive(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  async archive(@Param('id') id: string, @Res() reply: FastifyReply): Promise<void> {
     const object = await this.library.file(id);
     void reply.header('content-disposition', `attachment; filename="${id}.zarr.zip"`);
-    await sendObject(object, request, reply, 'application/zip');
+    await sendObject(object, reply, 'application/zip');
   }
 
   @Get(':id.zarr/*')
   @Operation({
     id: 'getArchiveEntry',
     summary: 'One entry of the archive, for readers of remote Zarr groups',
-    params: { ...FEATURES_PARAMS, path: { description: 'Path in the archive.', example: 'C4/zarr.json' } },
-    headers: RANGE,
-    answers: ranged('application/json', 'application/octet-stream'),
-    refusals: OUTSIDE,
+    ...ranged('application/json', 'application/octet-stream'),
+    params: { ...SET.params, path: { description: 'Path in the archive.', example: 'C4/zarr.json' } },
   })
-  async entry(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const path = (request.params as Record<string, string>)['*'] ?? '';
+  async entry(@Param('id') id: string, @Param('*') path: string, @Res() reply: FastifyReply): Promise<void> {
     const object = await this.library.entry(id, path);
-    await sendObject(object, request, reply, path.endsWith('.json') ? 'application/json' : 'application/octet-stream');
+    await sendObject(object, reply, path.endsWith('.json') ? 'application/json' : 'application/octet-stream');
   }
 
   @Get(':id.safetensors')
   @Operation({
     id: 'getLevels',
     summary: 'The levels, or a window of each, as a safetensors stream',
-    params: FEATURES_PARAMS,
+    ...SET,
     query: levelQuerySchema,
     headers: { 'Accept-Encoding': { description: '`zstd` before all others: compressed frames.', example: 'zstd' } },
     answers: {
       200: { description: 'A header, then the levels band by band.', content: binary('application/octet-stream') },
     },
-    refusals: { 404: FEATURES_NOT_FOUND },
   })
   async safetensors(
     @Param('id') id: string,
     @Query(zod(levelQuerySchema)) query: LevelQuery,
-    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const archive = await this.library.archive(id);
     void reply.header('cache-control', IMMUTABLE);
-    await sendLevels(archive, (held) => selectLevels(held, query), request, reply);
+    await sendLevels(archive, (held) => selectLevels(held, query), reply);
   }
 
   @Get(':id')
   @Operation({
     id: 'getFeatures',
     summary: 'How a feature set was made, and what it holds',
-    params: FEATURES_PARAMS,
+    ...SET,
     answers: { 200: json('The description.', featureSetSchema) },
-    refusals: { 404: FEATURES_NOT_FOUND },
   })
   async describe(@Param('id') id: string): Promise<z.infer<typeof featureSetSchema>> {
     return { ...(await this.library.describe(id)), links: featureLinks(id) };
   }
+
+  @Post(':id/roi-align')
+  @Operation({
+    id: 'poolRegions',
+    summary: 'Regions of boxes, pooled as a detection head expects them',
+    description: 'RoIAlign of Matterport, Detectron2 or torchvision over the levels of a feature set.',
+    ...SET,
+    body: body('application/json', regionRequestSchema, {
+      boxes: [[128, 0, 512, 256]],
+      levels: ['P2', 'P3', 'P4', 'P5'],
+    }),
+    answers: {
+      200: {
+        description: 'safetensors with `regions`, F32 [N, height, width, channels], and `levels`, U8 [N].',
+        content: binary('application/octet-stream'),
+      },
+    },
+    refusals: { ...SET.refusals, 503: 'Too many requests for regions are being answered.' },
+  })
+  async regions(
+    @Param('id') id: string,
+    @Body(jsonBody(regionRequestSchema, REGIONS_FORM)) request: z.output<typeof regionRequestSchema>,
+    @Res() reply: FastifyReply,
+    @ClientGone() gone: AbortSignal,
+  ): Promise<void> {
+    const { boxes, levels, ...options } = completeRegionRequest(request);
+    const archive = await this.library.archive(id);
+    try {
+      const pooled = poolableLevels(archive.description.levels, levels && archive.select(levels));
+      const placed = placeBoxes(boxes, { ...options, size: archive.description.size });
+      if (gone.aborted) throw new CairnError('cancelled', 'The client has gone away.');
+      const share = this.budget.enter();
+      gone.addEventListener('abort', () => share.leave(), { once: true });
+      const { length, stream } = streamRegions(archive, placed, pooled, options, share, gone);
+      void reply.status(200).headers({ 'content-type': 'application/octet-stream', 'content-length': length });
+      await reply.send(stream);
+    } catch (error) {
+      await archive.close();
+      throw error;
+    }
+  }
 }
+
+@Module({ controllers: [FeaturesController] })
+export class FeaturesModule {}

@@ -1,15 +1,11 @@
 import { z } from 'zod';
-import { CairnError } from '../../errors.js';
 import {
   BOX_FORMATS,
   COORDINATES,
   DEFAULT_FORMAT,
   ROI_METHODS,
-  type BoxFormat,
-  type Coordinates,
   type RoiMethod,
 } from '../../features/roi-align/boxes.js';
-import type { RoiOptions } from '../../features/roi-align/region-reader.js';
 
 export const MAX_BOXES = 10_000;
 /** Bins of a region along each axis. */
@@ -21,15 +17,6 @@ export const MAX_SAMPLING_RATIO = 16;
 const DEFAULT_OUTPUT_SIDE = 7;
 /** As each project configures its heads; 0 takes one sample per cell of a bin. */
 const DEFAULT_SAMPLING_RATIO: Readonly<Record<RoiMethod, number>> = { matterport: 1, detectron2: 0, torchvision: 2 };
-
-/** The regions that a client asks for; boxes are not converted yet. */
-export interface RegionRequest extends RoiOptions {
-  readonly boxes: readonly (readonly number[])[];
-  readonly coordinates: Coordinates;
-  readonly format: BoxFormat;
-  /** Names of levels; undefined: those that heads read. */
-  readonly levels: readonly string[] | undefined;
-}
 
 const SIDES = `a whole number from 1 to ${MAX_OUTPUT_SIDE}, or [height, width] of such`;
 const SAMPLES = `a whole number from 0 to ${MAX_SAMPLING_RATIO}`;
@@ -64,24 +51,16 @@ export const regionRequestSchema = z
       .optional()
       .meta({ description: 'Levels to pool from. Default: those that detection heads read.', example: 'P2,P3,P4,P5' }),
   })
+  .refine(
+    ({ method, samplingRatio }) => method !== 'matterport' || samplingRatio === undefined,
+    'samplingRatio is for detectron2 and torchvision: matterport takes one sample.',
+  )
   .meta({ id: 'RegionRequest', description: 'Boxes, and how their regions are pooled.' });
 
-/** Fills in what each project configures its heads with. @throws CairnError `option-invalid`. */
-export function completeRegionRequest(request: z.output<typeof regionRequestSchema>): RegionRequest {
-  const { boxes, coordinates, method, outputSize, levels, ...rest } = request;
-  if (method === 'matterport' && rest.samplingRatio !== undefined) {
-    throw new CairnError(
-      'option-invalid',
-      'samplingRatio is for detectron2 and torchvision: matterport takes one sample.',
-    );
-  }
-  return {
-    boxes,
-    coordinates,
-    method,
-    levels,
-    format: rest.format ?? DEFAULT_FORMAT[method],
-    outputSize: typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize,
-    samplingRatio: rest.samplingRatio ?? DEFAULT_SAMPLING_RATIO[method],
-  };
+/** The regions that a client asks for, with what each project configures its heads with; boxes are not converted yet. */
+export function completeRegionRequest(request: z.output<typeof regionRequestSchema>) {
+  const { method, outputSize, format = DEFAULT_FORMAT[method] } = request;
+  const [height, width] = typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize;
+  const samplingRatio = request.samplingRatio ?? DEFAULT_SAMPLING_RATIO[method];
+  return { ...request, format, outputSize: [height, width] as const, samplingRatio };
 }

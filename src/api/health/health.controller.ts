@@ -1,5 +1,4 @@
-import { Controller, Get } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Module } from '@nestjs/common';
 import { z } from 'zod';
 import { JobQueue } from '../../jobs/queue.js';
 import { json, Operation } from '../openapi/operation.js';
@@ -7,7 +6,6 @@ import { json, Operation } from '../openapi/operation.js';
 const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 type Health = z.infer<typeof healthSchema>;
 
-@ApiTags('health')
 @Controller()
 export class HealthController {
   constructor(private readonly queue: JobQueue) {}
@@ -34,3 +32,6 @@ export class HealthController {
     return { status: 'ok' };
   }
 }
+
+@Module({ controllers: [HealthController] })
+export class HealthModule {}

@@ -1,16 +1,16 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { CairnError } from '../../errors.js';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
-
-/** Answers an error of a request to a path. */
-export type AnswerError = (error: CairnError, request: FastifyRequest, reply: FastifyReply) => void;
 
 /**
  * Answers the wrong method on a known path with 405 and `Allow`. To be called before the first route is added; the
  * function that it returns is called after the last, before the server listens.
  */
-export function refuseOtherMethods(server: FastifyInstance, answer: AnswerError): () => void {
+export function refuseOtherMethods(
+  server: FastifyInstance,
+  answer: (error: CairnError, reply: FastifyReply) => void,
+): () => void {
   const routes = new Map<string, Set<string>>();
   server.addHook('onRoute', ({ url, method }) => {
     const methods = routes.get(url) ?? new Set();
@@ -28,11 +28,7 @@ export function refuseOtherMethods(server: FastifyInstance, answer: AnswerError)
         method: others,
         onRequest: (request, reply) => {
           void reply.header('allow', allow);
-          answer(
-            new CairnError('method-not-allowed', `${request.method} is not allowed here; ${allow} are.`),
-            request,
-            reply,
-          );
+          answer(new CairnError('method-not-allowed', `${request.method} is not allowed here; ${allow} are.`), reply);
         },
         handler: () => undefined,
       });

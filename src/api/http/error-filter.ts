@@ -18,16 +18,15 @@ export abstract class ErrorFilter implements ExceptionFilter {
   private readonly log = new Logger('http');
 
   /** Writes content type and body. */
-  protected abstract write(failure: Failure, request: FastifyRequest, reply: FastifyReply): void;
+  protected abstract write(failure: Failure, reply: FastifyReply): void;
 
   catch(thrown: unknown, host: ArgumentsHost): void {
-    const http = host.switchToHttp();
-    this.answer(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+    this.answer(thrown, host.switchToHttp().getResponse<FastifyReply>());
   }
 
-  answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  answer(thrown: unknown, reply: FastifyReply): void {
     const { error, status } = classify(thrown);
-    if (status >= 500) this.report(request, error);
+    if (status >= 500) this.report(reply.request, error);
     // An answer that has begun cannot become another one; the cut connection tells the client.
     if (reply.raw.headersSent) {
       reply.raw.destroy();
@@ -38,7 +37,7 @@ export abstract class ErrorFilter implements ExceptionFilter {
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
     // Drop headers that were set for the successful answer.
     void reply.status(status).removeHeader('content-location').header('cache-control', 'no-store');
-    this.write({ code, status, detail }, request, reply);
+    this.write({ code, status, detail }, reply);
   }
 
   /** An outage is one line; everything else is a defect or a broken disk, whose stack is needed. */

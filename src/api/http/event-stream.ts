@@ -31,3 +31,14 @@ export async function sendEvents(reply: FastifyReply, events: AsyncIterable<stri
     .headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
     .send(Readable.from(events, { encoding: 'utf8' }));
 }
+
+/** Answers with a stream that lasts as long as its batch runs. */
+export async function streamReply(reply: FastifyReply, type: string, body: Readable): Promise<void> {
+  const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+  const sent = reply.headers(headers).send(body);
+  // The first bytes may take long; the headers tell the client at once that the answer has begun.
+  setImmediate(() => {
+    if (!reply.raw.headersSent && reply.raw.hasHeader('content-type')) reply.raw.flushHeaders();
+  });
+  await sent;
+}

@@ -1,5 +1,5 @@
 import { Catch } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { ErrorFilter, type Failure } from './error-filter.js';
 import { SERVER_CODES } from './status.js';
@@ -19,9 +19,10 @@ export type Problem = z.infer<typeof problemSchema>;
 /** Answers errors as `application/problem+json`. */
 @Catch()
 export class ProblemFilter extends ErrorFilter {
-  protected override write({ code, status, detail }: Failure, request: FastifyRequest, reply: FastifyReply): void {
+  protected override write({ code, status, detail }: Failure, reply: FastifyReply): void {
+    const instance = reply.request.url;
     const title = code.replaceAll('-', ' ');
-    const problem: Problem = { type: `urn:cairn:error:${code}`, title, status, detail, code, instance: request.url };
+    const problem: Problem = { type: `urn:cairn:error:${code}`, title, status, detail, code, instance };
     void reply.header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(problem));
   }
 }

@@ -10,7 +10,7 @@ import type { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, parseJobOptions, type GivenOptions, type JobOptions } from '../../jobs/options.js';
 import { binary, body } from '../openapi/operation.js';
 
-export interface Submission {
+interface Submission {
   readonly options: JobOptions;
   readonly source: ImageSource;
 }
@@ -94,16 +94,13 @@ async function readForm(request: FastifyRequest, given: GivenOptions, intake: Im
   return { options: parseJobOptions({ ...given, ...fields }), source };
 }
 
-/** Limits of one route that differ from those of the server. */
-export interface FormLimits {
-  readonly files: number;
-  readonly parts: number;
-}
-
-/** The parts of a form. Errors of the parser are errors of the client. */
-export async function* partsOf(request: FastifyRequest, limits?: FormLimits): AsyncGenerator<Multipart> {
+/** The parts of a form, within the limits of one route or those of the server. Errors of the parser are errors of the client. */
+export async function* partsOf(
+  request: FastifyRequest,
+  limits?: { readonly files: number; readonly parts: number },
+): AsyncGenerator<Multipart> {
   try {
-    yield* request.parts(limits && { limits: { ...limits } });
+    yield* request.parts(limits && { limits });
   } catch (error) {
     throw new CairnError('request-malformed', `The form cannot be read: ${asCairnError(error).message}.`, {
       cause: error,

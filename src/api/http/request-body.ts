@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Readable, type Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { CairnError } from '../../errors.js';
-import { ByteReader } from './byte-reader.js';
 
 const DECODERS: Readonly<Record<string, () => Transform>> = { gzip: createGunzip, deflate: createInflate };
 
@@ -31,25 +30,19 @@ export function passOpaqueBodies(server: FastifyInstance): void {
 export async function withBody<T>(request: FastifyRequest, read: (body: ByteReader) => Promise<T>): Promise<T> {
   const body = request.body instanceof Readable ? request.body : Readable.from([]);
   let decoder: Transform | undefined;
+  let reader: ByteReader | undefined;
   try {
     decoder = decoderOf(request.headers['content-encoding']);
-    if (!decoder) return await readAndLeave(new ByteReader(body.iterator({ destroyOnReturn: false })), read);
     // Not a pipeline: that would destroy the request with the decoder, and a destroyed request cannot be answered.
-    body.once('error', (error: Error) => decoder!.destroy(error)).pipe(decoder);
+    if (decoder) body.once('error', (error: Error) => decoder!.destroy(error)).pipe(decoder);
     // The reader receives errors; before anyone reads they must not end the process.
-    decoder.on('error', () => undefined);
-    return await readAndLeave(new ByteReader(decoder), read);
-  } finally {
-    if (decoder) body.unpipe(decoder.destroy());
-    body.resume();
-  }
-}
-
-async function readAndLeave<T>(reader: ByteReader, read: (body: ByteReader) => Promise<T>): Promise<T> {
-  try {
+    decoder?.on('error', () => undefined);
+    reader = new ByteReader(decoder ?? body.iterator({ destroyOnReturn: false }));
     return await read(reader);
   } finally {
-    await reader.leave();
+    await reader?.leave();
+    if (decoder) body.unpipe(decoder.destroy());
+    body.resume();
   }
 }
 
@@ -59,4 +52,62 @@ function decoderOf(encoding = 'identity'): Transform | undefined {
   if (Object.hasOwn(DECODERS, coding)) return DECODERS[coding]!();
   const known = Object.keys(DECODERS).join(' or ');
   throw new CairnError('request-malformed', `Content-Encoding may be ${known}, not "${coding}".`);
+}
+
+/** Reads a body piece by piece. It holds the piece that is read and the rest of the chunk that ended it. */
+export class ByteReader {
+  private readonly source: AsyncIterator<Uint8Array>;
+  /** Received and not read yet. */
+  private rest: Buffer = Buffer.alloc(0);
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.source = chunks[Symbol.asyncIterator]();
+  }
+
+  /** The next `length` bytes. @throws CairnError `request-malformed` when the body is shorter. */
+  async take(length: number, what: string): Promise<Buffer> {
+    const bytes = await this.upTo(length);
+    if (bytes.length === length) return bytes;
+    throw new CairnError(
+      'request-malformed',
+      `The body ends ${length - bytes.length} bytes before the end of ${what}.`,
+    );
+  }
+
+  /** The rest. @throws CairnError `upload-too-large` when it has more than `limit` bytes. */
+  async all(limit: number, what: string): Promise<Buffer> {
+    const bytes = await this.upTo(limit + 1);
+    if (bytes.length <= limit) return bytes;
+    throw new CairnError('upload-too-large', `${what} may have at most ${limit} bytes.`);
+  }
+
+  /** @throws CairnError `request-malformed` unless the body has ended. */
+  async end(): Promise<void> {
+    if ((await this.upTo(1)).length === 0) return;
+    throw new CairnError('request-malformed', 'The body goes on after the last of the data that its JSON announces.');
+  }
+
+  /** Ends the source of the chunks. */
+  async leave(): Promise<void> {
+    await this.source.return?.();
+  }
+
+  private async upTo(length: number): Promise<Buffer> {
+    const chunks: Uint8Array[] = [this.rest];
+    let size = this.rest.length;
+    // Nothing is allocated by an announced length: only received chunks are kept.
+    while (size < length) {
+      const next = await this.source.next().catch(brokenOff);
+      if (next.done) break;
+      chunks.push(next.value);
+      size += next.value.byteLength;
+    }
+    const bytes = chunks.length === 1 ? this.rest : Buffer.concat(chunks, size);
+    this.rest = bytes.subarray(length);
+    return bytes.subarray(0, length);
+  }
+}
+
+function brokenOff(cause: unknown): never {
+  throw new CairnError('request-malformed', 'The body broke off before its end, or does not decompress.', { cause });
 }

@@ -1,8 +1,11 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import parseRange from 'range-parser';
 import { CairnError } from '../../errors.js';
+import type { ArchiveReader } from '../../features/archive-reader.js';
+import type { LevelChoice } from '../../features/level-query.js';
 import type { StoredObject } from '../../features/store/store.js';
+import { streamLevels } from '../../features/stream-levels.js';
 
 /** Archives and their entries never change under their id. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
@@ -13,12 +16,7 @@ export const IMMUTABLE = 'public, max-age=31536000, immutable';
  *
  * @throws CairnError `range-not-satisfiable`.
  */
-export async function sendObject(
-  object: StoredObject,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  type: string,
-): Promise<void> {
+export async function sendObject(object: StoredObject, reply: FastifyReply, type: string): Promise<void> {
   const { size, modified } = object;
   const etag = `"${size.toString(36)}-${modified.getTime().toString(36)}"`;
   void reply.headers({
@@ -28,7 +26,7 @@ export async function sendObject(
     etag,
     'last-modified': modified.toUTCString(),
   });
-  const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = request.headers;
+  const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = reply.request.headers;
   if (matches(ifNoneMatch, etag)) {
     await object.close();
     return reply.status(304).send();
@@ -45,7 +43,7 @@ export async function sendObject(
   const { start, end } = one ?? { start: 0, end: size - 1 };
   if (one) void reply.status(206).header('content-range', `bytes ${start}-${end}/${size}`);
   void reply.header('content-length', end - start + 1);
-  if (request.method === 'HEAD') {
+  if (reply.request.method === 'HEAD') {
     await object.close();
     sendHead(reply);
     return;
@@ -76,4 +74,37 @@ export function prefersZstd(header: string | string[] | undefined): boolean {
   const zstd = codings.find(({ name }) => name === 'zstd')?.weight ?? 0;
   const others = codings.filter(({ name }) => name !== 'zstd' && name !== 'identity');
   return zstd > 0 && others.every(({ weight }) => weight < zstd);
+}
+
+/**
+ * Answers with levels of an archive as a safetensors stream, as frames of zstd where the client prefers that. Closes the
+ * archive with the answer, or at once when it throws.
+ *
+ * @throws CairnError of the archive.
+ */
+export async function sendLevels(
+  archive: ArchiveReader,
+  choose: (archive: ArchiveReader) => LevelChoice,
+  reply: FastifyReply,
+): Promise<void> {
+  try {
+    const { levels, window } = choose(archive);
+    const compressed = prefersZstd(reply.request.headers['accept-encoding']);
+    const { length, stream } = await streamLevels(archive, levels, { window, compressed });
+    void reply.headers({
+      'content-type': 'application/octet-stream',
+      vary: 'accept-encoding',
+      ...(length !== undefined && { 'content-length': length }),
+      ...(compressed && { 'content-encoding': 'zstd' }),
+    });
+    if (reply.request.method === 'HEAD') {
+      stream.destroy();
+      sendHead(reply);
+      return;
+    }
+    await reply.send(stream);
+  } catch (error) {
+    await archive.close();
+    throw error;
+  }
 }

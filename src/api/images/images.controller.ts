@@ -1,5 +1,4 @@
-import { Controller, Head, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Controller, Head, HttpCode, Module, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
@@ -14,7 +13,6 @@ const keptImageSchema = z
   .meta({ id: 'KeptImage', description: 'An image in the store, under the SHA-256 of its bytes.' });
 
 /** Images that are sent ahead: a client sends only what is missing, and names the images by digest afterwards. */
-@ApiTags('images')
 @Controller('v1/images')
 export class ImagesController {
   constructor(private readonly intake: ImageIntake) {}
@@ -53,3 +51,6 @@ export class ImagesController {
     sendHead(reply);
   }
 }
+
+@Module({ controllers: [ImagesController] })
+export class ImagesModule {}

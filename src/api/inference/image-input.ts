@@ -1,29 +1,29 @@
-import { MAX_PIXELS_SIDE } from '../../backbone/preprocess/encode-pixels.js';
+import { Readable } from 'node:stream';
+import { encodePixels, MAX_PIXELS_SIDE } from '../../backbone/preprocess/encode-pixels.js';
 import { CairnError } from '../../errors.js';
+import type { Upload } from '../../images/image-source.js';
+import type { ImageIntake, IntakeLimits } from '../../images/intake.js';
+import type { ByteReader } from '../http/request-body.js';
 import type { TensorJson } from './request-schema.js';
 
 /** Name of the input of pixels: uint8 RGB `[N, H, W, 3]` or `[H, W, 3]`. */
-export const PIXELS_INPUT = 'image';
+const PIXELS_INPUT = 'image';
 /** Name of the input of encoded images, as in uploads: `[N]` or `[N, 1]`. */
-export const FILES_INPUT = 'image_bytes';
+const FILES_INPUT = 'image_bytes';
 
-export const INPUT_DATATYPES: ReadonlyMap<string, string> = new Map([
-  [PIXELS_INPUT, 'UINT8'],
-  [FILES_INPUT, 'BYTES'],
-]);
+/** Of each input; a length of -1 is any. */
+export const INPUTS = [
+  { name: PIXELS_INPUT, datatype: 'UINT8', shape: [-1, -1, -1, 3] },
+  { name: FILES_INPUT, datatype: 'BYTES', shape: [-1] },
+];
 
 /** Per request. */
-export const MAX_IMAGES = 64;
-
-export interface InputLimits {
-  /** Per image. */
-  readonly maxPixels: number;
-  /** Per encoded image. */
-  readonly maxUploadBytes: number;
-}
+const MAX_IMAGES = 64;
+/** Before each element of binary BYTES. */
+const LENGTH_BYTES = 4;
 
 /** The input of a request. `binarySize` counts the bytes after the JSON; undefined: `data` is in the JSON. */
-export type ImageInput = {
+type ImageInput = {
   readonly count: number;
   readonly binarySize: number | undefined;
   readonly data: unknown;
@@ -34,22 +34,22 @@ export type ImageInput = {
  *
  * @throws CairnError `request-malformed`, `image-empty` or `image-too-large`.
  */
-export function parseImageInput(inputs: readonly TensorJson[], limits: InputLimits): ImageInput {
+export function parseImageInput(inputs: readonly TensorJson[], { maxPixels }: IntakeLimits): ImageInput {
   const [input, other] = inputs as [TensorJson, TensorJson?];
   if (other) {
     throw malformed(`A request has one input, ${PIXELS_INPUT} or ${FILES_INPUT}, not ${inputs.length}.`);
   }
   const { name, datatype, shape, data, parameters } = input;
-  const known = INPUT_DATATYPES.get(name);
+  const known = INPUTS.find((entry) => entry.name === name)?.datatype;
   if (known === undefined) {
-    throw malformed(`There is no input "${name}"; known are ${[...INPUT_DATATYPES.keys()].join(' and ')}.`);
+    throw malformed(`There is no input "${name}"; known are ${PIXELS_INPUT} and ${FILES_INPUT}.`);
   }
   if (datatype !== known) throw malformed(`${name} is ${known}, not "${datatype}".`);
   const binarySize = parameters.binary_data_size;
   if ((binarySize === undefined) === (data === undefined)) {
     throw malformed(`${name} needs either data or the parameter binary_data_size, and not both.`);
   }
-  const checked = name === PIXELS_INPUT ? pixelsShape(shape, limits) : filesShape(shape);
+  const checked = name === PIXELS_INPUT ? pixelsShape(shape, maxPixels) : filesShape(shape);
   if (checked.count === 0) throw new CairnError('image-empty', `${name} holds no image.`);
   if (checked.count > MAX_IMAGES) {
     throw malformed(`A request takes at most ${MAX_IMAGES} images; ${name} has ${checked.count}.`);
@@ -61,13 +61,9 @@ export function parseImageInput(inputs: readonly TensorJson[], limits: InputLimi
   return { ...checked, binarySize, data };
 }
 
-function pixelsShape(shape: readonly number[], { maxPixels }: InputLimits) {
-  const [count, height, width, channels] = (shape.length === 3 ? [1, ...shape] : shape) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+function pixelsShape(shape: readonly number[], maxPixels: number) {
+  type Shape = [number, number, number, number];
+  const [count, height, width, channels] = (shape.length === 3 ? [1, ...shape] : shape) as Shape;
   if (channels !== 3) throw malformed(`${PIXELS_INPUT} is [N, H, W, 3] or [H, W, 3], not [${shape.join(', ')}].`);
   if (height === 0 || width === 0) throw new CairnError('image-empty', `${PIXELS_INPUT} holds no pixel.`);
   if (height * width > maxPixels || Math.max(height, width) > MAX_PIXELS_SIDE) {
@@ -83,6 +79,97 @@ function filesShape(shape: readonly number[]) {
   throw malformed(`${FILES_INPUT} is [N] or [N, 1], not [${shape.join(', ')}].`);
 }
 
-function malformed(message: string): CairnError {
+/** A request that cannot be read as the protocol says. */
+export function malformed(message: string): CairnError {
   return new CairnError('request-malformed', message);
+}
+
+/**
+ * Keeps the images of a request in the store, one at a time in memory. Pixels become uncompressed TIFF files, so that
+ * their jobs are like all others.
+ *
+ * @throws CairnError `request-malformed`, `upload-too-large`, or of the intake.
+ */
+export async function keepImages(input: ImageInput, body: ByteReader, intake: ImageIntake): Promise<Upload[]> {
+  const uploads: Upload[] = [];
+  if (input.kind === 'files') {
+    for await (const file of files(input, body, intake.limits.maxUploadBytes)) {
+      uploads.push((await intake.upload(Readable.from([file]))).source);
+    }
+  } else {
+    const { height, width } = input;
+    for await (const data of pixels(input, body)) {
+      const file = encodePixels({ data, height, width });
+      // The limit of uploads is for compressed files; pixels were counted before.
+      const bytes = file.reduce((total, piece) => total + piece.byteLength, 0);
+      uploads.push((await intake.upload(Readable.from(file), bytes)).source);
+    }
+  }
+  await body.end();
+  return uploads;
+}
+
+/** Keeps the one file that is the whole body. @throws CairnError as `keepImages`. */
+export async function keepWhole(body: ByteReader, intake: ImageIntake): Promise<Upload[]> {
+  const file = await body.all(intake.limits.maxUploadBytes, 'The image');
+  return [(await intake.upload(Readable.from([file]))).source];
+}
+
+async function* pixels(input: ImageInput & { kind: 'pixels' }, body: ByteReader): AsyncGenerator<Buffer> {
+  const { count, height, width, binarySize, data } = input;
+  const bytes = height * width * 3;
+  if (binarySize !== undefined) {
+    for (let i = 0; i < count; i++) yield await body.take(bytes, `image ${i + 1} of ${count}`);
+    return;
+  }
+  const values = flatten(data, 3);
+  if (values.length !== count * bytes) {
+    throw malformed(`data of that shape has ${count * bytes} values, not ${values.length}.`);
+  }
+  if (!values.every(isByte)) throw malformed('data of UINT8 are whole numbers from 0 to 255.');
+  for (let i = 0; i < count; i++) yield Buffer.from(values.slice(i * bytes, (i + 1) * bytes));
+}
+
+async function* files(input: ImageInput, body: ByteReader, maxBytes: number): AsyncGenerator<Buffer> {
+  const { count, binarySize, data } = input;
+  if (binarySize === undefined) {
+    const texts = flatten(data, 1);
+    if (texts.length !== count) throw malformed(`data of that shape has ${count} elements, not ${texts.length}.`);
+    for (const text of texts) yield fromBase64(text);
+    return;
+  }
+  let left = binarySize;
+  for (let i = 0; i < count; i++) {
+    const what = `element ${i + 1} of ${count}`;
+    if (left < LENGTH_BYTES) throw malformed(`The binary data ends before ${what}.`);
+    const length = (await body.take(LENGTH_BYTES, what)).readUInt32LE();
+    left -= LENGTH_BYTES + length;
+    if (left < 0) throw malformed(`${what} says that it has ${length} bytes, ${-left} more than there are.`);
+    if (length > maxBytes) {
+      throw new CairnError('upload-too-large', `${what} has ${length} bytes; the limit is ${maxBytes}.`);
+    }
+    yield await body.take(length, what);
+  }
+  if (left > 0) throw malformed(`The binary data has ${left} bytes more than its ${count} elements.`);
+}
+
+/** JSON has no bytes, so images are base64. */
+function fromBase64(text: unknown): Buffer {
+  if (typeof text === 'string') {
+    const bytes = Buffer.from(text, 'base64');
+    const bare = (base64: string) => base64.replace(/[\r\n=]/g, '');
+    // Node skips characters that are not base64: valid text survives the round trip.
+    if (bare(bytes.toString('base64')) === bare(text)) return bytes;
+  }
+  throw malformed('data of BYTES are images in base64.');
+}
+
+/** The protocol allows flat data and data nested as the shape is. */
+function flatten(data: unknown, depth: number): unknown[] {
+  if (Array.isArray(data)) return data.flat(depth) as unknown[];
+  throw malformed('data must be a list.');
+}
+
+function isByte(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
 }

@@ -1,11 +1,9 @@
 import type { Model } from '../../backbone/catalogue.js';
-import { CairnError } from '../../errors.js';
 import type { Upload } from '../../images/image-source.js';
 import type { ImageIntake } from '../../images/intake.js';
 import { parseJobOptions, type JobOptions } from '../../jobs/options.js';
-import type { ByteReader } from '../http/byte-reader.js';
-import { parseImageInput } from './image-input.js';
-import { keepImages, keepWhole } from './read-images.js';
+import type { ByteReader } from '../http/request-body.js';
+import { keepImages, keepWhole, malformed, parseImageInput } from './image-input.js';
 import { parseRequestJson, type RequestJson } from './request-schema.js';
 
 /** An image of 1024 × 1024 pixels as JSON numbers just fits; larger ones need binary data. */
@@ -105,8 +103,4 @@ function optionsOf(
     priority: PRIORITY,
     ...(outputs && { levels: outputs.map(({ name }) => name) }),
   });
-}
-
-function malformed(message: string): CairnError {
-  return new CairnError('request-malformed', message);
 }

@@ -1,5 +1,4 @@
 import { Controller, Headers, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ArchiveReader } from '../../features/archive-reader.js';
@@ -11,7 +10,7 @@ import { OpaqueBody, withBody } from '../http/request-body.js';
 import { binary, body, header, json, ProtocolOperation } from '../openapi/operation.js';
 import { readInferenceRequest } from './inference-request.js';
 import { MODEL_VERSION, modelOf } from './model-metadata.js';
-import { MODEL_PARAMS, NO_MODEL } from './protocol.controller.js';
+import { MODEL } from './protocol.controller.js';
 import { ProtocolFilter } from './protocol-error.js';
 import { inferenceRequestSchema } from './request-schema.js';
 import { streamAnswer } from './response-stream.js';
@@ -46,7 +45,6 @@ const EXAMPLE = {
   parameters: { size: 256 },
 };
 
-@ApiTags('open inference protocol')
 @UseFilters(ProtocolFilter)
 @Controller('v2/models')
 export class InferenceController {
@@ -62,7 +60,7 @@ export class InferenceController {
   @ProtocolOperation({
     id: 'infer',
     summary: 'Levels of up to 64 images, as JSON or as JSON with binary data',
-    params: MODEL_PARAMS,
+    ...MODEL,
     headers: { [HEADER_LENGTH]: { description: 'Bytes of JSON before the binary data; 0: the body is one image.' } },
     body: { ...body('application/json', inferenceRequestSchema, EXAMPLE), ...binary('application/octet-stream') },
     answers: {
@@ -71,7 +69,6 @@ export class InferenceController {
         content: { ...json('', answerSchema).content, ...binary('application/octet-stream') },
       },
     },
-    refusals: NO_MODEL,
   })
   async infer(
     @Param('model') name: string,

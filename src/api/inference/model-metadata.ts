@@ -1,18 +1,13 @@
 import { z } from 'zod';
-import { describeModel } from '../../backbone/describe-model.js';
 import { DEFAULT_SIZE, listModels, type Model } from '../../backbone/catalogue.js';
+import { describeModel } from '../../backbone/describe-model.js';
 import { CairnError } from '../../errors.js';
-import { FILES_INPUT, INPUT_DATATYPES, PIXELS_INPUT } from './image-input.js';
+import { INPUTS } from './image-input.js';
 
 const PLATFORM = 'cairn';
 /** The only version of every model: other weights have another digest, not another version. */
 export const MODEL_VERSION = '1';
 const VERSIONS = [MODEL_VERSION];
-
-const INPUT_SHAPES: Readonly<Record<string, number[]>> = {
-  [PIXELS_INPUT]: [-1, -1, -1, 3],
-  [FILES_INPUT]: [-1],
-};
 
 const tensorSchema = z
   .object({
@@ -60,13 +55,12 @@ export function modelOf(name: string, version = MODEL_VERSION): Model {
 
 export function modelMetadata(model: Model): ModelMetadata {
   const { levels, pyramid } = describeModel(model, true, DEFAULT_SIZE);
-  const inputs = [...INPUT_DATATYPES].map(([name, datatype]) => ({ name, datatype, shape: INPUT_SHAPES[name]! }));
   const outputs = [...levels, ...(pyramid?.levels ?? [])].map(({ name, shape }) => ({
     name,
     datatype: 'FP32',
     shape: [-1, ...shape],
   }));
-  return { name: model.name, versions: VERSIONS, platform: PLATFORM, inputs, outputs };
+  return { name: model.name, versions: VERSIONS, platform: PLATFORM, inputs: INPUTS, outputs };
 }
 
 /** The model configuration extension of Triton, for a model that does its own batching. */

@@ -1,5 +1,5 @@
 import { Catch } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { ErrorFilter, type Failure } from '../http/error-filter.js';
 import { SERVER_CODES } from '../http/status.js';
@@ -15,7 +15,7 @@ export type ProtocolError = z.infer<typeof protocolErrorSchema>;
 /** Answers errors as the Open Inference Protocol does. */
 @Catch()
 export class ProtocolFilter extends ErrorFilter {
-  protected override write({ code, detail }: Failure, _request: FastifyRequest, reply: FastifyReply): void {
+  protected override write({ code, detail }: Failure, reply: FastifyReply): void {
     const answer: ProtocolError = { error: detail, code };
     // Fastify adds a charset to text, which clients that compare the type do not expect.
     void reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer)));

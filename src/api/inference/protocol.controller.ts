@@ -1,9 +1,8 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { listModels } from '../../backbone/catalogue.js';
-import { CairnError } from '../../errors.js';
+import { asCairnError, CairnError } from '../../errors.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { OpaqueBody, withBody } from '../http/request-body.js';
 import { body, json, ProtocolOperation } from '../openapi/operation.js';
@@ -19,17 +18,19 @@ import {
   type ModelMetadata,
 } from './model-metadata.js';
 import { ProtocolFilter } from './protocol-error.js';
-import { notReadyReason } from './readiness.js';
 
 /** What the server has beyond the protocol itself, by Triton's names. */
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'parameters'];
 const MAX_INDEX_REQUEST_BYTES = 1 << 16;
 
-export const MODEL_PARAMS = {
-  model: { description: 'Name of the model.', example: 'mask-rcnn-resnet50' },
-  version: { description: 'Version of the model: 1.', example: MODEL_VERSION },
+/** Operations on one model. */
+export const MODEL = {
+  params: {
+    model: { description: 'Name of the model.', example: 'mask-rcnn-resnet50' },
+    version: { description: 'Version of the model: 1.', example: MODEL_VERSION },
+  },
+  refusals: { 404: 'There is no such model or version.' },
 };
-export const NO_MODEL = { 404: 'There is no such model or version.' };
 const NOT_READY = 'The server is not ready; `error` says why.';
 
 const serverSchema = z
@@ -51,7 +52,6 @@ const indexedSchema = z
   .meta({ id: 'RepositoryIndex', description: 'Models with their state.' });
 
 /** Metadata and readiness. KServe's clients read the bodies; Triton's look at the status only. */
-@ApiTags('open inference protocol')
 @UseFilters(ProtocolFilter)
 @Controller('v2')
 export class ProtocolController {
@@ -94,9 +94,8 @@ export class ProtocolController {
   @ProtocolOperation({
     id: 'checkModelReady',
     summary: 'Whether a model is ready: it exists and the server is ready',
-    params: MODEL_PARAMS,
+    ...MODEL,
     answers: { 200: json('The model is ready.', readySchema), 400: json(NOT_READY, readySchema) },
-    refusals: NO_MODEL,
   })
   async modelReady(
     @Param('model') name: string,
@@ -110,9 +109,8 @@ export class ProtocolController {
   @ProtocolOperation({
     id: 'getModelMetadata',
     summary: 'Inputs and outputs of a model',
-    params: MODEL_PARAMS,
+    ...MODEL,
     answers: { 200: json('Model metadata.', modelMetadataSchema) },
-    refusals: NO_MODEL,
   })
   metadata(@Param('model') name: string, @Param('version') version: string | undefined): ModelMetadata {
     return modelMetadata(modelOf(name, version));
@@ -122,9 +120,8 @@ export class ProtocolController {
   @ProtocolOperation({
     id: 'getModelConfiguration',
     summary: "Inputs and outputs of a model as Triton's model configuration",
-    params: MODEL_PARAMS,
+    ...MODEL,
     answers: { 200: json('Model configuration.', modelConfigurationSchema) },
-    refusals: NO_MODEL,
   })
   configuration(@Param('model') name: string, @Param('version') version: string | undefined): ModelConfiguration {
     return modelConfiguration(modelOf(name, version));
@@ -144,7 +141,7 @@ export class ProtocolController {
     const onlyReady = await withBody(request, async (bytes) =>
       parseIndexRequest((await bytes.all(MAX_INDEX_REQUEST_BYTES, 'The request')).toString('utf8')),
     );
-    const reason = await notReadyReason(this.queue);
+    const reason = await this.notReadyReason();
     const state = reason === undefined ? 'READY' : 'UNAVAILABLE';
     if (onlyReady && state !== 'READY') return [];
     return listModels().map(({ name }) => ({ name, version: MODEL_VERSION, state, reason: reason ?? '' }));
@@ -152,14 +149,23 @@ export class ProtocolController {
 
   /** The protocol requires a status of 4xx when something is not ready; Triton uses 400. */
   private async sendReadiness(reply: FastifyReply, name?: string): Promise<void> {
-    const reason = await notReadyReason(this.queue);
+    const reason = await this.notReadyReason();
     const ready = reason === undefined;
-    const answer: z.infer<typeof readySchema> = {
-      ...(name !== undefined && { name }),
-      ready,
-      ...(!ready && { error: reason }),
-    };
+    // Fields that are undefined are left out of the JSON.
+    const answer: z.infer<typeof readySchema> = { name, ready, error: reason };
     await reply.status(ready ? 200 : 400).send(answer);
+  }
+
+  /** Why inference is not possible now; undefined when the queue answers and a worker is connected. */
+  private async notReadyReason(): Promise<string | undefined> {
+    try {
+      await this.queue.ping();
+    } catch (error) {
+      return asCairnError(error).message;
+    }
+    // A Redis service that hides its clients counts as one with workers.
+    const workers = await this.queue.workers().catch(() => undefined);
+    return workers?.length === 0 ? 'No worker is connected.' : undefined;
   }
 }
 

@@ -1,5 +1,4 @@
-import { Controller, Delete, Get, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Controller, Delete, Get, Module, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../../features/library.js';
@@ -15,10 +14,12 @@ import { readSubmission, SUBMISSION_BODY } from '../http/read-submission.js';
 import { header, json, Operation, textStream } from '../openapi/operation.js';
 import { jobView, jobViewSchema, type JobView } from './job-view.js';
 
-const PARAMS = { id: { description: 'Id of the job.' } };
-const NOT_FOUND = 'There is no such job; jobs are kept for seven days.';
+/** Operations on one job. */
+const JOB = {
+  params: { id: { description: 'Id of the job.' } },
+  refusals: { 404: 'There is no such job; jobs are kept for seven days.' },
+};
 
-@ApiTags('jobs')
 @Controller('v1/jobs')
 export class JobsController {
   constructor(
@@ -56,9 +57,8 @@ export class JobsController {
   @Operation({
     id: 'getJob',
     summary: 'State, progress and timings of a job',
-    params: PARAMS,
+    ...JOB,
     answers: { 200: json('The job as it is now.', jobViewSchema) },
-    refusals: { 404: NOT_FOUND },
   })
   async get(@Param('id') id: string): Promise<JobView> {
     const featuresId = cachedFeatures(id);
@@ -72,9 +72,9 @@ export class JobsController {
   @Operation({
     id: 'cancelJob',
     summary: 'Cancel a job that is queued or active',
-    params: PARAMS,
+    ...JOB,
     answers: { 200: json('The cancelled job.', jobViewSchema) },
-    refusals: { 404: NOT_FOUND, 409: 'The job has already completed or failed.' },
+    refusals: { ...JOB.refusals, 409: 'The job has already completed or failed.' },
   })
   async cancel(@Param('id') id: string): Promise<JobView> {
     if (cachedFeatures(id) !== undefined) throw new CairnError('job-finished', `Job ${id} has already completed.`);
@@ -88,7 +88,7 @@ export class JobsController {
     id: 'followJob',
     summary: 'State and progress as server-sent events',
     description: 'The first event is the state of the job as it is; the stream ends when the job is finished.',
-    params: PARAMS,
+    ...JOB,
     answers: {
       200: {
         description: 'Events `state` and `progress`; the data of each is the job.',
@@ -98,22 +98,16 @@ export class JobsController {
         }),
       },
     },
-    refusals: { 404: NOT_FOUND },
   })
   async follow(@Param('id') id: string, @Res() reply: FastifyReply, @ClientGone() gone: AbortSignal): Promise<void> {
     // Subscribe before the first look, so that no change falls between the two.
     const changes = this.events.follow(id, gone);
     const next = changes.next();
     const first = await this.get(id);
-    await sendEvents(reply, this.story(id, first, next, changes), gone);
+    await sendEvents(reply, this.story(first, next, changes), gone);
   }
 
-  private async *story(
-    id: string,
-    first: JobView,
-    next: Promise<IteratorResult<JobEvent>>,
-    changes: AsyncGenerator<JobEvent>,
-  ) {
+  private async *story(first: JobView, next: Promise<IteratorResult<JobEvent>>, changes: AsyncGenerator<JobEvent>) {
     yield formatEvent('state', first);
     let job = first;
     while (!isFinal(job.state)) {
@@ -121,8 +115,11 @@ export class JobsController {
       const change = await next;
       if (change.done) return;
       next = changes.next();
-      job = await this.get(id);
+      job = await this.get(job.id);
       yield formatEvent(change.value, job);
     }
   }
 }
+
+@Module({ controllers: [JobsController] })
+export class JobsModule {}

@@ -1,10 +1,68 @@
-import { Controller, Get, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import { Controller, Get, Module, Res } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { JobQueue } from '../../jobs/queue.js';
+import { JOB_STATES } from '../../jobs/status.js';
 import { Operation, textStream } from '../openapi/operation.js';
-import { Metrics } from './metrics.js';
 
-@ApiTags('health')
+/** From answers out of memory to those that wait for a network on a slow machine. */
+const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** The metrics of an API process. */
+export class Metrics {
+  readonly registry = new Registry();
+  private readonly durations: Histogram;
+
+  constructor(queue: JobQueue) {
+    collectDefaultMetrics({ register: this.registry });
+    this.durations = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'Time from the request to the last byte of its answer, or to the end of its connection.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: DURATION_BUCKETS,
+      registers: [this.registry],
+    });
+    const jobs = new Gauge({
+      name: 'cairn_jobs',
+      help: 'Jobs in the queue by state; finished jobs as long as they are kept.',
+      labelNames: ['state'],
+      registers: [this.registry],
+      // While the queue is away this gauge is empty and the others are answered.
+      collect: async () => {
+        jobs.reset();
+        const counts = await queue.counts().catch(() => undefined);
+        for (const state of JOB_STATES) if (counts?.[state] !== undefined) jobs.set({ state }, counts[state]);
+      },
+    });
+    const workers = new Gauge({
+      name: 'cairn_workers',
+      help: 'Workers that are connected to the queue.',
+      labelNames: ['engine', 'device'],
+      registers: [this.registry],
+      collect: async () => {
+        workers.reset();
+        const connected = await queue.workers().catch(() => []);
+        for (const { engine, device } of connected) workers.inc({ engine, device });
+      },
+    });
+  }
+
+  /** Measures every request of a server. */
+  watch(server: FastifyInstance): void {
+    server.addHook('onRequest', (request, reply, done) => {
+      const stop = this.durations.startTimer({ method: request.method });
+      reply.raw.once('close', () => {
+        // Event streams last as long as their client, streams of a batch as long as it runs.
+        if (String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
+        if (reply.getHeader('x-accel-buffering') === 'no') return;
+        // The pattern of the route: paths contain ids. Unknown routes have no pattern.
+        stop({ route: request.routeOptions.url ?? 'unknown', status: reply.raw.statusCode });
+      });
+      done();
+    });
+  }
+}
+
 @Controller('metrics')
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
@@ -22,3 +80,9 @@ export class MetricsController {
     await reply.header('content-type', registry.contentType).send(await registry.metrics());
   }
 }
+
+@Module({
+  controllers: [MetricsController],
+  providers: [{ provide: Metrics, inject: [JobQueue], useFactory: (queue: JobQueue) => new Metrics(queue) }],
+})
+export class MetricsModule {}

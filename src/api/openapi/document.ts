@@ -42,14 +42,11 @@ export function createDocument(app: INestApplication, version: string): OpenAPIO
 function documentedPath(route: string, item: PathItemObject): [string, PathItemObject] {
   // Fastify's name of the rest of a path.
   const path = route.replace(/\*$/, '{path}');
-  const operations = Object.entries(item as Record<string, OperationObject>).map(([method, operation]) => [
-    method,
-    documented(path, operation),
-  ]);
-  return [path, Object.fromEntries(operations) as PathItemObject];
+  const methods = Object.entries(item as Record<string, OperationObject>);
+  return [path, Object.fromEntries(methods.map(([method, operation]) => [method, documented(path, operation)]))];
 }
 
-function documented(path: string, { tags = [], ...found }: OperationObject): OperationObject {
+function documented(path: string, found: OperationObject): OperationObject {
   const operation = (found as unknown as Record<string, OperationObject>)[OPERATION];
   if (!operation) throw new Error(`${path} has an operation without documentation`);
   const parameters = (operation.parameters as ParameterObject[]).filter(
@@ -57,5 +54,12 @@ function documented(path: string, { tags = [], ...found }: OperationObject): Ope
   );
   // A method that answers on two paths is two operations.
   const operationId = operation.operationId! + (path.includes('{version}') ? 'Version' : '');
-  return { ...operation, operationId, tags, parameters };
+  return { ...operation, operationId, tags: [tagOf(path)], parameters };
+}
+
+/** One of `TAGS`: the resource, or what the paths without one are for. */
+function tagOf(path: string): string {
+  const [, version, resource = ''] = path.split('/');
+  if (version === 'v1') return resource;
+  return version === 'v2' ? 'open inference protocol' : 'health';
 }

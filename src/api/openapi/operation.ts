@@ -1,5 +1,4 @@
-import { applyDecorators } from '@nestjs/common';
-import { ApiExtension, ApiOperation } from '@nestjs/swagger';
+import { ApiExtension } from '@nestjs/swagger';
 import type {
   ContentObject,
   HeadersObject,
@@ -96,7 +95,7 @@ function documented(docs: OperationDocs, error: ContentObject): MethodDecorator 
     ...(docs.body && { requestBody: { required: !docs.bodyOptional, content: docs.body } }),
     responses: { ...docs.answers, ...(Object.fromEntries(problems) as Record<string, ResponseObject>) },
   };
-  return applyDecorators(ApiOperation({ operationId: docs.id }), ApiExtension(OPERATION, operation));
+  return ApiExtension(OPERATION, operation);
 }
 
 function parameters(

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import type { AnnouncementFilter } from '../../announcements/announcement.js';
-import type { ConsumeOptions } from '../../announcements/consume.js';
 import { isEntryId } from '../../redis/entry-id.js';
-import type { FollowOptions } from '../../announcements/follow.js';
 import { findModel } from '../../backbone/catalogue.js';
 import { listOf, parse, wholeNumber } from '../../parse.js';
 
@@ -15,15 +13,6 @@ const MAX_NAME = 64;
 const DAY_MS = 24 * 3600_000;
 
 type Query = Readonly<Record<string, unknown>>;
-
-export type StreamRequest =
-  | { readonly kind: 'follow'; readonly options: FollowOptions }
-  | {
-      readonly kind: 'consume';
-      readonly group: string;
-      readonly consumer: string;
-      readonly options: ConsumeOptions;
-    };
 
 const NAME_RULE = `must be 1 to ${MAX_NAME} of the characters A-Z a-z 0-9 . _ -, and not . or ..`;
 /** Excludes `.` and `..`, which URL parsers normalise: such a group could not be acknowledged to or deleted. */
@@ -80,15 +69,15 @@ export const extendSchema = z
  *
  * @throws CairnError `option-unknown`, `option-invalid` or `model-unknown`.
  */
-export function parseStreamRequest(query: Query, lastEventId: string | undefined): StreamRequest {
+export function parseStreamRequest(query: Query, lastEventId: string | undefined) {
   if (query['group'] === undefined && query['consumer'] === undefined) {
     const after = lastEventId === undefined || lastEventId === '' ? query['after'] : lastEventId;
     const { model, batch, ...options } = parse(followSchema, { ...query, after });
-    return { kind: 'follow', options: { after: options.after, filter: filterOf(model, batch) } };
+    return { kind: 'follow' as const, options: { ...options, filter: filterOf(model, batch) } };
   }
   const { model, batch, group, consumer, from = '$', ...rest } = parse(consumeSchema, query);
   const filter = model || batch ? filterOf(model, batch) : undefined;
-  return { kind: 'consume', group, consumer, options: { ...rest, from, filter } };
+  return { kind: 'consume' as const, group, consumer, options: { ...rest, from, filter } };
 }
 
 /** @throws CairnError `option-invalid`. */

@@ -93,15 +93,14 @@ export function rootCause(error: unknown): object {
 }
 
 async function problemOf(response: Response): Promise<CairnError> {
-  const text = await readUpTo(response, MAX_PROBLEM_BYTES).catch(() => '');
-  const problem = problemSchema.safeParse(tryJson(text));
-  if (!problem.success) {
+  try {
+    const { code, detail } = problemSchema.parse(JSON.parse(await readUpTo(response, MAX_PROBLEM_BYTES)));
+    if (Object.hasOwn(ERRORS, code)) return new CairnError(code as ErrorCode, detail);
+    return new CairnError('server-failed', `${detail} (${code})`);
+  } catch {
     const { pathname, origin } = new URL(response.url);
     return new CairnError('server-failed', `${origin} answers ${pathname} with status ${response.status}.`);
   }
-  const { code, detail } = problem.data;
-  if (Object.hasOwn(ERRORS, code)) return new CairnError(code as ErrorCode, detail);
-  return new CairnError('server-failed', `${detail} (${code})`);
 }
 
 async function readUpTo(response: Response, limit: number): Promise<string> {
@@ -112,12 +111,4 @@ async function readUpTo(response: Response, limit: number): Promise<string> {
     if ((length += (chunk as Uint8Array).length) > limit) break;
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

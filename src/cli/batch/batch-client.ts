@@ -1,7 +1,9 @@
 import { createReadStream } from 'node:fs';
+import { text as textOf } from 'node:stream/consumers';
 import { z } from 'zod';
 import { batchViewSchema, resultViewSchema, type BatchView, type ResultView } from '../../batches/view.js';
 import { CairnError } from '../../errors.js';
+import { sha256Schema } from '../../formats/sha256.js';
 import { splitLines } from '../../formats/split-lines.js';
 import { ask, bodyOf, check, isThere, parseJson } from './ask.js';
 
@@ -40,26 +42,15 @@ export class BatchClient {
   /** @returns the digest of the bytes that were sent. */
   async putImage(path: string): Promise<string> {
     const headers = { 'content-type': 'application/octet-stream' };
-    const body = createReadStream(path);
-    try {
-      const answer = await this.json('/v1/images', { method: 'POST', body, headers, duplex: 'half' });
-      return check(z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }), answer, 'an image').sha256;
-    } finally {
-      body.destroy();
-    }
+    const { answer } = await this.post('/v1/images', path, headers);
+    return check(z.object({ sha256: sha256Schema }), answer, 'an image').sha256;
   }
 
   /** Submits a manifest; returns the earlier batch of the same key, if there is one. */
   async submit(manifest: string, query: URLSearchParams, key: string): Promise<{ batch: BatchView; found: boolean }> {
     const headers = { 'content-type': NDJSON, 'idempotency-key': key };
-    const body = createReadStream(manifest);
-    try {
-      const url = `/v1/batches?${query.toString()}`;
-      const response = await this.ask(url, { method: 'POST', body, headers, duplex: 'half' });
-      return { batch: check(batchViewSchema, await this.read(response), 'a batch'), found: response.status === 200 };
-    } finally {
-      body.destroy();
-    }
+    const { answer, status } = await this.post(`/v1/batches?${query.toString()}`, manifest, headers);
+    return { batch: check(batchViewSchema, answer, 'a batch'), found: status === 200 };
   }
 
   async batch(id: string): Promise<BatchView> {
@@ -100,10 +91,23 @@ export class BatchClient {
     return this.read(await this.ask(path, init));
   }
 
+  /** Sends a file. */
+  private async post(
+    path: string,
+    file: string,
+    headers: Record<string, string>,
+  ): Promise<{ status: number; answer: unknown }> {
+    const body = createReadStream(file);
+    try {
+      const response = await this.ask(path, { method: 'POST', body, headers, duplex: 'half' });
+      return { status: response.status, answer: await this.read(response) };
+    } finally {
+      body.destroy();
+    }
+  }
+
   private async read(response: Response): Promise<unknown> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of bodyOf(response, this.signal)) chunks.push(chunk);
-    return parseJson(Buffer.concat(chunks).toString('utf8'), new URL(response.url).pathname);
+    return parseJson(await textOf(bodyOf(response, this.signal)), new URL(response.url).pathname);
   }
 }
 

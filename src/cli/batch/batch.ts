@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander';
+import { addServerFlag, serverOf, type ServerFlags } from '../flags.js';
 import { duration } from '../output.js';
-import { BatchClient } from './batch-client.js';
+import { BatchClient, type ResultsQuery } from './batch-client.js';
 import { followCommand } from './follow.js';
 import { interruptible } from './interruption.js';
-import { addServerFlag, serverOf, type ServerFlags } from './server-flag.js';
 import { submitCommand } from './submit.js';
 
 /** `cairn batch`: many images, computed by a server. */
@@ -17,20 +17,31 @@ export function batchCommand(): Command {
     .addCommand(cancelCommand());
 }
 
-interface StatusFlags extends ServerFlags {
+/** Of all commands on one batch. */
+interface Flags extends ServerFlags, Pick<ResultsQuery, 'after' | 'state'> {
   readonly json?: boolean;
 }
 
-function statusCommand(): Command {
-  return addServerFlag(new Command('status'))
-    .description('print the progress of a batch')
+/** A command on one batch. */
+function commandOn(
+  name: string,
+  description: string,
+  run: (client: BatchClient, id: string, flags: Flags) => Promise<void>,
+): Command {
+  return addServerFlag(new Command(name))
+    .description(description)
     .argument('<id>', 'the batch')
-    .option('--json', 'print JSON')
-    .action((id: string, flags: StatusFlags) => interruptible((signal) => printStatus(id, flags, signal)));
+    .action((id: string, flags: Flags) =>
+      interruptible((signal) => run(new BatchClient(serverOf(flags), signal), id, flags)),
+    );
 }
 
-async function printStatus(id: string, { json, ...flags }: StatusFlags, signal: AbortSignal): Promise<void> {
-  const batch = await new BatchClient(serverOf(flags), signal).batch(id);
+function statusCommand(): Command {
+  return commandOn('status', 'print the progress of a batch', printStatus).option('--json', 'print JSON');
+}
+
+async function printStatus(client: BatchClient, id: string, { json }: Flags): Promise<void> {
+  const batch = await client.batch(id);
   if (json) {
     console.log(JSON.stringify(batch));
     return;
@@ -44,32 +55,19 @@ async function printStatus(id: string, { json, ...flags }: StatusFlags, signal: 
   if (state === 'running') console.log(`${rate.toFixed(2)} sets/s, ${duration(etaSeconds)} left`);
 }
 
-interface ResultsFlags extends ServerFlags {
-  readonly state?: string;
-  readonly after?: string;
-}
-
 function resultsCommand(): Command {
-  return addServerFlag(new Command('results'))
-    .description('print the results of a batch so far, one line of JSON per result')
-    .argument('<id>', 'the batch')
+  return commandOn('results', 'print the results of a batch so far, one line of JSON per result', printResults)
     .addOption(
       new Option('--state <state>', 'only results in this state').choices(['completed', 'failed', 'cancelled']),
     )
-    .option('--after <cursor>', 'only results after the one with this cursor')
-    .action((id: string, flags: ResultsFlags) => interruptible((signal) => printResults(id, flags, signal)));
+    .option('--after <cursor>', 'only results after the one with this cursor');
 }
 
-async function printResults(id: string, { state, after, ...flags }: ResultsFlags, signal: AbortSignal): Promise<void> {
-  const client = new BatchClient(serverOf(flags), signal);
+async function printResults(client: BatchClient, id: string, { state, after }: Flags): Promise<void> {
   for await (const result of client.results(id, { state, after })) console.log(JSON.stringify(result));
 }
 
 function cancelCommand(): Command {
-  return addServerFlag(new Command('cancel'))
-    .description('cancel the unfinished lines of a batch; completed ones are kept')
-    .argument('<id>', 'the batch')
-    .action((id: string, flags: ServerFlags) =>
-      interruptible((signal) => new BatchClient(serverOf(flags), signal).cancel(id)),
-    );
+  const description = 'cancel the unfinished lines of a batch; completed ones are kept';
+  return commandOn('cancel', description, (client, id) => client.cancel(id));
 }

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CairnError } from '../../errors.js';
+import { openForReading } from '../../files/byte-source.js';
 import { FileStore } from '../../features/store/file-store.js';
 import type { ResultView } from '../../batches/view.js';
 import type { BatchClient } from './batch-client.js';
@@ -14,6 +14,7 @@ const PAUSE_MS = 500;
 const LENGTH_BYTES = 8;
 /** The header of a feature set describes a few levels and their provenance. */
 const MAX_HEADER_BYTES = 1 << 20;
+type Header = { readonly __metadata__?: { readonly id?: unknown } };
 
 /**
  * Writes the feature sets of a batch to a folder as results arrive. Sets that the folder already has are not
@@ -81,17 +82,13 @@ export class FeatureFiles {
 
 /** Whether a safetensors file holds this feature set: options may have changed since it was written. */
 async function holds(path: string, id: string): Promise<boolean> {
-  const file = await open(path, 'r').catch(() => undefined);
+  const file = await openForReading(path).catch(() => undefined);
   if (!file) return false;
   try {
-    const length = Buffer.alloc(LENGTH_BYTES);
-    await file.read(length, 0, LENGTH_BYTES, 0);
-    const bytes = Number(length.readBigUInt64LE());
-    if (bytes > MAX_HEADER_BYTES) return false;
-    const header = Buffer.alloc(bytes);
-    await file.read(header, 0, bytes, LENGTH_BYTES);
-    const { __metadata__: metadata } = JSON.parse(header.toString('utf8')) as { __metadata__?: { id?: unknown } };
-    return metadata?.id === id;
+    const length = Number((await file.read(0, LENGTH_BYTES)).readBigUInt64LE());
+    if (length > MAX_HEADER_BYTES) return false;
+    const header = JSON.parse((await file.read(LENGTH_BYTES, length)).toString('utf8')) as Header;
+    return header.__metadata__?.id === id;
   } catch {
     return false;
   } finally {

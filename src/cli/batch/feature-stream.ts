@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Header } from 'tar-stream';
 import { resultViewSchema } from '../../batches/view.js';
@@ -35,15 +36,11 @@ export class FeatureStream {
   async next(): Promise<StreamedSet | undefined> {
     const description = await this.entry('.json');
     if (!description) return undefined;
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    for await (const part of bytesOf(description)) {
-      length += part.length;
-      if (length > MAX_DESCRIPTION_BYTES) throw new CairnError('server-failed', 'A description is too long.');
-      parts.push(part);
+    if (description.header.size > MAX_DESCRIPTION_BYTES) {
+      throw new CairnError('server-failed', 'A description is too long.');
     }
-    const text = Buffer.concat(parts).toString('utf8');
-    const { line, error } = check(entrySchema, parseJson(text, 'a feature set'), 'a feature set');
+    const json = await text(bytesOf(description));
+    const { line, error } = check(entrySchema, parseJson(json, 'a feature set'), 'a feature set');
     if (error) return { line, bytes: undefined };
     const set = await this.entry('.safetensors');
     if (!set) throw new CairnError('server-unreachable', 'The stream of features ended within a feature set.');

@@ -1,34 +1,38 @@
-import type { BatchView } from '../../batches/view.js';
+import type { BatchView, ResultView } from '../../batches/view.js';
 import { duration } from '../output.js';
-import type { Progress } from '../progress.js';
-import type { FinishedLine } from './follow-batch.js';
+import { Progress } from '../progress.js';
+import { interruptible } from './interruption.js';
 import type { BadLine } from './manifest-line.js';
 
 /** A summary that listed thousands of failures would hide the rest. */
 const MAX_LISTED = 10;
 
-interface Failure {
-  readonly line: number;
-  readonly name?: string | undefined;
-  readonly code: string;
-  readonly message: string;
+type Failure = BatchView['rejected']['first'][number] & { readonly name?: string | undefined };
+
+/** A result, and the file with its features. */
+export interface FinishedLine extends ResultView {
+  readonly path?: string;
 }
 
 /** The final state of a batch. */
-export interface Summary {
-  /** Undefined where there was no line to submit. */
-  readonly id: string | undefined;
-  readonly state: BatchView['state'] | undefined;
-  readonly total: number;
-  readonly completed: number;
-  /** Includes lines that could not be submitted, and those whose features could not be fetched. */
-  readonly failed: number;
-  /** How many of the failed lines the server rejected on submission. */
-  readonly rejected: number;
-  readonly cancelled: number;
-  readonly elapsedSeconds: number;
-  /** Feature sets per second while this command watched; null where it did not wait. */
-  readonly rate: number | null;
+type Summary = ReturnType<Report['summarise']>;
+
+/** Runs a command with a report of its batch; if Ctrl-C ends it, `advice` says how to go on. */
+export async function withReport(
+  json: boolean,
+  work: (report: Report, signal: AbortSignal) => Promise<void>,
+  advice: () => string,
+): Promise<void> {
+  const progress = new Progress({ bar: !json });
+  const onInterrupted = () => {
+    progress.end();
+    progress.say(advice());
+  };
+  try {
+    await interruptible((signal) => work(new Report(json, progress), signal), onInterrupted);
+  } finally {
+    progress.end();
+  }
 }
 
 /**
@@ -49,6 +53,9 @@ export class Report {
     private readonly json: boolean,
     private readonly progress: Progress,
   ) {}
+
+  /** The server is away. */
+  readonly outage = ({ message }: Error): void => this.progress.say(`${message} Trying again.`);
 
   /** One of `total` images is on the server. */
   ready(uploaded: boolean, total: number): void {
@@ -109,19 +116,23 @@ export class Report {
     if (summary.failed + summary.cancelled > 0) process.exitCode = 1;
   }
 
-  private summarise(batch: BatchView | undefined): Summary {
+  private summarise(batch: BatchView | undefined) {
     const { first, notSubmitted, notFetched } = this;
     const now = performance.now();
     const { completed, failed, cancelled } = batch?.counts ?? { completed: 0, failed: 0, cancelled: 0 };
     return {
+      /** Undefined where there was no line to submit. */
       id: batch?.id,
       state: batch?.state,
       total: (batch?.total ?? 0) + notSubmitted,
       completed: completed - notFetched,
+      /** Includes lines that could not be submitted, and those whose features could not be fetched. */
       failed: failed + notSubmitted + notFetched,
       cancelled,
+      /** How many of the failed lines the server rejected on submission. */
       rejected: batch?.rejected.count ?? 0,
       elapsedSeconds: Math.round(now - this.begun) / 1000,
+      /** Feature sets per second while this command watched; null where it did not wait. */
       rate: first ? Math.round(((completed - first.completed) / (now - first.at)) * 100_000) / 100 : null,
     };
   }

@@ -1,21 +1,18 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
 import { requestedSpecSchema } from '../../spec/feature-spec.js';
-import { addRequestFlags, specFromFlags, type FeatureFlags } from '../feature-flags.js';
-import { Progress } from '../progress.js';
+import { addRequestFlags, addServerFlag, serverOf, specFromFlags } from '../flags.js';
+import type { FeatureFlags, ServerFlags } from '../flags.js';
 import { BatchClient } from './batch-client.js';
 import { FeatureFiles } from './feature-files.js';
-import { FOLLOW_OUTAGE_MS } from './follow.js';
-import { followBatch } from './follow-batch.js';
+import { FOLLOW_OUTAGE_MS, followBatch } from './follow.js';
 import { openInput, type Input } from './input.js';
-import { interruptible } from './interruption.js';
 import { refuseConflicts } from './output-names.js';
 import { prepareManifest } from './prepare.js';
-import { Report } from './report.js';
+import { withReport, type Report } from './report.js';
 import { RetryPolicy } from './retry-policy.js';
-import { addServerFlag, serverOf, type ServerFlags } from './server-flag.js';
 import { submitBatch } from './submit-batch.js';
 
 const MAX_CONCURRENCY = 64;
@@ -59,12 +56,9 @@ async function submit(target: string, flags: Flags): Promise<void> {
   specFromFlags(flags);
   const server = serverOf(flags);
   const { json = false, recursive = false, concurrency, out } = flags;
-  const progress = new Progress({ bar: !json });
-  const report = new Report(json, progress);
   const workspace = await mkdtemp(join(tmpdir(), 'cairn-batch-'));
   let submitted: string | undefined;
-  const work = async (signal: AbortSignal): Promise<void> => {
-    const onOutage = ({ message }: Error) => progress.say(`${message} Trying again.`);
+  const work = async (report: Report, signal: AbortSignal): Promise<void> => {
     const input = await openInput(target, { recursive, workspace, signal });
     if (out !== undefined) await refuseConflicts(input);
     const client = new BatchClient(server, signal);
@@ -72,7 +66,7 @@ async function submit(target: string, flags: Flags): Promise<void> {
 
     const total = await countLines(input);
     const manifest = join(workspace, 'manifest.ndjson');
-    const submitting = new RetryPolicy({ limitMs: SUBMIT_OUTAGE_MS, signal, onOutage });
+    const submitting = new RetryPolicy({ limitMs: SUBMIT_OUTAGE_MS, signal, onOutage: report.outage });
     const { count, sha256 } = await prepareManifest(input, manifest, {
       client,
       policy: submitting,
@@ -95,23 +89,16 @@ async function submit(target: string, flags: Flags): Promise<void> {
       report.end(batch);
       return;
     }
-    const policy = new RetryPolicy({ limitMs: FOLLOW_OUTAGE_MS, signal, onOutage });
-    const ended = await followBatch(client, batch.id, {
-      policy,
-      files: out === undefined ? undefined : new FeatureFiles(out, client, batch.id, policy),
-      onBatch: (update) => report.batch(update),
-      onLine: (line) => report.finished(line),
-    });
-    report.end(ended, out);
+    const policy = new RetryPolicy({ limitMs: FOLLOW_OUTAGE_MS, signal, onOutage: report.outage });
+    const files = out === undefined ? undefined : new FeatureFiles(out, client, batch.id, policy);
+    report.end(await followBatch(client, batch.id, { policy, files, report }), out);
   };
   try {
-    await interruptible(work, () => {
-      progress.end();
-      if (submitted === undefined) progress.say('nothing was submitted; the same command resumes the uploads');
-      else progress.say(`the batch continues; follow it with the same command, or: ${followCommand(submitted, flags)}`);
+    await withReport(json, work, () => {
+      if (submitted === undefined) return 'nothing was submitted; the same command resumes the uploads';
+      return `the batch continues; follow it with the same command, or: ${followCommand(submitted, flags)}`;
     });
   } finally {
-    progress.end();
     await rm(workspace, { recursive: true, force: true });
   }
 }

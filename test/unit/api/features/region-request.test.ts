@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseJsonBody } from '../../../../src/api/http/json-body.js';
+import { parseJsonBody } from '../../../../src/api/http/zod-pipe.js';
 import {
   MAX_BOXES,
   MAX_OUTPUT_SIDE,

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ByteReader } from '../../../../src/api/http/byte-reader.js';
+import { ByteReader } from '../../../../src/api/http/request-body.js';
 import { readInferenceRequest } from '../../../../src/api/inference/inference-request.js';
-import { ImageIntake } from '../../../../src/images/intake.js';
 import { findModel } from '../../../../src/backbone/catalogue.js';
 import { decode } from '../../../../src/backbone/preprocess/decode.js';
 import { encodePixels } from '../../../../src/backbone/preprocess/encode-pixels.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';
+import { ImageIntake } from '../../../../src/images/intake.js';
 import { chunksOf, collect } from '../../../support/chunks.js';
 import { useTempDirs } from '../../../support/temp-dir.js';
 

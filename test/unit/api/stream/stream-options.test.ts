@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Readable } from 'node:stream';
-import { parseJsonBody } from '../../../../src/api/http/json-body.js';
+import { parseJsonBody } from '../../../../src/api/http/zod-pipe.js';
 import {
   acknowledgeSchema,
   extendSchema,

@@ -1,0 +1,80 @@
+import { availableParallelism } from 'node:os';
+import { Option, type Command } from 'commander';
+import type { BackboneOptions } from '../backbone/backbone.js';
+import { loadConfig } from '../config/config.js';
+import { readEnv } from '../config/env.js';
+import { CairnError } from '../errors.js';
+import { parseSpec, requestedSpecSchema, type RequestedSpec } from '../spec/feature-spec.js';
+
+export type FeatureFlags = Readonly<Partial<Record<keyof RequestedSpec, string>>> & { readonly weights?: string };
+
+/** The spec given by the flags of a command; other flags are ignored. @throws CairnError as `parseSpec`. */
+export function specFromFlags(flags: FeatureFlags): RequestedSpec {
+  return parseSpec(Object.fromEntries(Object.entries(flags).filter(([name]) => name in requestedSpecSchema.shape)));
+}
+
+/** The flags for features and weights, shared by all commands that compute features here. */
+export function addFeatureFlags(command: Command): Command {
+  return addRequestFlags(command).option(
+    '--weights <spec>',
+    'FILE (.h5, .safetensors, .npz) or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
+  );
+}
+
+/** The flags for features alone, from the schema of the spec: a server has weights of its own. */
+export function addRequestFlags(command: Command): Command {
+  for (const [name, field] of Object.entries(requestedSpecSchema.shape)) {
+    command.option(`--${name} <${name}>`, field.meta()?.description ?? '', field.parse(undefined)?.toString());
+  }
+  return addNoStage5(command).addHelpText(
+    'after',
+    '\n`cairn models` lists the models, `cairn describe MODEL` their levels.',
+  );
+}
+
+/** The short form of `--stage5 false`. */
+export function addNoStage5(command: Command): Command {
+  return command.addOption(new Option('--no-stage5', 'the same as --stage5 false').preset('false'));
+}
+
+export interface EngineFlags {
+  readonly engine: string;
+  readonly device: string;
+  readonly threads: string;
+}
+
+/** The flags for what runs the network, shared by all commands that run one. */
+export function addEngineFlags(command: Command): Command {
+  return command
+    .option('--engine <name>', 'auto, onnx or tensorflow', 'auto')
+    .option('--device <name>', 'auto, cpu, gpu, cuda, tensorrt, webgpu or wasm', 'auto')
+    .option('--threads <count>', 'threads per operation', String(availableParallelism()));
+}
+
+/** @throws CairnError `option-invalid`. */
+export function engineOptions({ engine, device, threads }: EngineFlags): BackboneOptions {
+  return { engine, device, threads: parseCount('threads', threads) };
+}
+
+/** @throws CairnError `option-invalid`, naming the flag. */
+export function parseCount(flag: string, text: string, least = 1): number {
+  const count = /^\d{1,6}$/.test(text) ? Number(text) : -1;
+  if (count >= least) return count;
+  throw new CairnError('option-invalid', `${flag} must be a number from ${least}, not "${text}".`);
+}
+
+export interface ServerFlags {
+  readonly server?: string;
+}
+
+/** The flag for the server that a command talks to. */
+export function addServerFlag(command: Command): Command {
+  return command.option('--server <url>', 'URL of the server (default: CAIRN_URL, else http://127.0.0.1:8080)');
+}
+
+/** @throws CairnError `option-invalid` for anything but an http URL. */
+export function serverOf({ server }: ServerFlags): string {
+  if (server === undefined) return loadConfig(readEnv()).serverUrl;
+  if (/^https?:\/\//i.test(server) && URL.canParse(server)) return server;
+  throw new CairnError('option-invalid', `--server must be a URL such as http://127.0.0.1:8080, not "${server}".`);
+}
