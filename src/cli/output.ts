@@ -71,7 +71,7 @@ export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** Warns on stderr when a model runs on weights that nobody trained. */
+/** Warns on stderr when a model runs on untrained weights. */
 export function warnOfSeededWeights(model: string, source: string): void {
   if (!isSeeded(source)) return;
   console.error(`cairn: ${model} runs on seeded weights: real arithmetic, but nothing was learned`);
