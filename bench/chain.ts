@@ -64,7 +64,7 @@ export async function runBare({ backbone, request, images }: ChainParts, count: 
   return wallMs;
 }
 
-/** Delay of the event loop beyond its timers, in milliseconds, while `work` goes on. */
+/** Delay of the event loop beyond its timers, in milliseconds, while `work` runs. */
 export async function loopDelay(work: () => Promise<unknown>): Promise<{ p50: number; p99: number; max: number }> {
   const resolution = 10;
   const histogram = monitorEventLoopDelay({ resolution });

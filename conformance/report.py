@@ -23,13 +23,13 @@ def write_report(results):
         "The other families: the largest error ratio of each level over all sides, and the largest difference of a\n"
         "probability at sides 224 and 256. The first of the files named was compared; the others gave the same bits.",
         family_table([row for row in results.rows if row["table"] == "family"]),
-        "Feature pyramids: likewise, from files that hold a pyramid as well. Where a family's stem makes maps that are not\n"
-        "twice as large as the next, the finer levels do not exist, and asking for them is an error.",
+        "Feature pyramids: likewise, from files that also hold a pyramid. Where a family's stem makes maps that are\n"
+        "not twice as large as the next, the finer levels do not exist, and requesting them is an error.",
         pyramid_table([row for row in results.rows if row["table"] == "pyramid"]),
         "Regions, each method's largest error ratio:",
         region_table([row for row in results.rows if row["table"] == "regions"]),
-        "The example detectors, with a whole Mask R-CNN of random weights: the largest error ratio of what the networks\n"
-        "give, the detections from end to end, and the largest difference of a box's side in pixels of the photo.",
+        "The example detectors, with a full Mask R-CNN of random weights: the largest error ratio of the networks'\n"
+        "outputs, the detections end to end, and the largest difference of a box's side in pixels of the photo.",
         detector_table([row for row in results.rows if row["table"] == "detector"]),
         "Preprocessing, every pixel of the canvas:",
         preprocess_table([row for row in results.rows if row["table"] == "preprocess"]),

@@ -1,8 +1,8 @@
 /**
- * Every failure that Cairn can explain, with a stable `code` that clients may switch on.
+ * Every failure that Cairn can explain, with a stable `code` that clients may branch on.
  *
- * `transient` says whether the same request can succeed later without being changed: the job
- * queue retries transient failures with backoff and gives up at once on the others.
+ * `transient` says whether the same request may succeed later: the job queue retries transient
+ * failures with backoff, and fails the job at once for the others.
  */
 export const ERRORS = {
   'archive-corrupt': { transient: false },
@@ -63,7 +63,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** An error a caller can act on: `code` is stable, `message` is a sentence for a person. */
+/** An error that a caller can act on: `code` is stable, `message` is a sentence for people. */
 export class CairnError extends Error {
   override readonly name = 'CairnError';
 
@@ -80,7 +80,7 @@ export class CairnError extends Error {
   }
 }
 
-/** Any thrown value as a `CairnError`; what Cairn did not foresee becomes `fallback`. */
+/** Any thrown value as a `CairnError`; an unexpected error gets the code `fallback`. */
 export function asCairnError(error: unknown, fallback: ErrorCode = 'internal'): CairnError {
   if (error instanceof CairnError) return error;
   if (isErrorLike(error)) return new CairnError(error.code, error.message, { cause: error });
@@ -88,7 +88,7 @@ export function asCairnError(error: unknown, fallback: ErrorCode = 'internal'): 
   return new CairnError(fallback, message, { cause: error });
 }
 
-/** Errors lose their class on the way through `postMessage`; the code survives. */
+/** Errors lose their class in `postMessage`, but keep their code. */
 function isErrorLike(error: unknown): error is { code: ErrorCode; message: string } {
   if (typeof error !== 'object' || error === null) return false;
   const { code, message } = error as { code?: unknown; message?: unknown };

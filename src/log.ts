@@ -1,4 +1,4 @@
-/** Where long-running parts report to. */
+/** The log of long-running parts. */
 export interface Log {
   log(message: string): void;
   warn(message: string): void;

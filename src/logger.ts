@@ -1,14 +1,14 @@
 import { ConsoleLogger } from '@nestjs/common';
 
 export interface LoggerOptions {
-  /** Stands before every line. */
+  /** The prefix of every line. */
   readonly context: string;
   readonly json: boolean;
   /** Whether lines may hold ANSI escapes. */
   readonly colors: boolean;
 }
 
-/** Where NestJS lists its modules and routes at every start. */
+/** The contexts in which NestJS lists its modules and routes at every start. */
 const STARTUP_CONTEXTS: readonly unknown[] = ['InstanceLoader', 'NestFactory', 'RouterExplorer', 'RoutesResolver'];
 
 /** The log of the service on stdout and stderr, also for NestJS, without its lists of modules and routes. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CairnError, type ErrorCode } from './errors.js';
 
 export interface ParseOptions {
-  /** What to call the value itself, where it is not an object with named fields. */
+  /** The name of the value in messages, if it is not an object with named fields. */
   readonly name?: string;
   /** Codes for a value that is not among the known ones of a field. Every other problem is `option-invalid`. */
   readonly codes?: Readonly<Partial<Record<string, ErrorCode>>>;
@@ -36,12 +36,12 @@ export function parse<S extends z.ZodType>(
   );
 }
 
-/** A path as a program writes it: `boxes[1][0]`, `inputs[0].shape`. */
+/** A path in the notation of programs: `boxes[1][0]`, `inputs[0].shape`. */
 export function formatPath(path: readonly PropertyKey[]): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i ? '.' : ''}${String(part)}`)).join('');
 }
 
-/** The rest of a message about a value: what it should be, and what it is. */
+/** The rest of a message about a value: the rule, and the actual value. */
 export function must(rule: string, end = '') {
   return { error: ({ input }: { input?: unknown }) => `${rule}, not "${showValue(input)}"${end}` };
 }

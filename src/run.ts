@@ -42,7 +42,7 @@ const SWEEP_EVERY_MS = 10 * 60_000;
 /** Longer than any batch is expected to run. */
 const MANIFEST_TTL_MS = 30 * 24 * 3600_000;
 
-/** Stops something that was started; is called once. */
+/** Stops something that was started; called once. */
 type Stop = () => Promise<void>;
 
 /**
@@ -67,12 +67,12 @@ export async function run(overrides: Record<string, string> = {}): Promise<void>
   const stopAll = (reason: string) => {
     stopping ??= (async () => {
       logger.log(`${reason}: finishing what runs`);
-      // A slow download must not keep the process for ever.
+      // A slow download must not keep the process alive.
       const graceMs = EXIT_GRACE_MS + (supervises ? 2 * SUPERVISOR_MARGIN_MS : 0);
       setTimeout(() => process.exit(1), config.worker.drainTimeoutMs + graceMs).unref();
       await stopEach(stops, logger);
       logger.log('stopped');
-      // Everything is closed by now, but a connection in search of a Redis that is gone would keep the process.
+      // Everything is closed by now, but a connection that still looks for its Redis would keep the process alive.
       process.exit(0);
     })();
   };
@@ -91,7 +91,7 @@ export async function run(overrides: Record<string, string> = {}): Promise<void>
   }
 }
 
-/** Stops everything, in rounds, for what was only just starting. */
+/** Stops everything, in rounds: parts that were just starting may have been added meanwhile. */
 async function stopEach(stops: Stop[], logger: Logger): Promise<void> {
   while (stops.length > 0) {
     const results = await Promise.allSettled(stops.splice(0).map((stop) => stop()));
@@ -101,7 +101,7 @@ async function stopEach(stops: Stop[], logger: Logger): Promise<void> {
   }
 }
 
-/** Calls back when the process that started this one over a channel has ended, also when it has already. */
+/** Calls back when the parent process, connected by an IPC channel, has ended, even if before this call. */
 function whenAbandoned(callback: () => void): void {
   if ((process.connected as boolean | undefined) === false) callback();
   else process.once('disconnect', callback);
@@ -123,7 +123,7 @@ async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void>
 }
 
 async function startApi(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
-  // NestJS is loaded only where it serves.
+  // NestJS is loaded only by a process that serves HTTP.
   const { createServer } = await import('./api/server.js');
   const { http, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
   const registry = new ModelRegistry(config.weightsDir);
@@ -147,7 +147,7 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
     throw error;
   });
   stops.push(async () => {
-    // Followers first: the server waits for answers that are under way, and theirs would not end.
+    // Followers first: the server waits for responses in progress, and theirs would not end.
     batches.stopFollowing();
     await Promise.all([events.close(), announcements.close()]);
     await app.close();

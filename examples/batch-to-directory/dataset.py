@@ -1,8 +1,8 @@
-"""The folder that pipeline.py fills, as a dataset. It is what PyTorch calls map-style, and needs no PyTorch:
+"""The folder that pipeline.py fills, as a dataset: in PyTorch's terms a map-style one, but it does not need PyTorch.
 
     loader = torch.utils.data.DataLoader(FeatureFolder("features"), batch_size=None, shuffle=True, num_workers=4)
 
-    python dataset.py features/        what is in it
+    python dataset.py features/        prints its contents
 """
 
 import json
@@ -13,17 +13,17 @@ from safetensors.numpy import load_file
 
 
 class FeatureFolder:
-    """Whole sets only; those that come while a training job runs are seen by the next one made."""
+    """Complete sets only. Sets that arrive later are in the next FeatureFolder that is created."""
 
     def __init__(self, folder):
-        # Where the JSON is, the tensors are; the names of other files are no numbers.
+        # The JSON is written after the tensors; only sets have a number as their name.
         self._sets = sorted(path for path in Path(folder).glob("*.json") if path.stem.isdigit())
 
     def __len__(self):
         return len(self._sets)
 
     def __getitem__(self, index):
-        """{level: array [height, width, channels]}, and what is known of it: "name", "line", "description", …"""
+        """{level: array [height, width, channels]}, and the JSON of the set: "name", "line", "description", …"""
         about = self._sets[index]
         return load_file(about.with_suffix(".safetensors")), json.loads(about.read_text(encoding="utf-8"))
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the program or the machine dies."""
+"""Files that are complete or absent, even if the program or the machine dies."""
 
 import os
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def whole_file(path):
-    """An open binary file that bears its name only once everything is in it and on the disk."""
+    """An open binary file that gets its name only once it is complete and flushed to the disk."""
     part = path.with_name(f"{path.name}.part")
     with open(part, "wb") as file:
         yield file

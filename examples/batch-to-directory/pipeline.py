@@ -3,9 +3,9 @@
     python pipeline.py photos/ features/ --options 'model=mask-rcnn-resnet50&levels=P2,P3,P4,P5,P6'
     python pipeline.py manifest.ndjson features/
 
-Kill it and start it again with the same words: it goes on where it stopped. Needs nothing but Python 3.11. For every
-image there is `<line>.safetensors` with its levels and `<line>.json` with its name and how the set was made; the JSON
-comes last, so a set that has one is whole. `dataset.py` reads the folder.
+Run the same command again to resume after an interruption. It needs only Python 3.11 or newer. Every image gets
+`<line>.safetensors` with its levels and `<line>.json` with its name and how the set was made; the JSON is written last,
+so a set that has one is complete. `dataset.py` reads the folder.
 """
 
 import argparse

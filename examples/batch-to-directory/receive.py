@@ -1,4 +1,4 @@
-"""Writes the feature sets of a batch into a folder as they complete, and goes on where it stopped."""
+"""Writes the feature sets of a batch into a folder as they complete, and can resume."""
 
 import json
 import re
@@ -17,7 +17,7 @@ MAX_JSON_BYTES = 1 << 20
 
 
 class Receiver:
-    """Receives one batch. `state` is the file that holds the cursor: after which set to go on."""
+    """Receives one batch. `state` is the file that holds the cursor: the set after which to resume."""
 
     def __init__(self, server, batch, out, levels, state):
         self._server = server
@@ -31,9 +31,9 @@ class Receiver:
         """Returns when every completed line of the batch is in the folder."""
         while True:
             try:
-                # Asked before the stream: whatever had completed by then is in it.
+                # Requested before the stream, which has every line that had completed by then.
                 finished = "finishedAt" in self._server.call(self._path)
-                # A stream that was cut between two sets looks like one that ended; an empty one after the end is it.
+                # A stream that was cut between two sets looks complete; an empty one after the end is complete.
                 if self._receive_stream() == 0 and finished:
                     return
             except (OSError, HTTPException, tarfile.TarError) as error:
@@ -41,13 +41,13 @@ class Receiver:
                 time.sleep(PAUSE_SECONDS)
 
     def keep_failures(self, path):
-        """Writes the lines that failed, each with its error, one JSON a line."""
+        """Writes the failed lines with their errors, one JSON object per line."""
         source = f"{self._path}/results?state=failed"
         with self._server.open(source, headers={"Accept": "application/x-ndjson"}) as lines, whole_file(path) as file:
             shutil.copyfileobj(lines, file)
 
     def _receive_stream(self):
-        """Reads one answer to its end; returns how many sets were in it."""
+        """Reads one response to its end; returns how many sets it had."""
         after = json.loads(self._state.read_text()).get("after")
         query = urlencode({name: value for name, value in (("after", after), ("levels", self._levels)) if value})
         received = 0
@@ -66,7 +66,7 @@ class Receiver:
                     else:
                         with whole_file(self._out / member.name) as file:
                             shutil.copyfileobj(content, file)
-                            # Of a member that was cut short, extractfile tells nothing.
+                            # extractfile does not report a member that was cut short.
                             if file.tell() != member.size:
                                 raise tarfile.TarError(f"{member.name} ended early")
                         self._finish(member.name.replace(".safetensors", ".json"), about)
@@ -74,7 +74,7 @@ class Receiver:
         return received
 
     def _finish(self, name, about):
-        """The JSON is written last: where it is, its tensors are. Then the cursor may move on."""
+        """Writes the JSON last, so a set that has one is complete; then the cursor may advance."""
         write_whole(self._out / name, about)
         write_whole(self._state, json.dumps({"batch": self._batch, "after": json.loads(about)["cursor"]}).encode())
         print(name, flush=True)

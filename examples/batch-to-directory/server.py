@@ -1,4 +1,4 @@
-"""Requests to Cairn, with nothing but Python's library."""
+"""Requests to Cairn, with Python's standard library alone."""
 
 import json
 from urllib.error import HTTPError
@@ -6,11 +6,11 @@ from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
 PATIENCE_SECONDS = 600
-"""Longest silence: a stream of features says nothing while nothing completes. Then it is asked for again."""
+"""Idle timeout: a stream of features is silent while nothing completes. After it, the stream is requested again."""
 
 
 class Refused(Exception):
-    """The server understood and said no: asking again gives the same answer."""
+    """The server refused the request: repeating it gives the same response."""
 
 
 class Server:
@@ -31,12 +31,12 @@ class Server:
             raise
 
     def call(self, path, **options):
-        """The JSON that is answered."""
+        """The JSON of the response."""
         with self.open(path, **options) as response:
             return json.load(response)
 
     def has(self, path):
-        """Whether there is something at a path."""
+        """Whether the resource at a path exists."""
         try:
             self.open(path, method="HEAD").close()
         except Refused:

@@ -1,4 +1,4 @@
-"""Sends a folder of images, or a manifest, as one batch. Safe to repeat: what the server has is not sent again."""
+"""Submits a folder of images, or a manifest, as one batch. Safe to repeat: images on the server are not sent again."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ REFUSED = "refused.ndjson"
 
 
 def submit(server, source, out, options):
-    """Returns the batch's id. `source` is a folder, or a file with a line of JSON an image (docs/batches.md)."""
+    """Returns the batch's id. `source` is a folder, or a file with one line of JSON per image (docs/batches.md)."""
     manifest = source
     if source.is_dir():
         manifest = out / MANIFEST
@@ -22,14 +22,14 @@ def submit(server, source, out, options):
         for block in iter(lambda: body.read(1 << 20), b""):
             digest.update(block)
         body.seek(0)
-        # The same question is the same batch, should the answer to the first have been lost.
+        # The same request gives the same batch, in case the response to the first was lost.
         headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": digest.hexdigest()}
         headers["Content-Length"] = str(manifest.stat().st_size)
         return server.call(f"/v1/batches?{options}", body=body, headers=headers)["id"]
 
 
 def write_manifest(server, folder, manifest, refused):
-    """Keeps every image of the folder in the server's store, and names it by its digest."""
+    """Uploads the images that the server does not have, and writes a manifest that names all of them by digest."""
     with whole_file(manifest) as lines, whole_file(refused) as wrong:
         for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGES):
             data = path.read_bytes()

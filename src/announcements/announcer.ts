@@ -21,8 +21,8 @@ const TRIM_AT_ONCE = 1000;
  * KEYS: stream, trimmed, BullMQ's hash of the job. ARGV: length, then the fields of the entry.
  *
  * The mark that a job has been announced is a field of the job's own hash, so it is removed with the job. A job that the
- * queue no longer has gets no mark: it will not run again. The newest trimmed id is kept, so that a subscriber who returns
- * later can be told whether it missed anything.
+ * queue no longer has gets no mark: it will not run again. The newest trimmed id is kept, so that a returning
+ * subscriber learns whether it missed anything.
  */
 export const ANNOUNCE = `
 local stream, trimmed, job = KEYS[1], KEYS[2], KEYS[3]

@@ -15,11 +15,11 @@ import { ProtocolFilter } from './inference/protocol-error.js';
 import { Metrics } from './metrics/metrics.controller.js';
 import { createDocument } from './openapi/document.js';
 
-/** JSON bodies name a URL and a few options, or as many boxes as one request may have. */
+/** A JSON body has a URL and a few options, or the boxes of one request. */
 const MAX_JSON_BYTES = 1 << 20;
 const MAX_FIELDS = 32;
 const MAX_FIELD_BYTES = 4096;
-/** Below it the Open Inference Protocol is spoken. */
+/** The prefix of the Open Inference Protocol. */
 const PROTOCOL = '/v2';
 
 /** The API as an application that does not listen yet. */

@@ -18,11 +18,11 @@ export interface BackboneOptions {
   readonly maxSessions?: number;
   /** Most canvases of one session that run together; working memory grows with it. */
   readonly maxBatch?: number;
-  /** How long a canvas waits for others to run with. */
+  /** How long a canvas waits for others, to run in one batch with them. */
   readonly maxDelayMs?: number;
 }
 
-/** What a run was made with. */
+/** The engine, device and weights of a run. */
 export interface Provenance {
   readonly engine: string;
   readonly device: string;
@@ -40,19 +40,19 @@ interface Slot {
 }
 
 /**
- * The library's face: canvases in, named levels out. Sessions are compiled at first use and kept,
- * the least recently used leaving first; all of them live in one worker thread.
+ * The library's entry point: canvases in, named levels out. Sessions are compiled on first use and
+ * cached, least recently used evicted first; all of them live in one worker thread.
  */
 export class Backbone {
   private readonly thread = new EngineThread();
-  /** In order of use, the oldest first. */
+  /** Least recently used first. */
   private readonly slots = new Map<string, Slot>();
   private readonly asked: { readonly engine: string; readonly device: string };
   private chosen: Promise<Target> | undefined;
   private readonly threads: number;
   private readonly maxSessions: number;
   private readonly maxDelayMs: number;
-  /** Most canvases that run together; twice as many may be under way, so that the next batch gathers meanwhile. */
+  /** Most canvases that run together. Twice as many may be pending, so that the next batch gathers during a run. */
   readonly maxBatch: number;
 
   constructor({
@@ -71,13 +71,13 @@ export class Backbone {
   }
 
   /**
-   * What sessions are compiled by and for: `auto` is resolved once, by trying what there is.
+   * The engine and device that sessions are compiled for. `auto` is resolved once, by probing the available devices.
    *
    * @throws CairnError as `chooseTarget`.
    */
   target(): Promise<Target> {
     this.chosen ??= chooseTarget(this.asked.engine, this.asked.device);
-    // A device that was away may come back.
+    // A device that is unavailable now may become available.
     this.chosen.catch(() => (this.chosen = undefined));
     return this.chosen;
   }
@@ -88,10 +88,10 @@ export class Backbone {
   }
 
   /**
-   * Computes the levels of one canvas, together with others that come close to it. Its pixels are not
-   * to be used afterwards.
+   * Computes the levels of one canvas, in a batch with others that arrive at about the same time. Its
+   * pixels must not be used afterwards.
    *
-   * @throws CairnError with the codes of the weights and engine rooms.
+   * @throws CairnError of the weights and engine modules.
    */
   run(request: SessionRequest, canvas: Canvas): Promise<{ levels: Level[]; madeBy: Provenance }> {
     return this.use(request, async ({ session, batcher }) => {
@@ -100,8 +100,8 @@ export class Backbone {
   }
 
   /**
-   * Computes the levels of `batch` canvases that lie one after the other in `pixels`, which are
-   * transferred away.
+   * Computes the levels of `batch` canvases, stored one after the other in `pixels`, which are
+   * transferred and cannot be used afterwards.
    *
    * @throws CairnError as `run`.
    */
@@ -109,7 +109,7 @@ export class Backbone {
     return this.use(request, ({ session }) => session.run(pixels, batch));
   }
 
-  /** Ends the thread and with it all sessions. May be called twice. */
+  /** Ends the thread, and all sessions with it. May be called twice. */
   async close(): Promise<void> {
     this.slots.clear();
     await this.thread.close();
@@ -125,20 +125,20 @@ export class Backbone {
     try {
       return await task(await slot.compiled);
     } catch (error) {
-      // A session that never came to be, or whose thread died, is compiled again at the next call; one that
-      // refused its image is sound.
+      // A session that failed to compile, or whose thread died, is compiled again by the next call; one that
+      // refused an image is sound.
       const sound = asCairnError(error).code === 'features-not-finite';
       if (!sound && this.slots.get(key) === slot) this.slots.delete(key);
       throw error;
     } finally {
       slot.users--;
-      // Canvases that wait for a session that failed another one may still run on it.
+      // Canvases that wait for a session may still run on it after it failed for another canvas.
       if (slot.users === 0 && this.slots.get(key) !== slot) void dispose(slot);
       this.evict();
     }
   }
 
-  /** Sessions in use stay, even beyond the limit: disposing of them would fail the job that waits for them. */
+  /** Sessions in use stay, even beyond the limit: disposing of one would fail the jobs that wait for it. */
   private evict(): void {
     for (const [key, slot] of this.slots) {
       if (this.slots.size <= this.maxSessions) return;
@@ -162,7 +162,7 @@ function provenance({ engine, device, weights }: ThreadedSession): Provenance {
   return { engine, device, weights };
 }
 
-/** A session that failed to compile has nothing to dispose of; one that cannot be disposed of dies with its thread. */
+/** A session that failed to compile needs no disposal; one that cannot be disposed of ends with its thread. */
 async function dispose(slot: Slot): Promise<void> {
   await slot.compiled.then(({ session }) => session.dispose()).catch(() => undefined);
 }

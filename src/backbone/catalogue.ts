@@ -58,14 +58,14 @@ export function graphFor(model: Model, stage5: boolean, levels: readonly string[
   return levels.some(isPyramidLevel) ? fpnGraph(graph) : graph;
 }
 
-/** What a model can give, with or without stage 5. */
+/** The levels of a model, with or without stage 5. */
 interface Present {
   readonly backbone: readonly LevelName[];
-  /** With the pyramid's; why there is none, where its graph cannot be built. */
+  /** With those of the pyramid, or the error if its graph cannot be built. */
   readonly all: readonly LevelName[] | CairnError;
 }
 
-/** Every request asks for these and graphs take milliseconds to build: once per entry of the catalogue. */
+/** Every request needs these, and a graph takes milliseconds to build: cached per entry of the catalogue. */
 const PRESENT = new WeakMap<Model, Partial<Record<'true' | 'false', Present>>>();
 
 function presentLevels(model: Model, stage5: boolean): Present {
@@ -84,8 +84,8 @@ function withPyramid(model: Model, stage5: boolean): Present['all'] {
 }
 
 /**
- * The levels to compute, the backbone's first, finest first, and without repeats. By default those of the
- * backbone that a detector reads: C2 upwards.
+ * The levels to compute: first those of the backbone, then those of the pyramid, each finest first, without repeats. By
+ * default the backbone levels that a detector reads: C2 and above.
  *
  * @throws CairnError `level-unknown`, or `level-absent` for C5 of a model without stage 5.
  */

@@ -7,7 +7,7 @@ import { summarize, type GraphSummary } from './graph/summary.js';
 import { modelGraph, type Model } from './catalogue.js';
 import type { Normalization } from './graph/normalization.js';
 
-/** A catalogue entry in numbers, for a canvas of `size` × `size` pixels. */
+/** The parameters, cost and levels of a catalogue entry, for a canvas of `size` × `size` pixels. */
 export interface ModelDescription {
   readonly name: string;
   readonly family: string;
@@ -19,7 +19,7 @@ export interface ModelDescription {
   /** Multiply-adds of one image, in units of 10⁹. */
   readonly gmacs: number;
   readonly levels: readonly LevelSummary[];
-  /** What a feature pyramid adds, and its levels; null where the levels' strides do not allow one. */
+  /** The feature pyramid: its levels, and what it adds; null where the strides of the C levels do not allow one. */
   readonly pyramid: {
     readonly parameters: number;
     readonly gmacs: number;
@@ -27,7 +27,7 @@ export interface ModelDescription {
   } | null;
 }
 
-/** `shape` is `[height, width, channels]`, `node` the layer that the level leaves. */
+/** `shape` is `[height, width, channels]`; `node` is the layer whose output the level is. */
 export interface LevelSummary {
   readonly name: string;
   readonly shape: readonly number[];
@@ -72,7 +72,7 @@ function describePyramid(backbone: Graph, size: number): ModelDescription['pyram
       levels: describeLevels(graph, size).filter(({ name }) => isPyramidLevel(name)),
     };
   } catch (error) {
-    // The strides do not double, or the maps do not at this size.
+    // The strides do not double from level to level, or the maps do not at this size.
     if (error instanceof CairnError) return null;
     throw error;
   }

@@ -4,7 +4,7 @@ export type Dtype = (typeof DTYPES)[number];
 
 export const BYTES_PER_ELEMENT: Record<Dtype, number> = { float32: 4, float16: 2 };
 
-/** What a network computes in, whatever type its levels are kept in; float16 is for GPUs. */
+/** Element types in which a network computes, independent of the type that stores its levels; float16 is for GPUs. */
 export const PRECISIONS = ['float32', 'float16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
@@ -31,7 +31,7 @@ export function axesOf({ layout }: TensorFormat): Axes {
   return layout === 'nchw' ? NCHW : NHWC;
 }
 
-/** What brings axes of a batch, `[batch, …from]`, into the order of a format. */
+/** The permutation from `[batch, …from]` to the axis order of a format. */
 export function permutationFrom(from: Axes, format: TensorFormat): number[] {
   return [0, ...axesOf(format).map((axis) => 1 + from.indexOf(axis))];
 }
@@ -42,7 +42,7 @@ export function shapeIn(format: TensorFormat, shape: readonly [number, number, n
   return [first!, second!, third!];
 }
 
-/** The format of something that has one among other properties. */
+/** Picks the format out of a value with other properties, and completes it. */
 export function formatOf({ dtype, layout = 'nhwc' }: TensorFormat): { dtype: Dtype; layout: Layout } {
   return { dtype, layout };
 }
@@ -53,7 +53,7 @@ export interface Tensor extends TensorFormat {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** One level of a feature pyramid: `tensor` is of one image, its axes as its format orders them. */
+/** One level of the feature pyramid of one image; the axes of `tensor` have the order of its format. */
 export interface Level {
   readonly name: string;
   /** Pixels of the canvas per step of the level. */

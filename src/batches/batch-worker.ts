@@ -24,11 +24,11 @@ export interface BatchWorkerOptions {
   readonly window?: number;
 }
 
-/** Enough to keep a dozen GPUs busy between two looks, and few enough for other batches to get through. */
+/** Enough to keep a dozen GPUs busy between two polls, and few enough to let other batches through. */
 const WINDOW = 500;
 /** Batches fed at a time: feeding is reading and waiting. */
 const CONCURRENCY = 16;
-/** After this long a batch goes behind those that wait to be fed. */
+/** After this long a batch goes to the end of the queue of batches. */
 const TURN_MS = 5000;
 const CLOSE_MS = 2000;
 /** Feeding cannot kill a worker, so stalls do not count. */

@@ -9,9 +9,9 @@ import { selectLevels, type LevelQuery } from '../features/level-query.js';
 import { resultView } from './view.js';
 
 /**
- * Feature sets as a tar that grows as they complete, in the convention of WebDataset: of each, `<line>.json` and then
- * `<line>.safetensors`, as `/v1/features/{id}.safetensors` sends it. One archive is open at a time, and only as much is read
- * of it as the reader takes. `stop` is aborted when the tar has ended or its reader has gone away.
+ * Feature sets as a tar that grows as they complete, in the convention of WebDataset: for each set `<line>.json`,
+ * then `<line>.safetensors`, as `/v1/features/{id}.safetensors` sends it. One archive is open at a time, and is read at
+ * the pace of the client. `stop` is aborted when the tar has ended or the client has gone away.
  */
 export function featureTar(
   results: AsyncIterable<readonly BatchResult[]>,

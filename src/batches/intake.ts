@@ -7,12 +7,12 @@ import type { GivenOptions } from '../jobs/options.js';
 import type { Entry } from './entries/entry.js';
 import { LineWriter } from './manifest/writer.js';
 
-/** The entries of a batch; options that come with them are checked by `check` before the first image is taken. */
+/** The entries of a batch; `check` checks the options that come with them before the first image is stored. */
 export type EntrySource = (check: (options: GivenOptions) => void) => AsyncIterable<Entry>;
 
 /**
- * Takes batches in. Their lines go through to the store as they come, checked and completed: what a batch takes in
- * memory does not depend on its length.
+ * Accepts batches. Lines are checked, completed and written to the store as they arrive, so memory use does not depend
+ * on the length of a batch.
  */
 export class BatchIntake {
   constructor(
@@ -21,7 +21,7 @@ export class BatchIntake {
   ) {}
 
   /**
-   * Reads a batch and keeps its manifest. A client that breaks off leaves none.
+   * Reads a batch and stores its manifest. If the client disconnects, no manifest is left behind.
    *
    * @throws CairnError `batch-empty`, `option-…` for the defaults of all lines, and those of the entries.
    */
@@ -34,7 +34,7 @@ export class BatchIntake {
     return { id, manifest, total, rejected, createdAt: new Date().toISOString() };
   }
 
-  /** Forgets a manifest that is not needed. */
+  /** Deletes a manifest that is not needed. */
   discard({ manifest }: NewBatch): Promise<void> {
     return this.store.delete(manifest);
   }

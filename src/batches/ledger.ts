@@ -109,7 +109,7 @@ export class BatchLedger implements OutcomeRecorder {
     return before ?? undefined;
   }
 
-  /** Ends a batch that cannot go on: lines without an outcome count as failed. */
+  /** Ends a batch that cannot continue: lines without an outcome count as failed. */
   async fail(id: string): Promise<void> {
     await this.scripts.fail(this.allKeys(id), new Date().toISOString(), KEPT_SECONDS);
   }

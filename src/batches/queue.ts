@@ -52,7 +52,7 @@ const FEED_OPTIONS = {
   removeOnFail: true,
 } as const;
 
-/** The producer's side of batches: submit, look, follow, cancel. Answers as fast as `JobQueue`. */
+/** The producer's side of batches: submit, read, follow, cancel. Answers as fast as `JobQueue`. */
 export class BatchQueue {
   private readonly queue: Queue<NewBatch>;
   private readonly ledger: BatchLedger;

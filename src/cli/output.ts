@@ -76,7 +76,7 @@ export function print(value: unknown, { json }: { readonly json?: boolean }, tex
   console.log(json ? JSON.stringify(value, null, 2) : text());
 }
 
-/** Warns on stderr when a model runs on weights that nobody trained. */
+/** Warns on stderr when a model runs on untrained weights. */
 export function warnOfSeededWeights(model: string, source: string): void {
   if (!isSeeded(source)) return;
   console.error(`cairn: ${model} runs on seeded weights: real arithmetic, but nothing was learned`);

@@ -4,7 +4,7 @@ import cliProgress from 'cli-progress';
 const LINE_INTERVAL_MS = 10_000;
 
 export interface ProgressOptions {
-  /** False where the lines on stdout would tear a bar. */
+  /** False where lines on stdout would break up a bar. */
   readonly bar?: boolean;
   /** When the first line is due without a terminal, in milliseconds. */
   readonly firstLineMs?: number;
@@ -12,9 +12,9 @@ export interface ProgressOptions {
 
 export interface Step {
   readonly value: number;
-  /** Undefined where nobody knows it: then there is no bar. */
+  /** Undefined if unknown: then there is no bar. */
   readonly total: number | undefined;
-  /** What stands beside the bar, or on a line of its own. */
+  /** Shown beside the bar, or on a line of its own. */
   readonly text: string;
   /** Let the bar estimate the time left from its own pace. */
   readonly eta?: boolean;
@@ -40,7 +40,7 @@ export class Progress {
     }
   }
 
-  /** A line for a person, which does not tear the bar. */
+  /** Prints a line for people without breaking up the bar. */
   say(text: string): void {
     console.error(`${this.bar ? '\r' : ''}cairn: ${text}`);
   }

@@ -9,7 +9,7 @@ Environment:
 
 docs/configuration.md lists all variables. \`npm start\` runs an API, a worker and a private Redis.`;
 
-/** `cairn serve`: the HTTP API, with `--role all` and a worker in the same process. */
+/** `cairn serve`: the HTTP API; with `--role all` also a worker, in the same process. */
 export function serveCommand(): Command {
   return new Command('serve')
     .description('serve the HTTP API; jobs wait for a `cairn worker` unless --role is all')

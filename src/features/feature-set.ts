@@ -7,14 +7,14 @@ const levelSchema = z.object({
   /** `[height, width, channels]`, or `[channels, height, width]` where the layout is `nchw`. */
   shape: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
   dtype: z.enum(DTYPES),
-  /** Archives of version 0.1 do not state it. */
+  /** Archives of version 0.1 lack it. */
   layout: z.enum(LAYOUTS).default('nhwc'),
   stride: z.int().positive(),
   channels: z.int().positive(),
 });
 export type LevelDescription = z.infer<typeof levelSchema>;
 
-/** How a feature set was made: the group attributes of an archive, and what the API tells of it. */
+/** How a feature set was made: the group attributes of an archive, and the API's description of it. */
 export const descriptionSchema = z.object({
   id: sha256Schema,
   model: z.string(),
@@ -26,7 +26,7 @@ export const descriptionSchema = z.object({
   weightsDigest: z.string(),
   engine: z.string(),
   device: z.string(),
-  /** What the network computed in. */
+  /** Element type in which the network computed. */
   precision: z.enum(PRECISIONS).default('float32'),
   imageSha256: z.string(),
   /** `[height, width, 3]` of the image as decoded, EXIF orientation applied. */
@@ -45,7 +45,7 @@ export const descriptionSchema = z.object({
 });
 export type Description = z.infer<typeof descriptionSchema>;
 
-/** The levels of one image with how they were made. */
+/** The levels of one image, and how they were made. */
 export interface FeatureSet {
   readonly description: Description;
   /** In the order of `description.levels`. */

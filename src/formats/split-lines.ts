@@ -1,4 +1,4 @@
-/** A line of text as bytes; without them when it is longer than what is taken. */
+/** A line of text as bytes; `bytes` is undefined if the line is too long. */
 export interface RawLine {
   /** From 1. */
   readonly number: number;

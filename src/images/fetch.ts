@@ -18,7 +18,7 @@ export interface FetchOptions {
  * resolved and for every redirect, on the very lookup that the connection uses.
  *
  * @throws CairnError `url-forbidden` for private addresses and other schemes, `url-rejected` for a
- *   4xx answer, `url-unreachable` (to be retried) for everything that can pass.
+ *   4xx answer, `url-unreachable` for transient failures.
  */
 export async function fetchImage(url: string, options: FetchOptions): Promise<IncomingMessage> {
   let target = new URL(url);
@@ -56,7 +56,7 @@ function request(url: URL, { allowPrivate, signal }: FetchOptions): Promise<Inco
   });
 }
 
-/** A lookup that fails when a name leads to a private address: checking beforehand could be outrun by a changing name. */
+/** A lookup that fails for names of private addresses: with a check beforehand, DNS rebinding could bypass it. */
 const publicOnly: LookupFunction = (hostname, options, callback) => {
   dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
     const inside = error ? undefined : addresses.find(({ address }) => isPrivate(address));

@@ -20,7 +20,7 @@ export interface KeptImage {
   readonly size: number;
 }
 
-/** Takes images in: bytes, which the store keeps, or URLs, which workers fetch. */
+/** Accepts images: bytes, which go to the store, or URLs, which workers fetch. */
 export class ImageIntake {
   constructor(
     private readonly store: Store,
@@ -34,9 +34,9 @@ export class ImageIntake {
 
   /**
    * As `upload`, for bytes that a client sends. A refused image is drained, so that the request can be answered and
-   * the connection goes on.
+   * the connection kept alive.
    *
-   * @throws CairnError `request-malformed` when the client broke off, else as `upload`.
+   * @throws CairnError `request-malformed` when the client disconnected, else as `upload`.
    */
   async keep(bytes: Readable): Promise<KeptImage> {
     try {
@@ -51,7 +51,7 @@ export class ImageIntake {
 
   /**
    * Keeps an image under its digest, unless its header shows that it cannot be decoded. `maxBytes` is for files that
-   * were made here, of pixels that were counted before.
+   * Cairn makes itself, from pixels that were counted before.
    *
    * @throws CairnError `upload-too-large`, or `image-…` of `inspectImage`.
    */

@@ -8,7 +8,7 @@ const CLOSE_MS = 1000;
 
 export type JobEvent = 'state' | 'progress';
 
-/** The changes of all jobs, over one connection however many listen. */
+/** The changes of all jobs, over one connection for any number of listeners. */
 export class JobEvents {
   private readonly events: QueueEvents;
   private readonly changes = new EventEmitter().setMaxListeners(0);

@@ -11,7 +11,7 @@ export function extractQueue(connection: Redis, prefix: string): ExtractQueue {
   const queue: ExtractQueue = new Queue(EXTRACT_QUEUE, {
     connection,
     prefix,
-    // A check that fails because Redis is just going away would break the queue for good; the workers check.
+    // If Redis went away during the check, the queue would stay broken for good; the workers check instead.
     skipVersionCheck: true,
     defaultJobOptions: {
       attempts: 5,

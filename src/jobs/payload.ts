@@ -6,20 +6,20 @@ import { CairnError, ERRORS, type ErrorCode } from '../errors.js';
 
 const SPEC_FIELDS = Object.keys(featureSpecSchema.shape);
 
-/** The queue that extraction jobs wait in, and the name each of them bears. */
+/** The queue of extraction jobs, and the name of each job in it. */
 export const EXTRACT_QUEUE = 'extract';
 export const EXTRACT_JOB = 'extract';
 
 const fields = z.object({
   source: imageSourceSchema,
   spec: featureSpecSchema,
-  /** The answer's id; unknown while the image is still to be fetched. */
+  /** The id of the features; unknown until the image has been fetched. */
   featuresId: sha256Schema.optional(),
   /** Digest of the weights at submission: a worker that has others must not answer under this job's id. */
   weightsDigest: sha256Schema,
-  /** What to call those weights: `seeded`, `seeded:N` or a file's name. */
+  /** The name of those weights: `seeded`, `seeded:N` or a file's name. */
   weights: z.string(),
-  /** The batch it belongs to: which of its lines (from 1) this is, and what the submitter calls it. */
+  /** The batch that the job belongs to, with the number (from 1) and name of its line. */
   batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
 });
 
@@ -42,10 +42,11 @@ export const PRIORITIES = { high: 1, normal: 10, low: 100 } as const;
 export type Priority = keyof typeof PRIORITIES;
 export const PRIORITY_NAMES = ['high', 'normal', 'low'] as const satisfies readonly Priority[];
 
-/** What a job goes through while it is active, with the share of the work done when each begins. */
+/** The stages of an active job. */
 export const STAGES = ['fetch', 'preprocess', 'run', 'pack'] as const;
 export type JobStage = (typeof STAGES)[number];
 
+/** The share of the work, in percent, that is done when a stage begins. */
 export const PERCENT_AT: Readonly<Record<JobStage, number>> = { fetch: 0, preprocess: 5, run: 10, pack: 80 };
 
 /** What a finished job leaves in Redis: small, since the event stream keeps a copy. */

@@ -24,7 +24,7 @@ const WORKER_MARK = ':w:';
 /** Worker lists and counts are optional parts of an answer: wait less for them. */
 const OPTIONAL_WITHIN_MS = 1000;
 
-/** The producer's side of the queue: submit, look, cancel. Answers within about two seconds, with or without Redis. */
+/** The producer's side of the queue: submit, read, cancel. Answers within about two seconds, with or without Redis. */
 export class JobQueue {
   /** Jobs that are being added. */
   private adding = 0;

@@ -31,9 +31,9 @@ export interface JobStatus {
 }
 
 /**
- * A BullMQ job as its submitter sees it. `queueState` is where the queue had it before the job was
- * read: a job that has finished since tells so by its own fields. `cancelled` tells that somebody
- * asked for it to be.
+ * A BullMQ job as its submitter sees it. `queueState` was read before the job and may be stale: the
+ * job's own fields show whether it has finished since. `cancelled` says whether cancellation was
+ * requested.
  */
 export function readStatus(job: Job, queueState: string, cancelled: boolean): JobStatus {
   const state = toState(job, queueState, cancelled);
@@ -54,12 +54,12 @@ export function readStatus(job: Job, queueState: string, cancelled: boolean): Jo
 
 const CACHED = 'cached-';
 
-/** The feature set that a job id of this kind stands for. */
+/** The feature set that the id of a cached job names; undefined for other ids. */
 export function cachedFeatures(jobId: string): string | undefined {
   return jobId.startsWith(CACHED) ? jobId.slice(CACHED.length) : undefined;
 }
 
-/** The job of an image whose features the store had when it was submitted: it never was in the queue. */
+/** The job of an image whose features were in the store on submission: it was never queued. */
 export function cachedStatus(description: Description): JobStatus {
   const { id: featuresId, weights, weightsDigest, imageSha256, createdAt } = description;
   return {
@@ -89,9 +89,9 @@ function toState(
   cancelled: boolean,
 ): JobState {
   if (finishedOn !== undefined) {
-    // A job that completed at its second attempt still bears the reason of the first.
+    // A job that completed at its second attempt still has the failed reason of the first.
     if (returnvalue) return 'completed';
-    // A job that failed before the wish to cancel it arrived has failed.
+    // A job that had failed before it was cancelled counts as failed.
     return fromFailedReason(failedReason).code === 'cancelled' ? 'cancelled' : 'failed';
   }
   if (cancelled) return 'cancelled';

@@ -4,7 +4,7 @@ import type { JobEvents } from './events.js';
 import type { JobQueue } from './queue.js';
 import { isFinal, type JobStatus } from './status.js';
 
-/** How often to look as well: Redis loses events in a restart, or when too many others follow. */
+/** Polling interval beside the events: Redis loses events in a restart, or when too many others follow. */
 const LOOK_EVERY_MS = 2000;
 
 /** Waits for jobs to end. */
@@ -17,14 +17,14 @@ export class JobWaiter {
   /**
    * Resolves with the job once it has completed, failed or been cancelled.
    *
-   * @throws CairnError `cancelled` when `signal` is aborted: the job is cancelled then, since nobody waits for it any more.
-   *   As `JobQueue.status` otherwise.
+   * @throws CairnError `cancelled` when `signal` is aborted, which cancels the job too, as its result is not
+   *   needed any more. Otherwise as `JobQueue.status`.
    */
   async end(jobId: string, signal: AbortSignal): Promise<JobStatus> {
     const gone = () => signal.aborted;
     const stop = new AbortController();
     const following = AbortSignal.any([signal, stop.signal]);
-    // Listen before the first look, so that no change is missed between the two.
+    // Subscribe before the first read, so that no change falls between the two.
     const changes = this.events.follow(jobId, following);
     let change = changes.next();
     try {

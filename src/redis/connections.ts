@@ -38,8 +38,8 @@ export class RedisConnections {
   }
 
   /**
-   * For blocking reads of our own, each on a connection to itself. A read fails when the connection breaks, instead of being
-   * repeated at a Redis that may be in another state; a connection that is silent for `silenceMs` is taken for broken.
+   * For blocking reads of our own, each on a separate connection. If the connection breaks, the read fails and is not
+   * repeated, since the state of Redis may have changed. A connection that is silent for `silenceMs` counts as broken.
    */
   blocking(silenceMs: number): Redis {
     return this.open({ retryStrategy: this.unlessClosed, maxRetriesPerRequest: 0, socketTimeout: silenceMs });

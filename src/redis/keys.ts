@@ -9,7 +9,7 @@ export function redisKeys(prefix: string) {
     prefix,
     /** Marks a job or a batch as cancelled. */
     cancelled: (id: string) => `${prefix}:cancelled:${id}`,
-    /** The channel that tells workers which job or batch is cancelled. */
+    /** The channel on which workers receive the ids of cancelled jobs and batches. */
     cancelChannel: `${prefix}:cancel`,
     batch: (id: string) => {
       const hash = `${prefix}:batch:${id}`;

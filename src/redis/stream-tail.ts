@@ -8,12 +8,12 @@ export const DEAD_AFTER_MS = 3 * BLOCK_MS;
 const RETRY_MS = 500;
 const ENTRIES_PER_READ = 1000;
 
-/** Counts changes, so that one between a look and the wait that follows it is not missed. */
+/** Counts changes, so that none between a read and the wait that follows it is missed. */
 export class ChangeCounter {
   private changes = 0;
   private readonly waiting = new Set<() => void>();
 
-  /** To be read before looking, and handed to `after`. */
+  /** Take this before reading, and pass it to `after`. */
   get count(): number {
     return this.changes;
   }

@@ -8,7 +8,7 @@ import { isSeeded, openWeights } from '../backbone/weights/weights.js';
 import { CairnError } from '../errors.js';
 import { withBackboneLevels, type FeatureSpec, type RequestedSpec } from './feature-spec.js';
 
-/** How a graph says that there is no pyramid on it. */
+/** The errors of a graph that cannot have a pyramid. */
 const NO_PYRAMID: readonly string[] = ['levels-unsuitable', 'option-invalid'];
 
 /**

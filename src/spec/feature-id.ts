@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { findModel, type Model } from '../backbone/catalogue.js';
 import { requestedSpecSchema, type FeatureSpec } from './feature-spec.js';
 
-/** Raised whenever the same spec gives other numbers, so that old archives are not taken for new ones. */
+/** Raised whenever the same spec gives different values, so that old archives are not returned for it. */
 const FORMAT = 'cairn-features-v2';
 
 /**
- * Same image, weights and spec, same id: SHA-256 in hexadecimal over everything that decides the numbers, in a fixed
- * order. Options that came after the first release count only where they are not the default, so that ids stay.
+ * The same image, weights and spec give the same id: SHA-256 in hexadecimal over everything that determines the values,
+ * in a fixed order. Options added after the first release count only if they differ from the default, so ids stay.
  */
 export function featureId(
   imageSha256: string,

@@ -27,8 +27,8 @@ const unknown = (what: string, known: readonly string[]) => ({
 const SIZE = problem(`size must be a multiple of ${SIZE_STEP} from ${MIN_SIZE} to ${MAX_SIZE}`);
 
 /**
- * Which features of an image are wanted: the one schema behind every door. It takes text or typed values and gives
- * the typed spec. `levels` are left out where the caller has no wish: see `ModelRegistry.resolve`.
+ * The requested features of an image: the one schema for every interface. It accepts text or typed values and returns
+ * the typed spec. Without `levels` the weights decide: see `ModelRegistry.resolve`.
  */
 export const requestedSpecSchema = z.strictObject({
   model: z
@@ -70,7 +70,7 @@ export const requestedSpecSchema = z.strictObject({
 /** The spec of a computation: every field is known. Queue payloads, manifests and views carry it as it is. */
 export const featureSpecSchema = requestedSpecSchema.required({ levels: true });
 
-/** What a caller wants; without `levels`, those that the weights suggest. */
+/** A spec as requested; without `levels`, the weights decide. */
 export type RequestedSpec = Readonly<z.infer<typeof requestedSpecSchema>>;
 export type FeatureSpec = Readonly<z.infer<typeof featureSpecSchema>>;
 

@@ -15,21 +15,21 @@ export interface ResolvedSpec {
   readonly weightsDigest: string;
 }
 
-/** How long a folder is trusted to hold what it held. */
+/** How long the state of a weights file is cached. */
 const LOOK_AGAIN_MS = 1000;
 
-/** One state of a weights file (path, size, mtime) with what was read of it. */
+/** One version of a weights file (path, size, mtime), with the values derived from it. */
 interface WeightsFile {
   readonly path: string;
   readonly stamp: string;
-  /** By which part of the network they cover. */
+  /** By the part of the network that they cover. */
   readonly digests: Map<string, Promise<string>>;
   pyramid?: Promise<boolean>;
 }
 
 /**
  * Knows the weights of every model of the catalogue. Their digests are part of every feature id and their names
- * decide the default levels. Both are read once per state of a file and remembered: a digest takes about a second.
+ * decide the default levels. Both are read once per version of a file and cached: a digest takes about a second.
  */
 export class ModelRegistry {
   private readonly files = new Map<string, { readonly until: number; readonly file: Promise<WeightsFile> }>();
@@ -62,7 +62,7 @@ export class ModelRegistry {
     return { spec, weights: weightsSource(file.path), weightsDigest: await digestOf(file, spec) };
   }
 
-  /** The file that a model's weights are in now, with what is remembered of it. */
+  /** The current weights file of a model, with the values derived from it. */
   private file(model: string): Promise<WeightsFile> {
     const known = this.files.get(model);
     if (known && known.until > Date.now()) return known.file;

@@ -33,13 +33,13 @@ export interface JobWorkerParts {
   /** Another one, which this uses up to listen for cancellations. */
   readonly subscriber: Redis;
   readonly keys: RedisKeys;
-  /** Called in this order, before the queue is told. */
+  /** Called in this order, before the job is reported to the queue as finished. */
   readonly recorders?: readonly OutcomeRecorder[];
   readonly log: Log;
 }
 
 export interface JobWorkerOptions {
-  /** What the queue knows this worker by; see `formatWorkerName`. */
+  /** The worker's name in the queue; see `formatWorkerName`. */
   readonly name: string;
   /** Jobs taken at once; a batch and two more keep decoding, running and packing busy. */
   readonly concurrency: number;

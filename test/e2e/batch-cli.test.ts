@@ -294,7 +294,7 @@ test('status, results, cancel and follow', async () => {
   });
   expect(await batch(['results', id], { url })).toMatchObject({ status: 0, stdout: '' });
   expect(await batch(['cancel', id], { url })).toMatchObject({ status: 0 });
-  // Lines that nobody has taken up are written off by a worker.
+  // A worker cancels lines that were never enqueued.
   await start('worker', serverEnv('thin'));
   const follow = await batch(['follow', id, '--json'], { url });
   expect(follow.status).toBe(1);

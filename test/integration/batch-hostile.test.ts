@@ -14,7 +14,7 @@ let redis: PrivateRedis;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let services: Service[] = [];
 let client: BatchClient;
-/** Keeps whoever asks waiting. */
+/** Never answers a request. */
 let silent: Server;
 let silentUrl: string;
 const asked: ServerResponse[] = [];

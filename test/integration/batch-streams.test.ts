@@ -94,7 +94,7 @@ test('feature sets stream while they are made, and a stream that broke off goes 
     members.push(member.header.name);
   }
   expect(members).toHaveLength(60);
-  // A level that the sets do not hold is told of in their place.
+  // For a level that the sets lack, an error takes their place.
   const absent = await receive(await open(`${url}?levels=P2`));
   expect(absent).toEqual([]);
   const wrong = await client.get(`/v1/batches/${batch.id}/features?levels=X1`);

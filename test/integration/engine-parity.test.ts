@@ -68,7 +68,7 @@ function expectedOf(options: SpecOptions): Promise<Level[]> {
 }
 afterAll(() => reference.close());
 
-/** Level by level, so that a failure tells which. */
+/** Level by level, so that a failure names the level. */
 async function differences(found: Promise<Level[]>, options: SpecOptions): Promise<Record<string, number>> {
   const [levels, references] = [await found, await expectedOf(options)];
   expect(levels).toHaveLength(references.length);

@@ -98,7 +98,7 @@ describe('the levels of an image in one answer', () => {
     });
     expect(parseSafetensors(Buffer.from(await response.arrayBuffer())).tensors.size).toBe(1);
     const body = JSON.stringify({ source: { url: 'http://127.0.0.1:1/x.jpg' }, priority: 'low' });
-    // An address that nobody answers at is tried again; whoever waits may leave.
+    // An address that does not answer is retried; a waiting client may leave.
     const signal = AbortSignal.timeout(500);
     const waiting = ask('size=128', { body, headers: { 'content-type': 'application/json' }, signal });
     await expect(waiting).rejects.toThrow(/timeout/);

@@ -146,7 +146,7 @@ describe('regions', () => {
   });
 
   test('a client that goes away leaves nothing open, and others are answered meanwhile', async () => {
-    // 10,000 whole images in 64 × 64 bins are 10 GB that nobody will ever read.
+    // 10,000 whole images in 64 × 64 bins are 10 GB that no client will ever read.
     const body = JSON.stringify({ boxes: Array(10_000).fill([0, 0, SIZE, SIZE]), outputSize: 64 });
     const asking = request(`${service.url}${base}/roi-align`, { method: 'POST', headers: JSON_TYPE }).end(body);
     const [answer] = (await once(asking, 'response')) as [IncomingMessage];

@@ -9,7 +9,7 @@ import { startService, temporaryFolder, until, type Service } from './support/se
 
 /**
  * A weights file with a pyramid, so that requests without `levels` depend on what it holds. The API and the worker
- * have a copy each: the API's is spoilt once the API is up, and whoever opened it again would fail.
+ * have a copy each: the API's copy is damaged once the API is up, so opening it again would fail.
  */
 const MODEL = 'mask-rcnn-resnet18';
 const PYRAMID = ['P2', 'P3', 'P4', 'P5', 'P6'];

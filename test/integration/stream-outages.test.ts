@@ -111,7 +111,7 @@ test('consumers of two servers share a group; acknowledging at one lets the othe
   const acknowledged = new Set<string>();
   await until(async () => {
     const ids = consumers.flatMap(({ sets }) => sets.map(({ id }) => id)).filter((id) => !acknowledged.has(id));
-    // All through the first server, whoever was given them.
+    // All through the first server, whichever consumer holds them.
     if (ids.length > 0) await acknowledge(one, 'g', ids);
     for (const id of ids) acknowledged.add(id);
     return acknowledged.size === 6;

@@ -147,7 +147,7 @@ test('a consumer that comes back under its name has its own sets at once, and wo
     200,
     { extended: [kept!.id] },
   ]);
-  // The newest connection bears the name; the older one is told.
+  // The newest connection has the name; the older one is notified.
   const newest = await open(query);
   await until(() => after.ended);
   expect(after.events.at(-1)).toEqual({ event: 'end', data: { reason: 'superseded' } });

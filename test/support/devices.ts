@@ -7,7 +7,7 @@ export interface DeviceHere {
   readonly engine: string;
   readonly device: string;
   readonly gpu: boolean;
-  /** Why this machine does not have it: known without trying, or told by the engine when it was tried. */
+  /** Why this machine does not have it: known without trying, or reported by the engine when it was tried. */
   readonly missing?: string;
 }
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect } from '@jest/globals';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The files that a process (this one) holds open below `folder`; none on systems that do not tell. */
+/** The files that a process (this one) holds open below `folder`; none on systems that do not report them. */
 export function openFilesBelow(folder: string, pid: number | 'self' = 'self'): string[] {
   if (process.platform !== 'linux') return [];
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {

@@ -3,7 +3,7 @@ import { loadNative, loadWasm } from '../../src/backbone/engine/tensorflow/runti
 import type { NativeBinding } from '../../src/backbone/engine/tensorflow/native.js';
 import { CairnError } from '../../src/errors.js';
 
-/** A backend of TensorFlow.js, and the device that stands for it; a name bears the reason where there is none. */
+/** A backend of TensorFlow.js, and the device that stands for it; the name states the reason if there is none. */
 export interface RuntimeHere {
   readonly name: string;
   readonly device?: 'wasm' | 'cpu' | 'gpu';

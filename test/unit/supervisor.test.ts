@@ -35,7 +35,7 @@ function supervise(script: string, options: Partial<SupervisorOptions> = {}): Su
   return supervisor;
 }
 
-/** Process ids as the log tells them, oldest first. */
+/** Process ids from the log, oldest first. */
 const pids = () => logged.flatMap((line) => /is process (\d+)/.exec(line)?.[1] ?? []).map(Number);
 
 function isAlive(pid: number): boolean {
@@ -47,7 +47,7 @@ function isAlive(pid: number): boolean {
 }
 
 const STAYS = 'setInterval(() => undefined, 1000)';
-/** Says so in a file once signals are heard, since one that comes earlier ends the process. */
+/** Code that writes to a file once signals are handled: an earlier signal would end the process. */
 const heard = (file: string) => `require('node:fs').appendFileSync(${JSON.stringify(file)}, process.pid + '\\n');`;
 const linesOf = async (file: string) => (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);
 

@@ -1,4 +1,4 @@
-"""Matterport's anchors: one scale a level, three ratios, one centre a cell."""
+"""Matterport's anchors: one scale per level, three ratios, one centre per cell."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def level_anchors(level, shape, size):
 
 
 def normalise(boxes, shape):
-    """Pixels -> 0..1, Matterport's `norm_boxes`: the lower right corner lies outside of a box in pixels, on it here."""
+    """Pixels -> 0..1, as Matterport's `norm_boxes`: the lower right corner is outside the box in pixels, on it here."""
     height, width = shape
     return (np.asarray(boxes) - [0, 0, 1, 1]) / np.array([height - 1, width - 1] * 2)
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 STANDARD_DEVIATION = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
-"""`RPN_BBOX_STD_DEV` and `BBOX_STD_DEV`: what the networks' deltas are multiplied by."""
+"""`RPN_BBOX_STD_DEV` and `BBOX_STD_DEV`: the factors of the networks' deltas."""
 
 
 def apply_deltas(boxes, deltas):
-    """Moves centres by parts of the sides and multiplies sides by exponentials of `deltas`, a network's output."""
+    """Applies `deltas`, a network's output: shifts centres by fractions of the sides, scales sides by exponentials."""
     deltas = deltas * STANDARD_DEVIATION
     sides = boxes[:, 2:] - boxes[:, :2]
     centres = boxes[:, :2] + np.float32(0.5) * sides + deltas[:, :2] * sides
@@ -17,7 +17,7 @@ def apply_deltas(boxes, deltas):
 
 
 def clip(boxes, window):
-    """Cuts boxes off at `window`, [y0, x0, y1, x1]."""
+    """Clips boxes to `window`, [y0, x0, y1, x1]."""
     window = np.asarray(window, np.float32)
     return np.clip(boxes, np.tile(window[:2], 2), np.tile(window[2:], 2))
 

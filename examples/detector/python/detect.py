@@ -18,21 +18,21 @@ class Detections(NamedTuple):
     """int [detections]: 1 and above; 0 is the background."""
     scores: np.ndarray
     outputs: dict
-    """What the networks gave before boxes were chosen, arrays by name."""
+    """The networks' outputs before boxes were selected, arrays by name."""
 
 
 def detect(server, features, weights):
-    """Runs the detector on the feature set with this id. Raises server.Refused where it does not hold P2 to P6."""
+    """Runs the detector on the feature set with this id. Raises server.Refused if it lacks one of P2 to P6."""
     found = {}
     path = f"/v1/features/{features}.safetensors?levels={','.join(LEVELS)}&order=coarse-first"
     with server.open(path) as stream:
         metadata, tensors = read_header(stream)
         size = int(metadata["size"])
         for name, level in read_tensors(stream, tensors):
-            # P6 is a three-hundredth of all bytes: the network runs on it while the others are on their way.
+            # P6 is a three-hundredth of all bytes: the network runs on it while the others are still arriving.
             scores, deltas = run_rpn(level.astype(np.float32, copy=False), weights)
             found[name] = level_anchors(name, level.shape[:2], size), scores, deltas
-    # Matterport joins the levels finest first; the order decides between equal scores.
+    # Matterport concatenates the levels finest first; for equal scores the order decides.
     anchors, scores, deltas = (np.concatenate(parts) for parts in zip(*map(found.get, LEVELS), strict=True))
     proposals = propose(anchors, scores, deltas)
     probabilities, box_deltas = run_head(pool(server, features, proposals), weights)
@@ -46,7 +46,7 @@ def detect(server, features, weights):
 
 
 def pool(server, features, proposals):
-    """float32 [proposals, 7, 7, 256], each cut by Cairn out of the level of P2 to P5 that fits its size."""
+    """float32 [proposals, 7, 7, 256], each pooled by Cairn from the level of P2 to P5 that fits its size."""
     question = {"boxes": proposals.tolist(), "coordinates": "normalized", "method": "matterport", "outputSize": 7}
     with server.open(f"/v1/features/{features}/roi-align", question) as stream:
         _, tensors = read_header(stream)

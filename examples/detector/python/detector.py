@@ -3,8 +3,8 @@
     python detector.py --server http://127.0.0.1:8080 --weights mask_rcnn_coco.h5
     python detector.py --server http://127.0.0.1:8080 --weights mask_rcnn_coco.h5 --features 6d6b…
 
-The first subscribes to the feature sets that Cairn finishes, as a member of a consumer group: start as many as there is
-work for, each under a name of its own. The second takes one set and ends. One line of JSON an image goes to stdout.
+The first subscribes to the feature sets that Cairn completes, as a consumer of a group: start any number of detectors,
+each with a name of its own. The second processes one set and exits. Both print one line of JSON per image on stdout.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from sse import Subscription
 from weights import read_weights
 
 MOST_DELIVERIES = 5
-"""A set that came more often has ended this program each time: it is written down and left."""
+"""A set that was delivered more often is a poison set, which ends this program each time: log it and skip it."""
 
 
 def parse_arguments():

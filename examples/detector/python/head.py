@@ -7,7 +7,7 @@ from boxes import apply_deltas, clip, suppress
 from rpn import flat, linear
 
 EPSILON = np.float32(1e-3)
-"""Of the batch norms: Keras's default when the network was published."""
+"""The epsilon of the batch norms: Keras's default when the network was published."""
 LEAST_CONFIDENCE = 0.7
 OVERLAP = 0.3
 MOST_DETECTIONS = 100
@@ -15,7 +15,7 @@ MOST_DETECTIONS = 100
 
 def run_head(regions, weights):
     """float32 [regions, 7, 7, 256] -> (probabilities [regions, classes], deltas [regions, classes, 4])."""
-    # A valid 7x7 convolution of a 7x7 region, and a 1x1 one of its only cell, are matrix products.
+    # A `valid` 7x7 convolution of a 7x7 region, and a 1x1 convolution of the resulting cell, are matrix products.
     values = regions.reshape(len(regions), -1)
     for convolution, norm in (("mrcnn_class_conv1", "mrcnn_class_bn1"), ("mrcnn_class_conv2", "mrcnn_class_bn2")):
         values = np.maximum(batch_norm(linear(values, flat(weights[convolution])), weights[norm]), 0)

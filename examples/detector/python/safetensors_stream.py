@@ -1,4 +1,4 @@
-"""Reads the tensors of a safetensors stream one by one, while the rest is still on its way.
+"""Reads the tensors of a safetensors stream one by one, while the rest is still arriving.
 
 The format: 8 bytes of length, that many bytes of JSON, then the tensors' data. Cairn sends the tensors in the order of
 their offsets, with `order=coarse-first` the smallest level first.
@@ -25,7 +25,7 @@ def read_header(stream):
 
 
 def read_tensors(stream, tensors):
-    """Yields (name, array) as soon as the last byte of each has come."""
+    """Yields (name, array) as soon as the last byte of each has arrived."""
     for name, dtype, shape in tensors:
         array = np.empty(shape, dtype)
         fill(stream, memoryview(array).cast("B"))

@@ -1,4 +1,4 @@
-"""Requests to Cairn, with nothing but Python's library."""
+"""Requests to Cairn, with Python's standard library alone."""
 
 import json
 from urllib.error import HTTPError
@@ -6,11 +6,11 @@ from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
 PATIENCE_SECONDS = 60
-"""Longest silence of the server. On the event stream a sign of life comes every 15 s."""
+"""Idle timeout: the event stream has a heartbeat every 15 s."""
 
 
 class Refused(Exception):
-    """The server understood and said no: asking again gives the same answer."""
+    """The server refused the request: repeating it gives the same response."""
 
 
 class Server:
@@ -35,6 +35,6 @@ class Server:
             raise
 
     def call(self, path, body=None):
-        """The JSON that is answered."""
+        """The JSON of the response."""
         with self.open(path, body) as response:
             return json.load(response)

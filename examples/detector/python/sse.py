@@ -1,4 +1,4 @@
-"""Cairn's announcements of finished feature sets: server-sent events, received as a member of a consumer group."""
+"""Cairn's announcements of finished feature sets: server-sent events, received as a consumer of a group."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ REDELIVER_AFTER_MS = 300_000
 
 
 def events(response):
-    """(name, data) of each event of an open response; names that nobody knows yet are the caller's to skip."""
+    """(name, data) of each event of an open response; the caller skips names that it does not know."""
     event = {}
     for line in response:
         field, _, value = line.decode().rstrip("\r\n").partition(": ")
@@ -34,7 +34,7 @@ class Subscription:
         self._path = f"/v1/stream?{urlencode(options)}"
 
     def announcements(self):
-        """Feature sets as they are made, for ever; one that was not acknowledged comes again after a reconnection.
+        """Feature sets as they complete, without end; sets that were not acknowledged are redelivered on reconnection.
 
         What stands between the yields is the caller's work, whose failures (OSError) are a reason to reconnect as well.
         """

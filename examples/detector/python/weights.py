@@ -1,4 +1,4 @@
-"""The detector's layers from the Mask R-CNN HDF5 file that Cairn has its backbone and pyramid from."""
+"""The detector's layers from the Mask R-CNN HDF5 file whose backbone and pyramid run in Cairn."""
 
 import h5py
 import numpy as np

@@ -11,8 +11,8 @@ const RATIOS = [0.5, 1, 2];
 export type Box = readonly [number, number, number, number];
 
 /**
- * Matterport's anchors of one level, normalised, in the order of `rpn_class_raw`: one scale, three ratios, one centre a
- * cell, on its upper left corner. `size` is the side of the canvas.
+ * Matterport's anchors of one level, normalised, in the order of `rpn_class_raw`: one scale, three ratios, one centre
+ * per cell, on its upper left corner. `size` is the side of the canvas.
  */
 export function levelAnchors(level: LevelName, [height, width]: readonly [number, number], size: number): Box[] {
   const boxes: Box[] = [];
@@ -28,7 +28,7 @@ export function levelAnchors(level: LevelName, [height, width]: readonly [number
   return boxes;
 }
 
-/** Pixels to 0..1, Matterport's `norm_boxes`: the lower right corner lies outside of a box in pixels, and on it here. */
+/** Pixels to 0..1, as Matterport's `norm_boxes`: the lower right corner is outside the box in pixels, on it here. */
 export function normalise([y0, x0, y1, x1]: Box, [height, width]: readonly [number, number]): Box {
   return [y0 / (height - 1), x0 / (width - 1), (y1 - 1) / (height - 1), (x1 - 1) / (width - 1)];
 }

@@ -1,9 +1,9 @@
 import type { Box } from './anchors.js';
 
-/** `RPN_BBOX_STD_DEV` and `BBOX_STD_DEV`: what the networks' deltas are multiplied by. */
+/** `RPN_BBOX_STD_DEV` and `BBOX_STD_DEV`: the factors of the networks' deltas. */
 const DEVIATION = [0.1, 0.1, 0.2, 0.2] as const;
 
-/** Moves the centre by parts of the sides and multiplies the sides by exponentials; four deltas begin at `offset`. */
+/** Applies four deltas from `offset` on: shifts the centre by fractions of the sides, scales them by exponentials. */
 export function applyDeltas([y0, x0, y1, x1]: Box, deltas: Float32Array, offset: number): Box {
   const [dy, dx, dh, dw] = DEVIATION.map((factor, index) => factor * deltas[offset + index]!) as [...Box];
   const y = y0 + (y1 - y0) * (0.5 + dy);
@@ -13,7 +13,7 @@ export function applyDeltas([y0, x0, y1, x1]: Box, deltas: Float32Array, offset:
   return [y - height / 2, x - width / 2, y + height / 2, x + width / 2];
 }
 
-/** Cuts a box off at the window. */
+/** Clips a box to the window. */
 export function clip([y0, x0, y1, x1]: Box, [top, left, bottom, right]: Box): Box {
   const y = (value: number) => Math.min(Math.max(value, top), bottom);
   const x = (value: number) => Math.min(Math.max(value, left), right);

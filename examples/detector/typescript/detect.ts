@@ -9,14 +9,14 @@ import type { NamedArray } from './write-safetensors.js';
 export interface Detected {
   /** Best first, in pixels of the photo. */
   readonly detections: readonly Detection[];
-  /** What the networks gave before boxes were chosen. */
+  /** The networks' outputs before boxes were selected. */
   readonly outputs: Readonly<Record<string, NamedArray>>;
 }
 
 /**
  * Runs the detector on the feature set with this id: levels as they arrive, proposals, regions, head.
  *
- * @throws Refused where it does not hold P2 to P6.
+ * @throws Refused if it lacks one of P2 to P6.
  */
 export async function detect(server: Server, features: string, weights: Weights): Promise<Detected> {
   const path = `/v1/features/${features}.safetensors?levels=${LEVELS.join(',')}&order=coarse-first`;
@@ -24,12 +24,12 @@ export async function detect(server: Server, features: string, weights: Weights)
   const size = Number(metadata['size']);
   const found = new Map<string, RpnOutput & { readonly anchors: Box[] }>();
   for await (const level of tensors) {
-    // P6 is a three-hundredth of all bytes: the network runs on it while the others are on their way.
+    // P6 is a three-hundredth of all bytes: the network runs on it while the others are still arriving.
     const [height, width] = level.shape as [number, number];
     const anchors = levelAnchors(level.name as LevelName, [height, width], size);
     found.set(level.name, { anchors, ...(await runRpn(level, weights)) });
   }
-  // Matterport joins the levels finest first; the order decides between equal scores.
+  // Matterport concatenates the levels finest first; for equal scores the order decides.
   const levels = LEVELS.map((name) => found.get(name)!);
   const anchors = levels.flatMap((level) => level.anchors);
   const rpn = { scores: join(levels.map(({ scores }) => scores)), deltas: join(levels.map(({ deltas }) => deltas)) };
@@ -52,12 +52,12 @@ export async function detect(server: Server, features: string, weights: Weights)
   return { detections, outputs };
 }
 
-/** `[proposals, 7, 7, 256]`, each cut by Cairn out of the level of P2 to P5 that fits its size. */
+/** `[proposals, 7, 7, 256]`, each pooled by Cairn from the level of P2 to P5 that fits its size. */
 async function pool(server: Server, features: string, boxes: readonly Box[]): Promise<StreamedTensor> {
   const question = { boxes, coordinates: 'normalized', method: 'matterport', outputSize: 7 };
   const { tensors } = await openSafetensors(await server.stream(`/v1/features/${features}/roi-align`, question));
   let regions: StreamedTensor | undefined;
-  // To its end, so that the connection is free for the next request.
+  // Read to the end, so that the connection is free for the next request.
   for await (const tensor of tensors) if (tensor.name === 'regions') regions = tensor;
   if (regions === undefined) throw new Error('the answer has no regions');
   return regions;

@@ -3,9 +3,9 @@
  *
  *     node dist/examples/detector/typescript/detector.js --server http://127.0.0.1:8080 --weights mask_rcnn_coco.h5
  *
- * Subscribes to the feature sets that Cairn finishes, as a member of a consumer group: start as many as there is work
- * for, each under a name of its own. With `--features ID` it takes this one set and ends. One line of JSON an image goes
- * to stdout.
+ * Subscribes to the feature sets that Cairn completes, as a consumer of a group: start any number of detectors, each
+ * with a name of its own. With `--features ID` it processes this one set and exits. It prints one line of JSON per
+ * image on stdout.
  */
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -18,7 +18,7 @@ import { startTensorflow } from './tensorflow.js';
 import { readWeights } from './weights.js';
 import { writeSafetensors } from './write-safetensors.js';
 
-/** A set that came more often has ended this program each time: it is written down and left. */
+/** A set that was delivered more often is a poison set, which ends this program each time: log it and skip it. */
 const MOST_DELIVERIES = 5;
 
 const { values: options } = parseArgs({
@@ -30,9 +30,9 @@ const { values: options } = parseArgs({
     group: { type: 'string', default: 'detectors' },
     consumer: { type: 'string', default: hostname() },
     model: { type: 'string' },
-    /** Ends after so many sets. */
+    /** Exits after this many sets. */
     once: { type: 'string' },
-    /** A folder that keeps what the networks gave, as safetensors. */
+    /** A folder for the networks' outputs, as safetensors. */
     outputs: { type: 'string' },
   },
 });

@@ -5,25 +5,25 @@ import type { StreamedTensor } from './safetensors-stream.js';
 import { tf } from './tensorflow.js';
 import { parameter, type LayerName, type Weights } from './weights.js';
 
-/** Of the batch norms: Keras's default when the network was published. */
+/** The epsilon of the batch norms: Keras's default when the network was published. */
 const EPSILON = 1e-3;
 const LEAST_CONFIDENCE = 0.7;
 const OVERLAP = 0.3;
 const MOST_DETECTIONS = 100;
 
-/** What the box head says of regions. */
+/** The box head's output for regions. */
 export interface HeadOutput {
   readonly classes: number;
-  /** `classes` a region. */
+  /** `classes` values per region. */
   readonly probabilities: Float32Array;
-  /** Four a class and region. */
+  /** Four values per class and region. */
   readonly deltas: Float32Array;
 }
 
 /** Runs the box head on pooled regions, `[regions, 7, 7, 256]`. */
 export async function runHead({ shape, values }: StreamedTensor, weights: Weights): Promise<HeadOutput> {
   const linear = (input: Tensor2D, layer: LayerName): Tensor2D => {
-    // A valid 7x7 convolution of a 7x7 region, and a 1x1 one of its only cell, are matrix products.
+    // A `valid` 7x7 convolution of a 7x7 region, and a 1x1 convolution of the resulting cell, are matrix products.
     const kernel = parameter(weights, layer, 'kernel');
     const matrix = tf.reshape<Rank.R2>(kernel, [-1, kernel.shape.at(-1)!]);
     return tf.add(tf.matMul(input, matrix), parameter(weights, layer, 'bias'));
@@ -54,7 +54,7 @@ export interface Detection {
   readonly score: number;
 }
 
-/** Detections, best first; boxes are normalised on the canvas, and cut off at `window`, the photo on it in pixels. */
+/** Detections, best first; boxes are normalised on the canvas, and clipped to `window`, the photo on it in pixels. */
 export function choose(proposals: readonly Box[], output: HeadOutput, window: Box, size: number): Detection[] {
   const { classes, probabilities, deltas } = output;
   const border = normalise(window, [size, size]);

@@ -10,10 +10,10 @@ const MOST_BEFORE_SUPPRESSION = 6000;
 const MOST_PROPOSALS = 1000;
 const OVERLAP = 0.7;
 
-/** What the region proposal network says of anchors, in the order of `levelAnchors`. */
+/** The region proposal network's output for anchors, in the order of `levelAnchors`. */
 export interface RpnOutput {
   readonly scores: Float32Array;
-  /** Four an anchor. */
+  /** Four values per anchor. */
   readonly deltas: Float32Array;
 }
 

@@ -15,8 +15,8 @@ interface TensorHead {
 }
 
 /**
- * Opens a safetensors stream: 8 bytes of length, that many bytes of JSON, then the tensors' data. `tensors` gives each
- * as float32 as soon as its last byte has come; with `order=coarse-first` that is the smallest level first.
+ * Opens a safetensors stream: 8 bytes of length, that many bytes of JSON, then the tensors' data. `tensors` yields each
+ * as float32 as soon as its last byte has arrived; with `order=coarse-first` that is the smallest level first.
  */
 export async function openSafetensors(stream: AsyncIterable<Uint8Array>) {
   const source = new ExactReader(stream);

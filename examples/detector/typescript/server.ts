@@ -1,4 +1,4 @@
-/** The server understood and said no: asking again gives the same answer. */
+/** The server refused the request: repeating it gives the same response. */
 export class Refused extends Error {}
 
 /** Requests to Cairn. */
@@ -8,7 +8,7 @@ export class Server {
   /**
    * The response, whose body is still to be read; `body` is sent as JSON, with POST.
    *
-   * @throws Refused with the problem's text for a status of 4xx but 429; other errors may pass.
+   * @throws Refused with the problem's text for a status of 4xx except 429; other errors may be transient.
    */
   async open(path: string, body?: unknown): Promise<Response> {
     const post = { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
@@ -19,7 +19,7 @@ export class Server {
     throw new Error(problem);
   }
 
-  /** The bytes of the answer as they arrive. */
+  /** The bytes of the response as they arrive. */
   async stream(path: string, body?: unknown): Promise<AsyncIterable<Uint8Array>> {
     return (await this.open(path, body)).body as AsyncIterable<Uint8Array>;
   }

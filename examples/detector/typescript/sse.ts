@@ -5,7 +5,7 @@ const PAUSE_MS = 2000;
 /** A set that its consumer has not acknowledged for this long goes to another. A large one takes a CPU a minute. */
 const REDELIVER_AFTER_MS = 300_000;
 
-/** A finished feature set, as docs/streaming.md has it. */
+/** A finished feature set; see docs/streaming.md. */
 export interface Announcement {
   readonly id: string;
   readonly features: { readonly id: string };
@@ -23,9 +23,9 @@ export interface SubscriptionOptions {
 
 /**
  * Calls `work` for each feature set that is announced to this consumer and acknowledges it afterwards, until `work`
- * gives false. A set whose work failed comes again, after a reconnection.
+ * returns false. A set whose work failed is redelivered, after a reconnection.
  *
- * @throws Refused when the server does not take the subscription.
+ * @throws Refused when the server refuses the subscription.
  */
 export async function subscribe(
   server: Server,
@@ -59,7 +59,7 @@ interface ServerEvent {
   readonly data: string;
 }
 
-/** The events of a stream; an id without data is a sign of life and no event. */
+/** The events of a stream; an id without data is a heartbeat, not an event. */
 async function* events(stream: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
   const decoder = new TextDecoder();
   let text = '';

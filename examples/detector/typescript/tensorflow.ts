@@ -6,7 +6,7 @@ const load = createRequire(import.meta.url);
 
 export const tf = load('@tensorflow/tfjs-core') as typeof TensorFlow;
 
-/** Starts TensorFlow.js on WebAssembly, which needs nothing native. */
+/** Starts TensorFlow.js on WebAssembly, which needs no native code. */
 export async function startTensorflow(): Promise<void> {
   load('@tensorflow/tfjs-backend-wasm');
   if (!(await tf.setBackend('wasm'))) throw new Error('WebAssembly could not be started');

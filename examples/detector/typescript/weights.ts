@@ -20,7 +20,7 @@ export type LayerName = (typeof LAYERS)[number];
 export type Weights = ReadonlyMap<LayerName, Readonly<Record<string, Tensor>>>;
 
 /**
- * Reads the detector's layers from the Mask R-CNN HDF5 file that Cairn has its backbone and pyramid from. Datasets lie
+ * Reads the detector's layers from the Mask R-CNN HDF5 file whose backbone and pyramid run in Cairn. Datasets are
  * at `<layer>/<layer>/kernel:0`, those of the RPN at `rpn_model/<layer>/kernel:0`; Keras 3 leaves out the `:0`.
  */
 export async function readWeights(path: string): Promise<Weights> {
@@ -53,7 +53,7 @@ function isLayer(name: string | undefined): name is LayerName {
   return (LAYERS as readonly (string | undefined)[]).includes(name);
 }
 
-/** One parameter of a layer, which a file that was read has. */
+/** One parameter of a layer; a file that was read has all of them. */
 export function parameter(weights: Weights, layer: LayerName, name: string): Tensor {
   const value = weights.get(layer)?.[name];
   if (value === undefined) throw new Error(`${layer} has no ${name}`);

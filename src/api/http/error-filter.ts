@@ -5,7 +5,7 @@ import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** An error as a client is to learn of it. */
+/** An error as the client receives it. */
 export interface Failure {
   readonly code: ServerCode;
   readonly status: number;

@@ -27,7 +27,7 @@ const inputSchema = z.object({
   name: z.string(),
   shape: few(size, 1, MAX_DIMENSIONS),
   datatype: z.string(),
-  /** MLServer's `content_type` tells how a client of its own encoded the data; the datatype says as much. */
+  /** MLServer's clients state the encoding of the data in `content_type`; the datatype says the same. */
   parameters: z.strictObject({ binary_data_size: size.optional(), content_type: z.string().optional() }).default({}),
   data: z.unknown().optional(),
 });

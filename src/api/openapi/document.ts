@@ -38,7 +38,7 @@ export function createDocument(app: INestApplication, version: string): OpenAPIO
   return { ...document, paths, components: { schemas }, security: [] };
 }
 
-/** Routes come from NestJS, what is said of them from their `Operation`. */
+/** Routes come from NestJS, their documentation from their `Operation`. */
 function documentedPath(route: string, item: PathItemObject): [string, PathItemObject] {
   // Fastify's name of the rest of a path.
   const path = route.replace(/\*$/, '{path}');

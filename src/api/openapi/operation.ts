@@ -22,7 +22,7 @@ export interface Parameter {
 
 export type Answer = Omit<ResponseObject, 'description'> & { readonly description: string };
 
-/** One operation as users read of it. Everything else about it follows from the schemas that the code runs on. */
+/** The documentation of one operation. Everything else follows from the schemas that the code runs on. */
 export interface OperationDocs {
   /** Names the method of generated clients: unique, camelCase. */
   readonly id: string;
@@ -33,11 +33,11 @@ export interface OperationDocs {
   readonly query?: z.ZodObject;
   readonly headers?: Readonly<Record<string, Parameter>>;
   readonly body?: ContentObject | undefined;
-  /** Set where the request may also have no body. */
+  /** True if the request may lack a body. */
   readonly bodyOptional?: boolean;
   /** By status. */
   readonly answers: Readonly<Record<number, Answer>>;
-  /** What some statuses of refusals mean here, beside the general ones. */
+  /** Descriptions of errors of this operation, by status, beside the general ones. */
   readonly refusals?: Readonly<Record<number, string>>;
 }
 

@@ -47,7 +47,7 @@ export function componentsOf(part: unknown, direction: Direction): Record<string
   return found;
 }
 
-/** Drops what is only JSON Schema's, what says no more than the type, and what would forbid fields of later versions. */
+/** Drops keywords that OpenAPI 3.0 lacks, that repeat the type, or that would forbid fields of later versions. */
 function tidy(value: unknown, direction: Direction): unknown {
   if (Array.isArray(value)) return value.map((element) => tidy(element, direction));
   if (typeof value !== 'object' || value === null) return value;

@@ -67,7 +67,7 @@ export class StreamController {
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
     const request = parseStreamRequest(query, lastEventId);
-    // Aborted by the client that goes away, and by the announcements when they are closed.
+    // Aborted when the client goes away, and when the announcements are closed.
     const stop = new AbortController();
     if (gone.aborted) stop.abort();
     else gone.addEventListener('abort', () => stop.abort(), { once: true });
@@ -75,7 +75,7 @@ export class StreamController {
       request.kind === 'follow'
         ? formatted(this.announcements.follow(request.options, stop), followEvent)
         : formatted(this.announcements.consume(request, request.options, stop), consumeEvent);
-    // Errors show before the first event; afterwards there is no other answer.
+    // An error before the first event can still be answered with its status.
     const first = await events.next();
     await sendEvents(reply, resumed(first, events), stop.signal);
   }
@@ -147,7 +147,7 @@ async function* resumed(first: IteratorResult<string, unknown>, rest: AsyncGener
     if (!first.done) yield first.value;
     yield* rest;
   } finally {
-    // A client that left before the second event has not started the rest.
+    // If the client left before the second event, `rest` has not been iterated and must be closed here.
     await rest.return(undefined);
   }
 }

@@ -31,7 +31,7 @@ export async function chooseTarget(
   const candidates = await listCandidates(engine, device);
   if (device !== 'auto') return { engine: candidates[0]!.engine, device, skipped: [] };
   const skipped: string[] = [];
-  // TensorRT compiles every model for minutes: only for those who name it.
+  // TensorRT compiles every model for minutes: it is used only if named.
   const ordered = candidates
     .filter(({ device }) => device.name !== 'tensorrt')
     .sort((a, b) => Number(b.device.gpu) - Number(a.device.gpu));

@@ -3,7 +3,7 @@ import type { TopOptions } from '../graph/resnet-graph.js';
 import type { Level, Precision, TensorFormat } from '../tensor.js';
 import type { Weights } from '../weights/weights.js';
 
-/** What a session computes, and everything that tells one compiled session from another. */
+/** What a session computes: everything that distinguishes one compiled session from another. */
 export interface SessionRequest extends TensorFormat {
   /** Entry of the catalogue. */
   readonly model: string;
@@ -44,13 +44,13 @@ export interface Device {
 /** Compiles graphs: the port that every runtime implements. */
 export interface Engine {
   readonly name: string;
-  /** The best first. That one is listed is no proof that it runs: see `probeDevice`. */
+  /** The best first. A listed device may not work: see `probeDevice`. */
   devices(): readonly Device[];
   /** Versions of the runtime's parts, by name. */
   versions(): Readonly<Record<string, string>>;
   /**
-   * @throws CairnError `device-unavailable` when `options.device` is not one of `devices()` or not to be
-   *   had, `engine-failed` when the runtime refuses the graph.
+   * @throws CairnError `device-unavailable` when `options.device` is not one of `devices()` or cannot be
+   *   used, `engine-failed` when the runtime refuses the graph.
    */
   compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session>;
 }

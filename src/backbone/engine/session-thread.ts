@@ -1,7 +1,7 @@
 /**
- * Entry of the thread in which sessions live. A run blocks the thread it is on, so nothing else is
- * here: loading weights, compiling and running all happen away from the thread that keeps the
- * queue's locks and HTTP alive.
+ * Entry of the thread in which sessions live. A run blocks its thread, and so do loading
+ * weights and compiling, so all of them happen here, away from the thread that renews the queue's
+ * locks and serves HTTP.
  */
 import { parentPort } from 'node:worker_threads';
 import { asCairnError, CairnError } from '../../errors.js';

@@ -1,12 +1,12 @@
 /**
- * The layer names of each family, which are how weights find their layers. A family gives the names
- * that its publisher gives; what it leaves out is named after the layer it follows or precedes.
+ * The layer names of each family, by which weights are assigned to layers. A family states the names that its
+ * publisher uses; other layers are named after the layer that they follow or precede.
  */
 
-/** The convolutions of one block: 0 is the shortcut's, the others are numbered along the branch. */
+/** The convolutions of one block: 0 is that of the shortcut, the others are numbered along the branch. */
 export type Branch = 0 | 1 | 2 | 3;
 
-/** Where a block stands: stages are counted from 2, as published, blocks from 0. */
+/** The position of a block: stages are counted from 2, as published, blocks from 0. */
 export interface Place {
   readonly stage: number;
   readonly block: number;
@@ -18,7 +18,7 @@ interface Published {
   readonly pool: string;
   readonly conv: (place: Place, branch: Branch) => string;
   readonly norm: (place: Place, branch: Branch) => string;
-  /** What ends a block: its level's layer where the block is the stage's last. */
+  /** The last layer of a block; in the last block of a stage it is the layer of the level. */
   readonly out: (place: Place) => string;
   readonly top: { readonly pool: string; readonly classifier: string };
 }
@@ -28,7 +28,7 @@ interface Derived {
   /** Zero-padding layers before the first convolution and the first pooling. */
   readonly pad: { readonly conv: string; readonly pool: string };
   readonly relu: (place: Place, branch: Branch) => string;
-  /** `Scale` layer after a norm; the stem has one as well. */
+  /** `Scale` layer after a norm; `stemScale` is that of the stem. */
   readonly scale: (place: Place, branch: Branch) => string;
   readonly stemScale: string;
   /** Zero-padding layer before a 3×3 convolution. */
@@ -36,9 +36,9 @@ interface Derived {
   readonly add: (place: Place) => string;
   /** Norm and activation before the branch, in pre-activation blocks. */
   readonly preact: (place: Place) => { readonly norm: string; readonly relu: string };
-  /** Subsampled identity, in pre-activation blocks. */
+  /** Subsampling of an identity shortcut, in pre-activation blocks. */
   readonly subsample: (place: Place) => string;
-  /** After the last block of a pre-activation network. */
+  /** Norm and activation after the last block of a pre-activation network. */
   readonly post: { readonly norm: string; readonly relu: string };
 }
 
@@ -61,17 +61,17 @@ function complete(given: Published & Partial<Derived>): Names {
   };
 }
 
-/** The layers of a feature pyramid; levels are numbered 2 … 5. */
+/** The layer names of a feature pyramid; `level` is 2 to 5. */
 export interface FpnNames {
   lateral(level: number): string;
-  /** The level upsampled, on its way to the next finer one. */
+  /** The upsampling of a level, towards the next finer one. */
   upsampled(level: number): string;
   sum(level: number): string;
   output(level: number): string;
   readonly coarsest: string;
 }
 
-/** Matterport's, which the other Keras networks borrow. */
+/** Matterport's names; the other Keras networks use them too. */
 export const MATTERPORT_FPN: FpnNames = {
   lateral: (level) => `fpn_c${level}p${level}`,
   upsampled: (level) => `fpn_p${level}upsampled`,
@@ -98,7 +98,7 @@ export const TORCHVISION_FPN: FpnNames = {
   coarsest: 'fpn.extra_blocks',
 };
 
-/** Caffe's scheme: `res4b_branch2a`. `letters` turns a block's number into its letters. */
+/** Caffe's scheme: `res4b_branch2a`. `letters` gives the letters of a block. */
 export function caffeNames(input: string, letters: (place: Place) => string = letter): Names {
   const part = (kind: string, place: Place, branch: Branch) =>
     `${kind}${place.stage}${letters(place)}_branch${branch === 0 ? '1' : `2${'abc'[branch - 1]}`}`;
@@ -168,7 +168,7 @@ export function slimNames(depth: string): Names {
   });
 }
 
-/** Modules of PyTorch: what a family calls its stem, its stages, and the parts of a block. */
+/** PyTorch modules. A family states the names of its stem, its stages, and the parts of a block. */
 export function torchNames(modules: {
   readonly stem: { readonly conv: string; readonly norm: string };
   stage(stage: number): string;
@@ -188,7 +188,7 @@ export function torchNames(modules: {
   });
 }
 
-/** Published without names of its own (Keras counts its layers): these say what each layer is. */
+/** Descriptive names, for a network that is published without names of its own (Keras numbers its layers). */
 export function plainNames(): Names {
   const block = ({ stage, block }: Place) => `stage${stage}_block${block + 1}`;
   return complete({

@@ -1,6 +1,6 @@
 import type { Pixels } from './decode.js';
 
-/** Longest side of pixels that are encoded: that of a JPEG, which every reader of images can have. */
+/** Longest side of encoded pixels: the limit of JPEG, which every image reader supports. */
 export const MAX_PIXELS_SIDE = 65_535;
 
 const SHORT = 3;

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 
 const HEAD_BYTES = 512;
 
-/** Signatures of formats that people send, by the name to call them. */
+/** Signatures of formats that clients send, with the phrase that names each in a message. */
 const SIGNATURES: readonly (readonly [name: string, test: RegExp])[] = [
   ['a JPEG image that is damaged', /^\xff\xd8\xff/],
   ['a PNG image that is damaged', /^\x89PNG\r\n/],

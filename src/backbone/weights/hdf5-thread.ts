@@ -27,7 +27,7 @@ export type Hdf5Reply =
 /** Limits for untrusted files; a whole Mask R-CNN has about 400 tensors, 5 levels deep. */
 const MAX_DEPTH = 12;
 const MAX_OBJECTS = 100_000;
-/** Longer names are not names. */
+/** The longest name that a file may use. */
 const MAX_TEXT_BYTES = 1000;
 
 /** A clause for `unreadable`; HDF5 itself throws numbers and traps. */

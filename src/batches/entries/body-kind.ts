@@ -4,11 +4,11 @@ import { CairnError } from '../../errors.js';
 
 export type BodyKind = 'gzip' | 'zip' | 'tar' | 'ndjson' | 'other';
 
-/** A tar tells what it is near the end of its first block. */
+/** A tar has its magic near the end of its first block. */
 const HEAD_BYTES = 512;
 const TAR_MAGIC_AT = 257;
 
-/** Up to this much may come of a few bytes; beyond it images and text do not shrink that far. */
+/** Any body may unpack to this size; beyond it the ratio is limited: images and text do not compress that well. */
 const SMALL_BYTES = 64 << 20;
 const MAX_RATIO = 100;
 
@@ -39,17 +39,17 @@ export async function peek(chunks: AsyncIterable<Uint8Array>): Promise<{ head: B
   return { head, all: all() };
 }
 
-/** What bytes are, told by their beginning: clients send what they like as content type. */
+/** Detects the format of a body by its first bytes: the content type of a request is not reliable. */
 export function kindOf(head: Buffer): BodyKind {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  // The second is a zip without any entry.
+  // The second is the signature of an empty zip.
   if (['504b0304', '504b0506'].includes(head.toString('hex', 0, 4))) return 'zip';
   if (head.toString('latin1', TAR_MAGIC_AT, TAR_MAGIC_AT + 5) === 'ustar') return 'tar';
-  // Text never holds this byte; images, and most other files, do within their first hundred.
+  // Text never contains a zero byte; images and most other files have one among their first hundred bytes.
   return head.includes(0) ? 'other' : 'ndjson';
 }
 
-/** What was packed by gzip. @throws CairnError `request-malformed`, or `batch-too-large` for what was made to burst. */
+/** Unpacks gzip. @throws CairnError `request-malformed`, or `batch-too-large` for a decompression bomb. */
 export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let packed = 0;
   const counted = async function* () {
@@ -77,7 +77,7 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
   }
 }
 
-/** @throws CairnError `batch-too-large` when more comes out than what went in can honestly hold. */
+/** @throws CairnError `batch-too-large` when the packed size cannot plausibly unpack to `size`. */
 export function refuseBomb(size: number, packed: number): void {
   if (size <= SMALL_BYTES || size <= packed * MAX_RATIO) return;
   throw new CairnError('batch-too-large', `The body unpacks to more than ${MAX_RATIO} times its size.`);

@@ -2,26 +2,26 @@ import { asCairnError, type CairnError } from '../../errors.js';
 import type { ImageSource } from '../../images/image-source.js';
 import type { GivenOptions } from '../../jobs/options.js';
 
-/** One image of a batch as it comes in, with its place from 1, or why there is none. */
+/** One image of a batch on submission, with its line number from 1, or the error it was refused with. */
 export type Entry = { readonly line: number; readonly name: string } & (
   { readonly source: ImageSource; readonly options: GivenOptions } | { readonly error: CairnError }
 );
 
-/** What a submitter calls an image, in bytes of UTF-8; it travels with every answer about it. */
+/** The longest name of an image, in bytes of UTF-8: every result about the image repeats it. */
 export const MAX_NAME_BYTES = 1024;
 
 /** Lines, members or files of one batch. */
 export const MAX_LINES = 10_000_000;
 
-/** A reader's own name for what is called too long. */
+/** Shortens a name that is too long. */
 export function clipName(name: string): string {
   return Buffer.byteLength(name) <= MAX_NAME_BYTES ? name : `${name.slice(0, MAX_NAME_BYTES / 4)}…`;
 }
 
 /**
- * What is wrong with one image, so that the others go on.
+ * The error of one image; the others continue.
  *
- * @throws what is wrong with the whole: a store that fails, a client that has gone.
+ * @throws errors of the batch as a whole: the store failed, or the client went away.
  */
 export function refusal(thrown: unknown): CairnError {
   const error = asCairnError(thrown);

@@ -5,21 +5,21 @@ import type { GivenOptions } from '../../jobs/options.js';
 import { clipName, MAX_NAME_BYTES, refusal, type Entry } from './entry.js';
 
 export interface ImageFile {
-  /** Its place among the files, from 1. */
+  /** Its position among the files, from 1. */
   readonly line: number;
-  /** As its container calls it: a label, never a path. */
+  /** Its name in the container: a label, never a path. */
   readonly name: string;
   readonly options: GivenOptions;
 }
 
 /**
- * Keeps one image out of many. One that is refused is read past and told of; the others go on.
+ * Stores one image of a batch. A refused image is drained and reported as an entry, so that the other images continue.
  *
- * @throws CairnError when the whole cannot go on.
+ * @throws CairnError when the batch as a whole cannot continue.
  */
 export async function imageEntry(file: ImageFile, bytes: Readable, intake: ImageIntake): Promise<Entry> {
   const { line, options } = file;
-  // What is read past may break off later, when nobody listens to it any more.
+  // A stream that is being drained may still fail, when it has no other listener left.
   bytes.on('error', () => undefined);
   const name = clipName(file.name);
   if (name !== file.name) {
@@ -34,7 +34,7 @@ export async function imageEntry(file: ImageFile, bytes: Readable, intake: Image
   }
 }
 
-/** What archives hold beside the files that were packed: folders, and what file managers leave behind. */
+/** Whether a member is not a packed file: a folder, a hidden file, or metadata that a file manager added. */
 export function isHidden(name: string): boolean {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.' && part !== '..');
   return parts.length === 0 || parts.some((part) => part.startsWith('.') || part === '__MACOSX');

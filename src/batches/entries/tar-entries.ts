@@ -6,9 +6,9 @@ import type { Entry } from './entry.js';
 import { imageEntry, isHidden } from './image-entry.js';
 
 /**
- * The images of a tar, as it comes in: one is read at a time, and none is kept in memory beyond a few blocks.
+ * The images of a tar, read while it is received: one at a time, with no more than a few blocks in memory.
  *
- * @throws CairnError `request-malformed` for what is no whole tar.
+ * @throws CairnError `request-malformed` when the body is not a complete tar.
  */
 export async function* tarEntries(chunks: AsyncIterable<Uint8Array>, intake: ImageIntake): AsyncGenerator<Entry> {
   const source = Readable.from(chunks);
@@ -28,7 +28,7 @@ export async function* tarEntries(chunks: AsyncIterable<Uint8Array>, intake: Ima
         yield await imageEntry({ line, name, options: {} }, Readable.from(member), intake);
       } else {
         member.resume();
-        // Whatever its types say, the parser has no word for kinds that it does not know.
+        // The parser's types do not say so, but the kind of an unknown member is null.
         const kind = (type as string | null) ?? 'special member';
         const message = `Member ${line} is a ${kind}, not a file.`;
         yield { line, name, error: new CairnError('image-unsupported', message) };

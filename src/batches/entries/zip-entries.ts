@@ -10,9 +10,9 @@ import type { Entry } from './entry.js';
 import { imageEntry, isHidden, type ImageFile } from './image-entry.js';
 
 /**
- * The images of a zip. Its directory is at its end, so it rests in the store until it is read.
+ * The images of a zip. The directory is at its end, so the zip is first written to the store.
  *
- * @throws CairnError `request-malformed` for what is no zip, `batch-too-large` for one that was made to burst.
+ * @throws CairnError `request-malformed` when the body is not a zip, `batch-too-large` for a decompression bomb.
  */
 export async function* zipEntries(
   chunks: AsyncIterable<Uint8Array>,
@@ -48,7 +48,7 @@ async function* read(object: StoredObject, intake: ImageIntake): AsyncGenerator<
     const name = nameOf(entry);
     if (name.endsWith('/') || isHidden(name)) continue;
     line++;
-    // Entries may share their bytes: only the sum of what they claim shows what the zip would become.
+    // Entries may share their bytes, so only the sum of the declared sizes limits the unpacked size.
     refuseBomb((unpacked += entry.uncompressedSize), object.size);
     if (entry.uncompressedSize > intake.limits.maxUploadBytes) {
       const message = `The image exceeds the limit of ${intake.limits.maxUploadBytes} bytes.`;

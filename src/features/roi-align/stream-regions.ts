@@ -9,13 +9,14 @@ import type { Box } from './boxes.js';
 import { levelNumber, levelOfBox } from './levels.js';
 import { RegionReader, type RoiOptions } from './region-reader.js';
 
-/** Each region is made when the reader wants it: one needs many bands. */
+/** One region at a time, on demand: each needs many bands. */
 const REGIONS_IN_WORK = 1;
 
 /**
  * Regions of boxes as a safetensors stream of `length` bytes: `regions`, float32 `[boxes, bins of y, bins
  * of x, channels]`, then `levels`, uint8 `[boxes]`, the number of the level that each was read from.
- * Ending or destroying the stream closes the archive and leaves the share; aborting `signal` makes it fail.
+ * Ending or destroying the stream closes the archive and frees its share of the budget; aborting `signal`
+ * makes it fail.
  *
  * @param levels of one width; see `poolableLevels`.
  */

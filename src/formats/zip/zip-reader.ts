@@ -15,8 +15,8 @@ const STORED = 0;
 const DEFLATED = 8;
 
 /**
- * Opens a zip as a sequence of entries. Its offsets are checked against the size of `source`, which stays
- * the caller's to close. `decodeStrings: false` takes names as labels, which need not be valid paths.
+ * Opens a zip as a sequence of entries. Its offsets are checked against the size of `source`, which the
+ * caller closes. With `decodeStrings: false`, names are labels and need not be valid paths.
  *
  * @throws Error when the directory cannot be read.
  */

@@ -8,8 +8,8 @@ export interface CuttingProxy {
 }
 
 /**
- * Stands before a Redis. Once a client has sent the words, they are the last that gets through, of any
- * connection: the server has had them, and hears of nothing that follows from them.
+ * A proxy in front of a Redis. Once a client has sent `words`, nothing else passes on any connection: Redis has
+ * received them, and receives nothing afterwards.
  */
 export async function cutAfter(words: string, redisPort: number): Promise<CuttingProxy> {
   const sockets = new Set<Socket>();

@@ -7,7 +7,7 @@ export interface ServerEvent {
   readonly data?: unknown;
 }
 
-/** A feature set as `GET /v1/stream` tells of it. */
+/** A feature set as `GET /v1/stream` announces it. */
 export interface AnnouncedSet {
   readonly id: string;
   readonly features: { readonly id: string; readonly href: string };

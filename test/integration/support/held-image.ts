@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { until } from './service.js';
 
 export interface HeldImage {
-  /** Whoever asks for it waits. */
+  /** Requests for it wait. */
   readonly url: string;
-  /** Answers all who wait and who are to come. */
+  /** Answers all waiting and future requests. */
   release(image: Buffer): void;
 }
 

@@ -3,7 +3,7 @@ import type { Client } from './client.js';
 
 const MODEL = 'mask-rcnn-resnet18';
 
-/** Submits `count` images that nobody has submitted before, to be computed at the smallest size; the ids of the jobs. */
+/** Submits `count` new images, to be computed at the smallest size; returns the ids of the jobs. */
 export async function submitDistinct(
   client: Client,
   count: number,

@@ -26,7 +26,7 @@ export function useService(options?: UseServiceOptions): TestServices {
   return services;
 }
 
-/** One Redis and one store for all tests of a file; its services must end by themselves when they are told to. */
+/** One Redis and one store for all tests of a file; its services must end by themselves when they are stopped. */
 export function useSharedService(options?: UseServiceOptions): TestServices {
   const { services, open, close } = workplace({ persistent: false, ...options });
   beforeAll(open);

@@ -79,7 +79,7 @@ describe('delivery', () => {
       state: 'superseded',
     });
     expect(delivered(await take(after))).toEqual([[id, 2]]);
-    // The old connection's farewell does not take the name from the new one.
+    // When the old connection leaves, the new one keeps the name.
     await groups.leave(before);
     expect(await take(after, 10, [id])).toMatchObject({ sets: [], held: [id] });
   });
@@ -91,7 +91,7 @@ describe('delivery', () => {
     expect(delivered(await take(other))).toEqual([]);
     await holdFor(LONG_MS, 'slow', id);
     expect(delivered(await take(other))).toEqual([[id, 2]]);
-    // The first may still finish it: whoever acknowledges first does.
+    // The first consumer may still finish it: the first acknowledgement counts.
     expect(await take(slow, 10, [id])).toMatchObject({ held: [] });
     expect(await groups.acknowledge('g', [id])).toBe(1);
   });

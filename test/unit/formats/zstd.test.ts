@@ -85,7 +85,7 @@ function handMadeFrame(blockType: number, length: number, content: Buffer): Buff
   return Buffer.concat([MAGIC, Buffer.from([0x20, length]), blockHeader, content]);
 }
 
-/** The content size in the header of a frame, or undefined where it is not told. */
+/** The content size in the header of a frame; undefined if it is not declared. */
 function declaredLength(frame: Buffer): number | undefined {
   const descriptor = frame[4]!;
   const singleSegment = (descriptor & 0x20) !== 0;

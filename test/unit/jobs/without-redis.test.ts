@@ -6,7 +6,7 @@ import { RedisConnections } from '../../../src/redis/connections.js';
 import { redisKeys } from '../../../src/redis/keys.js';
 import { runScript } from '../../support/run-script.js';
 
-/** A port on which nobody listens. */
+/** A port on which no process listens. */
 async function unusedPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -15,7 +15,7 @@ async function unusedPort(): Promise<number> {
   return port;
 }
 
-/** A limit of 1.5 s with room for a slow machine: the alternative is to wait for ever. */
+/** A limit of 1.5 s, with slack for a slow machine: the alternative is to wait for ever. */
 const AT_ONCE_MS = 5000;
 
 /** A queue with connections of its own. */

@@ -74,7 +74,7 @@ test('the tail of a stream notices what was appended, also after Redis was away'
   await until(() => tail.growth.count > 0);
   expect(await grows(() => writer.xadd('stream', '*', 'a', 'b'))).toBe(true);
   await restart();
-  // The stream is empty now, and its ids begin anew: that must not stop the reader.
+  // The stream is empty now, and its ids start over: that must not stop the reader.
   expect(await grows(() => writer.xadd('stream', '1-1', 'a', 'b'))).toBe(true);
   expect(await grows(() => writer.xadd('stream', '2-1', 'a', 'b'))).toBe(true);
   tail.close();

@@ -14,7 +14,7 @@ const LONG_AGO = new Date('2020-01-01T00:00:00Z');
 /** Beyond the time for which a folder is trusted to hold what it held. */
 const LOOKED_AGAIN_MS = 1100;
 
-/** Makes a file unreadable without changing its size or age: whoever opens it again fails. */
+/** Makes a file unreadable without changing its size or age: opening it again fails. */
 async function spoil(path: string): Promise<void> {
   const { size } = await stat(path);
   await writeFile(path, Buffer.alloc(size, 0xff));

@@ -92,7 +92,7 @@ function applyNode(
       return apply(scaleLayer(layers, name));
     case 'maxPool':
     case 'averagePool': {
-      // Zeros for padding are right where nothing is negative: what is pooled with a padding follows a ReLU.
+      // Padding with zeros is correct only if no value is negative: every padded pooling follows a ReLU.
       const [padding, source] = padded(node.padding);
       const options = {
         name,

@@ -8,7 +8,7 @@ const DELAY_MS = 5;
 /** An image that the session refuses. */
 const BAD = 66;
 
-/** An image is told from others by the value of its pixels. */
+/** The value of its pixels identifies an image. */
 const image = (value: number) => new Uint8Array(IMAGE_BYTES).fill(value);
 /** Which image these are the levels of. */
 const valueOf = (levels: Level[]) => levels[0]!.tensor.data[0]!;

@@ -86,7 +86,7 @@ describe('Keras HDF5', () => {
 
   test('a file that keeps HDF5 busy beyond patience is given up, and the next one is read', async () => {
     const path = fixturePath('weights/keras2.h5');
-    // Damaged files can keep it busy for ever, some only sometimes: here the patience is too short for any.
+    // Damaged files can keep it busy for ever, some only sometimes: this timeout is too short for any file.
     await expect(openKerasHdf5(path, 1)).rejects.toMatchObject({
       code: 'weights-unreadable',
       message: expect.stringContaining('HDF5 does not finish reading it'),

@@ -6,7 +6,7 @@ import { describeModel } from '../../../../src/backbone/describe-model.js';
 import { listModels, type Model } from '../../../../src/backbone/catalogue.js';
 import { meanAndDeviation, numbersOf, randomNumbers } from '../../../support/tensors.js';
 
-/** The smallest that every network takes: it is the depth that tells, not the width of the canvas. */
+/** The smallest size that every network accepts: the depth of the network matters, not the size of the canvas. */
 const SIZE = 64;
 
 /** The shallowest and the deepest network of each family. */

@@ -14,7 +14,7 @@ export interface ReaderCase {
   readonly others?: readonly string[];
 }
 
-/** What every reader of the weights room must do, whatever the parameters come in. */
+/** The contract of every reader of the weights module, whatever the file format. */
 export function testWeightsReader({ name, format, open, tensors = fixtureIn(KERAS), others = [] }: ReaderCase): void {
   describe(`WeightsReader over ${name}`, () => {
     let weights: WeightsReader;

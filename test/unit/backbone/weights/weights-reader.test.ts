@@ -76,7 +76,7 @@ for (const { file, format, convention = KERAS, path = (same: string) => same, ot
 
 for (const Type of [Float32Array, Float64Array]) {
   const open = async () => {
-    // The format is told by the first bytes, so the name may mislead.
+    // The format is detected by the first bytes, so the name may be wrong.
     const path = join(await tempDir(), 'weights.h5');
     await writeFile(path, safetensorsBytes(fixtureTensors(Type)));
     return openWeights(path, graph);

@@ -19,7 +19,7 @@ function levelFor(box: readonly number[], method: RoiMethod, levels = named('P2'
 }
 
 describe('levelOfBox', () => {
-  // What TensorFlow and PyTorch say of square boxes in float32. The sides just below the borders tell
+  // The results of TensorFlow and PyTorch for square boxes in float32. The sides just below the borders distinguish
   // float32 from double, and Detectron2's epsilon from torchvision's.
   test.each([
     ['matterport', [0, 1, 2, 80, 81, 159, 160, 317, 318, 1024, 2000], '22223344555'],
