@@ -49,7 +49,7 @@ export function must(rule: string, end = '') {
 function unknownOption(schema: z.ZodType, key: string, path: string): string {
   if (path) return `There is no option "${key}" in ${path}.`;
   const known = 'shape' in schema ? Object.keys((schema as z.ZodObject).shape) : [];
-  return `There is no option "${key}"${known.length > 0 ? `; known are ${known.join(', ')}` : ''}.`;
+  return `There is no option "${key}"${known.length > 0 ? `; known: ${known.join(', ')}` : ''}.`;
 }
 
 export function showValue(input: unknown): string {

@@ -66,7 +66,7 @@ export async function run(overrides: Record<string, string> = {}): Promise<void>
   let stopping: Promise<void> | undefined;
   const stopAll = (reason: string) => {
     stopping ??= (async () => {
-      logger.log(`${reason}: finishing what runs`);
+      logger.log(`${reason}: finishing running jobs`);
       // A slow download must not keep the process alive.
       const graceMs = EXIT_GRACE_MS + (supervises ? 2 * SUPERVISOR_MARGIN_MS : 0);
       setTimeout(() => process.exit(1), config.worker.drainTimeoutMs + graceMs).unref();

@@ -65,7 +65,7 @@ class ChildMonitor {
     this.stopping.abort();
     this.child?.kill('SIGTERM');
     const overdue = setTimeout(() => {
-      if (this.child) this.options.log.warn(`${this.spec.name} does not end and is killed`);
+      if (this.child) this.options.log.warn(`${this.spec.name} did not stop and is killed`);
       this.child?.kill('SIGKILL');
     }, this.options.killAfterMs);
     await this.running;
@@ -81,7 +81,7 @@ class ChildMonitor {
       const end = await this.runOnce().catch((error: unknown) => `did not start (${String(error)})`);
       if (stopping()) return;
       if (performance.now() - startedAt >= healthyMs) delay = firstDelayMs;
-      log.warn(`${this.spec.name} ${end}; it starts again in ${delay / 1000} s`);
+      log.warn(`${this.spec.name} ${end}; restarting in ${delay / 1000} s`);
       await sleep(delay, undefined, { signal }).catch(() => undefined);
       if (stopping()) return;
     }

@@ -96,7 +96,7 @@ export function chooseLevels(model: Model, stage5: boolean, requested?: readonly
   const present = all instanceof CairnError ? backbone : all;
   for (const name of requested) {
     if (!(LEVEL_NAMES as readonly string[]).includes(name)) {
-      throw new CairnError('level-unknown', `There is no level "${name}"; known are ${LEVEL_NAMES.join(', ')}.`);
+      throw new CairnError('level-unknown', `There is no level "${name}"; known: ${LEVEL_NAMES.join(', ')}.`);
     }
     if (!(present as string[]).includes(name)) {
       throw new CairnError(

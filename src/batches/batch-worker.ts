@@ -56,7 +56,7 @@ export class BatchWorker {
     });
     // The connections log outages.
     this.worker.on('error', () => undefined);
-    this.worker.on('failed', (job, error) => log.warn(`batch ${job?.id} is fed again in a while: ${error.message}`));
+    this.worker.on('failed', (job, error) => log.warn(`batch ${job?.id} will be fed again: ${error.message}`));
   }
 
   /** Begins to feed; returns at once. */

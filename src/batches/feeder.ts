@@ -191,7 +191,7 @@ export class BatchFeeder {
 
 function advance({ lines }: FeedCursor, entries: readonly ManifestEntry[]): FeedCursor {
   const last = entries.at(-1);
-  if (!last) throw new CairnError('store-failed', 'The manifest ends before its end.');
+  if (!last) throw new CairnError('store-failed', 'The manifest is truncated.');
   return { offset: last.end, lines: lines + entries.length };
 }
 

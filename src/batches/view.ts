@@ -57,7 +57,7 @@ export const resultViewSchema = z
   .object({
     cursor: z.string().meta({ description: 'Position in the order of completion, for `after`.' }),
     line: z.int().positive().meta({ description: 'Place in the batch, from 1.' }),
-    name: z.string().meta({ description: 'What the submitter calls the image.' }),
+    name: z.string().meta({ description: 'Name of the image, as submitted.' }),
     state: z.enum(['completed', 'failed', 'cancelled']),
     features: featureRefSchema.optional(),
     error: z.object({ code: z.string(), message: z.string() }).optional(),

@@ -67,7 +67,7 @@ export function loadConfig(env: Env) {
   const parsed = schema.safeParse(env);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new CairnError('option-invalid', `The configuration is wrong: ${problems.join('; ')}.`);
+    throw new CairnError('option-invalid', `The configuration is invalid: ${problems.join('; ')}.`);
   }
   const vars = parsed.data;
   return {

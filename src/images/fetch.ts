@@ -35,7 +35,7 @@ export async function fetchImage(url: string, options: FetchOptions): Promise<In
 
 function redirectTarget(location: string, from: URL): URL {
   if (URL.canParse(location, from.href)) return new URL(location, from);
-  throw new CairnError('url-rejected', `${from.origin} redirects to what is no URL.`);
+  throw new CairnError('url-rejected', `${from.origin} redirects to an invalid URL.`);
 }
 
 function request(url: URL, { allowPrivate, signal }: FetchOptions): Promise<IncomingMessage> {

@@ -43,7 +43,7 @@ export class ImageIntake {
       return await this.upload(bytes);
     } catch (error) {
       if (bytes.errored === null) throw error;
-      throw new CairnError('request-malformed', 'The upload broke off before its end.', { cause: error });
+      throw new CairnError('request-malformed', 'The upload was cut off.', { cause: error });
     } finally {
       bytes.resume();
     }

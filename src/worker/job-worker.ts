@@ -140,7 +140,7 @@ export class JobWorker {
     const outcome = await Promise.race([this.worker.close().then(() => 'idle' as const), this.overdue(idle.signal)]);
     idle.abort();
     if (outcome === 'overdue') {
-      this.parts.log.warn('not idle in time; running jobs are left to other workers');
+      this.parts.log.warn('drain timeout; running jobs are left to other workers');
       await closeWithin(1000, this.worker.close(true));
     }
   }

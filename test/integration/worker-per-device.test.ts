@@ -85,7 +85,7 @@ test('a worker that is killed in the middle of a job comes back, and nothing is 
       .sort(),
   ).toEqual([1, 2]);
   for (const { features } of done) expect((await client.bytes(`${features!.href}.zarr.zip`)).length).toBeGreaterThan(0);
-  expect(service.log()).toMatch(/worker 0 was ended by SIGKILL; it starts again in 1 s/);
+  expect(service.log()).toMatch(/worker 0 was ended by SIGKILL; restarting in 1 s/);
 
   await until(async () => (await workersOf(client))?.length === 2);
   expect(workerPids()).toHaveLength(3);
@@ -116,5 +116,5 @@ test('workers do not outlive the process that keeps them, however that ends', as
     15_000,
     () => service.log(),
   );
-  expect(service.log()).toMatch(/the supervisor is gone: finishing what runs/);
+  expect(service.log()).toMatch(/the supervisor is gone: finishing running jobs/);
 });

@@ -58,7 +58,7 @@ describe('Supervisor', () => {
     await until(() => pids().length >= 6);
     expect(performance.now() - begun).toBeGreaterThanOrEqual(40 + 80 + 160 + 160 + 160);
     expect(logged.filter((line) => line.includes('again')).slice(0, 5)).toEqual(
-      [0.04, 0.08, 0.16, 0.16, 0.16].map((delay) => `one ended with status 3; it starts again in ${delay} s`),
+      [0.04, 0.08, 0.16, 0.16, 0.16].map((delay) => `one ended with status 3; restarting in ${delay} s`),
     );
     expect(new Set(pids()).size).toBe(pids().length);
   });
@@ -75,14 +75,14 @@ describe('Supervisor', () => {
     const [one, other] = pids();
     process.kill(one!, 'SIGKILL');
     await until(() => pids().length === 3);
-    expect(logged).toContain('one was ended by SIGKILL; it starts again in 0.04 s');
+    expect(logged).toContain('one was ended by SIGKILL; restarting in 0.04 s');
     expect([isAlive(one!), isAlive(other!), isAlive(pids()[2]!)]).toEqual([false, true, true]);
   });
 
   test('a program that is not there is tried again, and stopping ends the trying', async () => {
     const supervisor = supervise('', { command: ['/nowhere/program'] });
     await until(() => logged.length >= 2);
-    expect(logged[0]).toMatch(/^one did not start \(.*ENOENT.*\); it starts again in 0\.04 s$/);
+    expect(logged[0]).toMatch(/^one did not start \(.*ENOENT.*\); restarting in 0\.04 s$/);
     await supervisor.stop();
     const { length } = logged;
     await new Promise((resolve) => setTimeout(resolve, 400));
@@ -109,7 +109,7 @@ describe('Supervisor', () => {
     });
     await until(async () => (await linesOf(file)).length === 1);
     await supervisor.stop();
-    expect(logged.at(-1)).toBe('one does not end and is killed');
+    expect(logged.at(-1)).toBe('one did not stop and is killed');
     expect(isAlive(pids()[0]!)).toBe(false);
   });
 

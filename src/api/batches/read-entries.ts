@@ -79,6 +79,6 @@ async function* received(body: Readable): AsyncGenerator<Uint8Array> {
   try {
     yield* body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   } catch (cause) {
-    throw new CairnError('request-malformed', 'The upload broke off before its end.', { cause });
+    throw new CairnError('request-malformed', 'The upload was cut off.', { cause });
   }
 }

@@ -84,7 +84,7 @@ export class ByteReader {
   /** @throws CairnError `request-malformed` unless the body has ended. */
   async end(): Promise<void> {
     if ((await this.upTo(1)).length === 0) return;
-    throw new CairnError('request-malformed', 'The body goes on after the last of the data that its JSON announces.');
+    throw new CairnError('request-malformed', 'The body continues after the data that its JSON declares.');
   }
 
   /** Ends the source of the chunks. */

@@ -42,7 +42,7 @@ export function parseImageInput(inputs: readonly TensorJson[], { maxPixels }: In
   const { name, datatype, shape, data, parameters } = input;
   const known = INPUTS.find((entry) => entry.name === name)?.datatype;
   if (known === undefined) {
-    throw malformed(`There is no input "${name}"; known are ${PIXELS_INPUT} and ${FILES_INPUT}.`);
+    throw malformed(`There is no input "${name}"; known: ${PIXELS_INPUT} and ${FILES_INPUT}.`);
   }
   if (datatype !== known) throw malformed(`${name} is ${known}, not "${datatype}".`);
   const binarySize = parameters.binary_data_size;

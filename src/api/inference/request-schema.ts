@@ -56,7 +56,7 @@ export const inferenceRequestSchema = z
     outputs: z.array(outputSchema).max(MAX_OUTPUTS).optional(),
     parameters: parametersSchema.loose().optional(),
   })
-  .meta({ id: 'InferenceRequest', description: 'Images as one tensor, and the levels wanted as outputs.' });
+  .meta({ id: 'InferenceRequest', description: 'Images as one tensor, and the requested levels as outputs.' });
 
 const requestSchema = z.object({
   id: z.string().max(1024).optional(),

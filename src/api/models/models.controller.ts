@@ -63,7 +63,7 @@ export const modelListSchema = z
       .nullable()
       .meta({ description: 'Workers that are connected; null: not known at the moment.' }),
   })
-  .meta({ id: 'ModelList', description: 'The catalogue, and who computes.' });
+  .meta({ id: 'ModelList', description: 'All models, and the connected workers.' });
 
 /** A catalogue entry; `weights` is `seeded` or the name of its file. */
 export function modelView(model: Model, size: number, weights: string) {

@@ -32,7 +32,7 @@ const followSchema = z.strictObject({
   ...filters,
   after: positionSchema
     .optional()
-    .meta({ description: 'Subscribers: as Last-Event-ID; 0 is the oldest event that is held. Default: from now on.' }),
+    .meta({ description: 'Subscribers: as Last-Event-ID; 0 is the oldest event that is kept. Default: from now on.' }),
 });
 const consumeSchema = z.strictObject({
   ...filters,

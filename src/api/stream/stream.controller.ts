@@ -109,7 +109,7 @@ export class StreamController {
     summary: 'Acknowledge feature sets, which are not delivered again',
     ...GROUP,
     body: body('application/json', acknowledgeSchema),
-    answers: { 200: json('They are acknowledged.', acknowledgedSchema) },
+    answers: { 200: json('The number of sets acknowledged.', acknowledgedSchema) },
   })
   async acknowledge(
     @Param('group') group: string,
@@ -125,7 +125,7 @@ export class StreamController {
     summary: 'Restart the time after which feature sets are delivered again',
     ...GROUP,
     body: body('application/json', extendSchema),
-    answers: { 200: json('The time begins anew.', extendedSchema) },
+    answers: { 200: json('The time limit is restarted.', extendedSchema) },
   })
   async extend(
     @Param('group') group: string,

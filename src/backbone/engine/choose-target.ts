@@ -66,5 +66,5 @@ async function listCandidates(engine: string, device: string): Promise<Candidate
   const named = all.filter((candidate) => candidate.device.name === device).slice(0, 1);
   if (named.length === 1) return named;
   const known = [...new Set(all.map((candidate) => candidate.device.name))].join(', ');
-  throw new CairnError('device-unavailable', `There is no device "${device}"; known are auto, ${known}.`);
+  throw new CairnError('device-unavailable', `There is no device "${device}"; known: auto, ${known}.`);
 }

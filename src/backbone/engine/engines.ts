@@ -18,7 +18,7 @@ export async function createEngine(name: string): Promise<Engine> {
   const wanted = name === 'auto' ? ENGINE_NAMES[0]! : name;
   if (!Object.hasOwn(ENGINES, wanted)) {
     const known = ['auto', ...ENGINE_NAMES].join(', ');
-    throw new CairnError('engine-unavailable', `There is no engine "${name}"; known are ${known}.`);
+    throw new CairnError('engine-unavailable', `There is no engine "${name}"; known: ${known}.`);
   }
   try {
     return await ENGINES[wanted]!();

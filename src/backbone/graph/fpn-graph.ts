@@ -22,7 +22,7 @@ const PYRAMID: Readonly<Record<(typeof BOTTOM_UP)[number], LevelName>> = { C2: '
  */
 export function fpnGraph(graph: Graph, { channels = 256 }: FpnOptions = {}): Graph {
   const { outputs, family, architecture } = graph;
-  if (!outputs.C5) throw new CairnError('level-absent', 'An FPN begins at C5, which stage 5 makes.');
+  if (!outputs.C5) throw new CairnError('level-absent', 'A feature pyramid needs C5, the output of stage 5.');
   const strides = BOTTOM_UP.map((level) => outputs[level]!.stride).reverse();
   if (strides.some((stride, i) => i > 0 && stride !== 2 * strides[i - 1]!)) {
     throw new CairnError(

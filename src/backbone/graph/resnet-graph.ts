@@ -127,5 +127,5 @@ function topOf(builder: GraphBuilder, family: Convention, x: FeatureMap, options
 }
 
 function unknown(what: string, name: string, table: object): CairnError {
-  return new CairnError('model-unknown', `There is no ${what} "${name}"; known are ${Object.keys(table).join(', ')}.`);
+  return new CairnError('model-unknown', `There is no ${what} "${name}"; known: ${Object.keys(table).join(', ')}.`);
 }

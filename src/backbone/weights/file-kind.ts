@@ -89,8 +89,8 @@ export function refusal(kind: Exclude<FileKind, 'hdf5' | 'zip' | 'safetensors'> 
       );
     }
     case 'tar':
-      return 'it is a tar archive; unpack it, and give what is inside';
+      return 'it is a tar archive; unpack it, and use the file inside';
     case 'gzip':
-      return 'it is compressed by gzip; unpack it, and give what is inside';
+      return 'it is compressed by gzip; unpack it, and use the file inside';
   }
 }

@@ -118,7 +118,7 @@ export function findPublished(name: string): PublishedWeights {
   const entry = PUBLISHED.find((one) => one.name === name);
   if (entry) return entry;
   const known = PUBLISHED.map((one) => one.name).join(', ');
-  throw new CairnError('weights-unknown', `There are no published weights "${name}"; known are ${known}.`);
+  throw new CairnError('weights-unknown', `There are no published weights "${name}"; known: ${known}.`);
 }
 
 /** The published files of a model, those with the classifier first: they serve every use of the others. */

@@ -117,7 +117,7 @@ function refuseMisfit(match: WeightsMatch, source: string, entries: readonly Wei
   if (surplus.length > 0) {
     throw new CairnError(
       'weights-shape',
-      `${source} is of another network: it has ${firstOf(surplus)}, which this one does not.`,
+      `${source} belongs to another network: it has ${firstOf(surplus)}, which this one does not.`,
     );
   }
 }

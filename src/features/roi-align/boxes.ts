@@ -67,7 +67,7 @@ export function placeBoxes(
     const [y0, x0, y1, x1] = format === 'yxyx' ? [a, b, c, d] : [b, a, d, c];
     if (method !== 'matterport' && (y1 < y0 || x1 < x0)) {
       const order = format === 'yxyx' ? 'y0, x0, y1, x1' : 'x0, y0, x1, y1';
-      throw new CairnError('option-invalid', `boxes[${index}] is turned inside out; corners are ${order}.`);
+      throw new CairnError('option-invalid', `boxes[${index}] is inverted; corners are ${order}.`);
     }
     return { y0: place(y0, 0), x0: place(x0, 0), y1: place(y1, 1), x1: place(x1, 1) };
   });

@@ -57,11 +57,11 @@ describe('parseSpec', () => {
 
   const refused: [SpecOptions, string, RegExp][] = [
     [{ model: 'resnet50' }, 'model-unknown', /no model "resnet50"\. Did you mean mask-rcnn-resnet50 or /],
-    [{ levels: 'C2,C9' }, 'level-unknown', /no level "C9"; known are C1, C2, C3, C4, C5/],
+    [{ levels: 'C2,C9' }, 'level-unknown', /no level "C9"; known: C1, C2, C3, C4, C5/],
     [{ levels: '' }, 'level-unknown', /no level ""/],
     [{ levels: 'C2,' }, 'level-unknown', /no level ""/],
     [{ levels: 'C5', stage5: 'false' }, 'level-absent', /C5 is made by stage 5, and this job asks for stage5=false/],
-    [{ dtype: 'bfloat16' }, 'dtype-unknown', /no dtype "bfloat16"; known are float32, float16/],
+    [{ dtype: 'bfloat16' }, 'dtype-unknown', /no dtype "bfloat16"; known: float32, float16/],
     [{ dtype: '' }, 'dtype-unknown', /no dtype ""/],
     [{ stage5: 'no' }, 'option-invalid', /stage5 must be true or false, not "no"/],
     [{ stage5: '' }, 'option-invalid', /stage5 must be true or false/],
@@ -87,7 +87,7 @@ describe('parseSpec', () => {
   test('refuses options that it does not know, before all else', () => {
     const expected = {
       code: 'option-unknown',
-      message: expect.stringMatching(/no option "colour"; known are model, stage5/),
+      message: expect.stringMatching(/no option "colour"; known: model, stage5/),
     };
     expect(() => parseSpec({ size: 'big', colour: 'red' })).toThrow(expect.objectContaining(expected));
   });

@@ -135,6 +135,6 @@ test('closing does not wait longer than it may: the job is left to others', asyn
   await add('one');
   await until(async () => (await state('one')) === 'active');
   await worker.close();
-  expect(lines).toContain('WARN not idle in time; running jobs are left to other workers');
+  expect(lines).toContain('WARN drain timeout; running jobs are left to other workers');
   expect([await state('one'), outcomes]).toEqual(['active', []]);
 });

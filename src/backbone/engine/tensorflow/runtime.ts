@@ -45,7 +45,7 @@ function packageRoot(name: string): string | undefined {
 export function loadNative(device: 'gpu' | 'cpu', threads = 0): Runtime {
   const name = NATIVE.find(hasAddon);
   if (!name)
-    throw new CairnError('device-unavailable', `The native TensorFlow is not there: ${nativeUnavailableReason()}.`);
+    throw new CairnError('device-unavailable', `The native TensorFlow is not available: ${nativeUnavailableReason()}.`);
   restoreUtil();
   disableTf32();
   // By default it allocates the whole card, even a shared one.

@@ -73,7 +73,7 @@ describe('a request for regions', () => {
     ['samples for Matterport', { boxes, samplingRatio: 2 }, 'option-invalid', /matterport takes one sample/],
     ['levels as text', { boxes, levels: 'P2' }, 'option-invalid', /^levels: a list of names/],
     ['no levels', { boxes, levels: [] }, 'option-invalid', /^levels: /],
-    ['another option', { boxes, size: 7 }, 'option-unknown', /"size"; known are boxes, coordinates/],
+    ['another option', { boxes, size: 7 }, 'option-unknown', /"size"; known: boxes, coordinates/],
     ['a list', [boxes], 'request-malformed', /must be JSON/],
     ['nothing', undefined, 'request-malformed', /must be JSON/],
     ['text', 'boxes', 'request-malformed', /must be JSON/],

@@ -54,9 +54,9 @@ test('a graph without further wishes is one of Matterport’s', () => {
 
 describe('what is not in the tables is refused, naming what is', () => {
   const refused: [string, Parameters<typeof resnetGraph>, string, RegExp][] = [
-    ['an architecture', ['resnet51', true], 'model-unknown', /no architecture "resnet51"; known are resnet18, .*200v2/],
+    ['an architecture', ['resnet51', true], 'model-unknown', /no architecture "resnet51"; known: resnet18, .*200v2/],
     ['a word of the language', ['toString', true], 'model-unknown', /no architecture "toString"/],
-    ['a family', ['resnet50', true, { family: 'caffe' }], 'model-unknown', /no family "caffe"; known are mask-rcnn, /],
+    ['a family', ['resnet50', true, { family: 'caffe' }], 'model-unknown', /no family "caffe"; known: mask-rcnn, /],
     ['a word for a family', ['resnet50', true, { family: '__proto__' }], 'model-unknown', /no family "__proto__"/],
     [
       'a pair',

@@ -112,7 +112,7 @@ describe('loadWeights', () => {
     const bias = { shape: [2], data: Float32Array.of(1, 2) };
     await expect(loadChanged({ 'bn_conv1/bias': bias })).rejects.toMatchObject({
       code: 'weights-shape',
-      message: expect.stringMatching(/is of another network: it has bn_conv1\/bias, which this one does not/),
+      message: expect.stringMatching(/belongs to another network: it has bn_conv1\/bias, which this one does not/),
     });
   });
 

@@ -61,7 +61,7 @@ describe('placeBoxes', () => {
     expect(() => placeBoxes([[0, 0, 1, 257]], normalized)).toThrow('from -256 to 256');
   });
 
-  test('a box that is turned inside out is refused where it has no meaning; Matterport flips it', () => {
+  test('a box that is inverted is refused where it has no meaning; Matterport flips it', () => {
     for (const box of [
       [5, 0, 4, 9],
       [0, 9, 4, 8],
