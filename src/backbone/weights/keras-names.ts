@@ -1,13 +1,10 @@
 import type { ParameterName } from '../graph/graph.js';
 
-/** Keras' names of parameters; Keras 1 had other ones, and its `running_std` held the variance. */
+/** Keras' names of parameters, which are those of graphs. */
+export const PARAMETER_NAMES = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'] as const;
+/** Keras 1 had other ones, and its `running_std` held the variance. */
 const PARAMETERS: Readonly<Record<string, ParameterName>> = {
-  kernel: 'kernel',
-  bias: 'bias',
-  gamma: 'gamma',
-  beta: 'beta',
-  moving_mean: 'moving_mean',
-  moving_variance: 'moving_variance',
+  ...Object.fromEntries(PARAMETER_NAMES.map((name) => [name, name])),
   W: 'kernel',
   b: 'bias',
   running_mean: 'moving_mean',

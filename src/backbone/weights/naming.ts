@@ -3,6 +3,7 @@ import type { Graph, GraphNode, ParameterName } from '../graph/graph.js';
 import { kerasKeys, kerasLayer } from './keras-names.js';
 import { numberedVariables } from './keras-variables.js';
 import type { Layout } from './layout.js';
+import type { WeightsEntry } from './weights-reader.js';
 
 /** One convention for the names of the tensors in a file. */
 export interface Naming {
@@ -112,4 +113,29 @@ const CONVENTIONS: Readonly<Partial<Record<FamilyName, Choice>>> = {
 export function namingsOf(graph: Graph): readonly Naming[] {
   const choices: Readonly<Partial<Record<string, Choice>>> = CONVENTIONS;
   return (choices[graph.family] ?? KERAS_ONLY)(graph);
+}
+
+/** Finds the tensor of a parameter among the entries of a file, by one convention. */
+type TensorIndex = (node: GraphNode, parameter: ParameterName) => WeightsEntry | undefined;
+
+/**
+ * A name of a better rank wins over a worse one; two tensors with one name at the same rank are
+ * ambiguous, and neither is found.
+ */
+export function indexTensors(entries: readonly WeightsEntry[], naming: Naming): TensorIndex {
+  const ranks: Map<string, WeightsEntry | undefined>[] = [];
+  for (const entry of entries) {
+    for (const [rank, key] of naming.keys(entry.path).entries()) {
+      const index = (ranks[rank] ??= new Map<string, WeightsEntry | undefined>());
+      index.set(key, index.has(key) ? undefined : entry);
+    }
+  }
+  const find = (name: string) => ranks.find((index) => index.has(name))?.get(name);
+  return (node, parameter) => {
+    for (const name of naming.names(node, parameter)) {
+      const entry = find(name);
+      if (entry) return entry;
+    }
+    return undefined;
+  };
 }
