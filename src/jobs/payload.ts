@@ -10,6 +10,17 @@ const SPEC_FIELDS = Object.keys(featureSpecSchema.shape);
 export const EXTRACT_QUEUE = 'extract';
 export const EXTRACT_JOB = 'extract';
 
+/** Jobs of a batch have ids that tell whose they are, so that a line that is fed twice is one job. */
+export function batchJobId(batchId: string, line: number): string {
+  return `${batchId}.${line}`;
+}
+
+/** The batch that a job belongs to, by its id. */
+export function batchOf(jobId: string): string | undefined {
+  const end = jobId.indexOf('.');
+  return end === -1 ? undefined : jobId.slice(0, end);
+}
+
 const fields = z.object({
   source: imageSourceSchema,
   spec: featureSpecSchema,
@@ -70,4 +81,21 @@ export function fromFailedReason(reason: string): { code: ErrorCode; message: st
   return code && Object.hasOwn(ERRORS, code)
     ? { code: code as ErrorCode, message: message! }
     : { code: 'internal', message: reason };
+}
+
+/** How a job ended for good: it is not tried again. */
+export type Outcome = { readonly jobId: string; readonly payload: JobPayload } & (
+  | { readonly state: 'completed'; readonly result: JobResult }
+  | {
+      readonly state: 'failed' | 'cancelled';
+      readonly error: { readonly code: ErrorCode; readonly message: string };
+    }
+);
+
+/**
+ * Keeps the outcomes of jobs beyond the queue's own memory. It is called before the queue is told, so that no job that the
+ * queue takes for done is missing here; where a worker dies between the two, it is called again for the same job.
+ */
+export interface OutcomeRecorder {
+  record(outcome: Outcome): Promise<void>;
 }
