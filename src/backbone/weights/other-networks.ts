@@ -1,9 +1,8 @@
 import { FAMILIES, type FamilyName } from '../graph/families.js';
 import type { Graph, GraphNode, ParameterName, Shape } from '../graph/graph.js';
 import { resnetGraph } from '../graph/resnet-graph.js';
-import { PARAMETER_NAMES } from './keras-names.js';
 import { fitsShape } from './layout.js';
-import { indexTensors, namingsOf } from './naming.js';
+import { indexTensors, namingsOf, PARAMETER_NAMES } from './naming.js';
 import type { WeightsEntry } from './weights-reader.js';
 
 /**
