@@ -3,10 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { StreamTail } from '../redis/stream-tail.js';
-import { AnnouncementLog } from './announcement-log.js';
 import { consume, type ConsumeItem, type ConsumeOptions } from './consume.js';
 import { ConsumerGroups } from './consumer-groups.js';
-import { follow, type FollowItem, type FollowOptions } from './follow.js';
+import { AnnouncementLog, follow, type FollowItem, type FollowOptions } from './follow.js';
 import { listGroups, type GroupStatus } from './list-groups.js';
 
 const CLOSE_MS = 1000;

@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { ExtractQueue } from '../jobs/extract-queue.js';
-import type { Outcome, OutcomeRecorder } from '../jobs/outcome.js';
-import type { RedisKeys } from '../redis/keys.js';
-import { defineScript, type RedisScript } from '../redis/script.js';
+import type { Outcome, OutcomeRecorder } from '../jobs/payload.js';
+import { defineScripts, type RedisKeys, type RedisScript } from '../redis/keys.js';
 import { toFields, type Announcement } from './announcement.js';
 
 export interface AnnouncerParts {
@@ -43,7 +42,7 @@ export class Announcer implements OutcomeRecorder {
   private readonly announce: RedisScript;
 
   constructor(private readonly parts: AnnouncerParts) {
-    this.announce = defineScript(parts.redis, 'announce', ANNOUNCE);
+    this.announce = defineScripts(parts.redis, { announce: ANNOUNCE }).announce;
   }
 
   /** Resolves when Redis has the announcement; waits while Redis is away. */

@@ -2,11 +2,10 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { CairnError } from '../errors.js';
 import { reachRedis } from '../redis/reach.js';
-import { defineScript, type RedisScript } from '../redis/script.js';
-import type { RedisKeys } from '../redis/keys.js';
+import { defineScripts, type RedisKeys, type RedisScripts } from '../redis/keys.js';
 import { ChangeCounter } from '../redis/stream-tail.js';
 import { fromEntry, type AnnouncementFilter, type Announced } from './announcement.js';
-import { ACKNOWLEDGE, EXTEND, LEAVE, OPEN_GROUP, REMOVE, TAKE } from './group-scripts.js';
+import * as SCRIPTS from './group-scripts.js';
 
 export const MAX_GROUPS = 256;
 
@@ -51,7 +50,6 @@ export interface Taken {
 }
 
 const takenSchema = z.tuple([
-  z.literal('ok'),
   z.array(z.tuple([z.string(), z.array(z.string()), z.number()])),
   z.array(z.string()),
   z.number(),
@@ -64,20 +62,13 @@ const takenSchema = z.tuple([
 export class ConsumerGroups {
   /** Acknowledgements through this object; those at other servers are found by looking. */
   readonly acknowledgements = new ChangeCounter();
-  private readonly scripts: Record<'open' | 'take' | 'leave' | 'acknowledge' | 'extend' | 'remove', RedisScript>;
+  private readonly scripts: RedisScripts<keyof typeof SCRIPTS>;
 
   constructor(
     private readonly redis: Redis,
     private readonly keys: RedisKeys['announcements'],
   ) {
-    this.scripts = {
-      open: defineScript(redis, 'openGroup', OPEN_GROUP),
-      take: defineScript(redis, 'takeSets', TAKE),
-      leave: defineScript(redis, 'leaveGroup', LEAVE),
-      acknowledge: defineScript(redis, 'acknowledgeSets', ACKNOWLEDGE),
-      extend: defineScript(redis, 'extendSets', EXTEND),
-      remove: defineScript(redis, 'removeGroup', REMOVE),
-    };
+    this.scripts = defineScripts(redis, SCRIPTS);
   }
 
   /**
@@ -87,11 +78,12 @@ export class ConsumerGroups {
    */
   async join({ group, consumer, token }: Membership, { filter, from }: JoinOptions): Promise<void> {
     const filterText = filter ? JSON.stringify(canonical(filter)) : '';
-    const reply = (await this.run('open', group, consumer, token, filterText, from, MAX_GROUPS)) as [string, string?];
-    if (reply[0] === 'conflict') {
-      throw new CairnError('group-conflict', `Group ${group} was made with another filter: ${reply[1]!}.`);
+    const reply = await this.run('openGroup', group, consumer, token, filterText, from, MAX_GROUPS);
+    const [state, other] = found(group, reply) as [string, string?];
+    if (state === 'conflict') {
+      throw new CairnError('group-conflict', `Group ${group} was made with another filter: ${other!}.`);
     }
-    if (reply[0] === 'many') {
+    if (state === 'many') {
       throw new CairnError('group-conflict', `There are ${MAX_GROUPS} groups, which is the limit; delete one.`);
     }
   }
@@ -102,16 +94,12 @@ export class ConsumerGroups {
     { prefetch, redeliverAfterMs }: TakeOptions,
     held: Iterable<string>,
   ): Promise<Taken | { readonly state: 'gone' | 'superseded' }> {
-    const reply = (await this.run('take', group, consumer, token, prefetch, redeliverAfterMs, ...held).catch(
-      (error: unknown) => {
-        if (isNoGroup(error)) return ['gone'];
-        throw error;
-      },
-    )) as [Taken['state'] | 'gone' | 'superseded', ...unknown[]];
-    if (reply[0] !== 'ok') return { state: reply[0] };
-    const [state, sets, still, full, more, missedUntil, lost] = takenSchema.parse(reply);
+    const reply = await this.run('takeSets', group, consumer, token, prefetch, redeliverAfterMs, ...held);
+    if (reply === -1) return { state: 'gone' };
+    if (reply === 0) return { state: 'superseded' };
+    const [sets, still, full, more, missedUntil, lost] = takenSchema.parse(reply);
     return {
-      state,
+      state: 'ok',
       sets: sets.map(([id, fields, delivery]) => ({ ...fromEntry([id, fields]), delivery })),
       held: still,
       full: full === 1,
@@ -123,41 +111,37 @@ export class ConsumerGroups {
 
   /** The connection has ended. Leaving a group that is gone is no error. */
   async leave({ group, consumer, token }: Membership): Promise<void> {
-    await this.run('leave', group, consumer, token).catch((error: unknown) => {
-      if (!isNoGroup(error)) throw error;
-    });
+    await this.run('leaveGroup', group, consumer, token);
   }
 
   /** Acknowledges sets; returns how many were unacknowledged until now. @throws CairnError `group-not-found`. */
   async acknowledge(group: string, ids: readonly string[]): Promise<number> {
-    const count = z.number().parse(await this.runOn('acknowledge', group, ...ids));
+    const count = z.number().parse(found(group, await this.run('acknowledgeSets', group, ...ids)));
     this.acknowledgements.bump();
     return count;
   }
 
   /** Restarts a consumer's time limit for sets; returns the ids that it still holds. @throws CairnError `group-not-found`. */
   async extend(group: string, consumer: string, ids: readonly string[]): Promise<string[]> {
-    return z.array(z.string()).parse(await this.runOn('extend', group, consumer, ...ids));
+    return z.array(z.string()).parse(found(group, await this.run('extendSets', group, consumer, ...ids)));
   }
 
   /** Deletes a group with its unacknowledged sets. @throws CairnError `group-not-found`. */
   async remove(group: string): Promise<void> {
-    if ((await this.run('remove', group)) !== 1) throw notFound(group);
+    found(group, await this.run('removeGroup', group));
   }
 
-  private async runOn(name: 'acknowledge' | 'extend', group: string, ...args: string[]): Promise<unknown> {
-    const reply = await this.run(name, group, ...args).catch((error: unknown) => {
-      if (isNoGroup(error)) return -1;
-      throw error;
-    });
-    if (reply === -1) throw notFound(group);
-    return reply;
-  }
-
-  private run(name: keyof typeof this.scripts, group: string, ...args: (string | number)[]): Promise<unknown> {
+  /** -1 where the stream is gone, or Redis was restored to a state before the group. */
+  private async run(name: keyof typeof SCRIPTS, group: string, ...args: (string | number)[]): Promise<unknown> {
     const { stream, trimmed } = this.keys;
     const keys = [stream, trimmed, this.keys.group(group)];
-    return reachRedis(this.redis, () => this.scripts[name](keys, group, ...args));
+    try {
+      return await reachRedis(this.redis, () => this.scripts[name](keys, group, ...args));
+    } catch (error) {
+      const { cause } = error as CairnError;
+      if (cause instanceof Error && cause.message.includes('NOGROUP')) return -1;
+      throw error;
+    }
   }
 }
 
@@ -166,12 +150,8 @@ function canonical({ models, batches }: AnnouncementFilter): AnnouncementFilter 
   return { models: [...new Set(models)].sort(), batches: [...new Set(batches)].sort() };
 }
 
-/** The stream is gone, or Redis was restored to a state before the group. */
-function isNoGroup(error: unknown): boolean {
-  const { cause } = error as CairnError;
-  return cause instanceof Error && cause.message.includes('NOGROUP');
-}
-
-function notFound(group: string): CairnError {
-  return new CairnError('group-not-found', `There is no group ${group}.`);
+/** The reply of a script, which is -1 where there is no such group. */
+function found(group: string, reply: unknown): unknown {
+  if (reply === -1) throw new CairnError('group-not-found', `There is no group ${group}.`);
+  return reply;
 }

@@ -31,7 +31,7 @@ local ${args} = unpack(ARGV)
 ${HELPERS}`;
 
 /** Returns `ok`, `many` (the limit of groups is reached) or `conflict` with the group's filter. */
-export const OPEN_GROUP = `${head('group, consumer, token, filter, from, most')}
+export const openGroup = `${head('group, consumer, token, filter, from, most')}
 if from == '0' then from = redis.call('GET', trimmed) or '0-0' end
 local created = redis.pcall('XGROUP', 'CREATE', stream, group, from, 'MKSTREAM')
 if created.err then
@@ -63,16 +63,16 @@ return {'ok'}
 /**
  * Delivers to a connection: first its consumer's sets that this connection does not hold, then sets that other consumers
  * have held for too long, then new ones. A set that the connection itself has held for too long is redelivered to it after
- * twice the time: until then other consumers may take it. Returns `gone` (the group was deleted), `superseded` (another
- * connection has the consumer's name), or `ok, [[id, fields, delivery]…], ids still held, full, more, missedUntil, lost`.
+ * twice the time: until then other consumers may take it. Returns -1 where there is no such group, 0 where another
+ * connection has the consumer's name, or `[[id, fields, delivery]…], ids still held, full, more, missedUntil, lost`.
  */
-export const TAKE = `${head('group, consumer, token, prefetch, limit')}
+export const takeSets = `${head('group, consumer, token, prefetch, limit')}
 prefetch, limit = tonumber(prefetch), tonumber(limit)
 local filter = redis.call('HGET', meta, 'filter')
-if not filter then return {'gone'} end
+if not filter then return -1 end
 filter = cjson.decode(filter)
 local owner = redis.call('HGET', meta, 'owner:' .. consumer)
-if owner and owner ~= token then return {'superseded'} end
+if owner and owner ~= token then return 0 end
 redis.call('HSET', meta, 'owner:' .. consumer, token, 'seen:' .. consumer, now())
 
 local held, still, again, free = {}, {}, {}, prefetch
@@ -149,11 +149,11 @@ while free > 0 and skipped < ${SKIP_AT_ONCE} do
     end
   end
 end
-return {'ok', sets, still, free <= 0 and 1 or 0, skipped >= ${SKIP_AT_ONCE} and 1 or 0, missed, lost}
+return {sets, still, free <= 0 and 1 or 0, skipped >= ${SKIP_AT_ONCE} and 1 or 0, missed, lost}
 `;
 
 /** A connection has ended; its consumer is kept while it holds sets. */
-export const LEAVE = `${head('group, consumer, token')}
+export const leaveGroup = `${head('group, consumer, token')}
 if redis.call('HGET', meta, 'owner:' .. consumer) ~= token then return 0 end
 redis.call('HDEL', meta, 'owner:' .. consumer, 'seen:' .. consumer)
 tidy(consumer)
@@ -161,7 +161,7 @@ return 1
 `;
 
 /** Returns how many sets were still unacknowledged, or -1 where there is no such group. */
-export const ACKNOWLEDGE = `${head('group')}
+export const acknowledgeSets = `${head('group')}
 if redis.call('HEXISTS', meta, 'filter') == 0 then return -1 end
 local count = 0
 for i = 2, #ARGV do
@@ -175,7 +175,7 @@ return count
 `;
 
 /** Restarts the time limit of the consumer's sets. Returns the ids that it still holds, or -1 where there is no such group. */
-export const EXTEND = `${head('group, consumer')}
+export const extendSets = `${head('group, consumer')}
 if redis.call('HEXISTS', meta, 'filter') == 0 then return -1 end
 local kept = {}
 for i = 3, #ARGV do
@@ -188,9 +188,9 @@ end
 return kept
 `;
 
-/** Returns whether there was such a group. */
-export const REMOVE = `${head('group')}
+/** Returns -1 where there was no such group. */
+export const removeGroup = `${head('group')}
 local known = redis.call('DEL', meta)
 local destroyed = redis.pcall('XGROUP', 'DESTROY', stream, group)
-return (known == 1 or destroyed == 1) and 1 or 0
+return (known == 1 or destroyed == 1) and 1 or -1
 `;

@@ -23,7 +23,7 @@ import { ModelsModule } from './models/models.controller.js';
 import { StreamModule } from './stream/stream.controller.js';
 import { SERVER_VERSION, STORE } from './tokens.js';
 
-/** What the API works with. The caller makes these, and closes them in the order that it needs. */
+/** The parts that the API works with. The caller creates them, and closes them in the order that it needs. */
 export interface ApiParts {
   readonly store: Store;
   readonly zstd: Zstd;

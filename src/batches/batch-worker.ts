@@ -8,7 +8,7 @@ import { closeWithin } from '../redis/connections.js';
 import { newBatchSchema, type NewBatch } from './batch.js';
 import { BatchFeeder } from './feeder.js';
 import type { BatchLedger } from './ledger.js';
-import { BATCH_QUEUE } from './manifest/schema.js';
+import { BATCH_QUEUE } from './manifest.js';
 
 export interface BatchWorkerOptions {
   /** A patient connection; BullMQ duplicates it. */

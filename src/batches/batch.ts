@@ -24,6 +24,11 @@ export type NewBatch = z.infer<typeof newBatchSchema>;
 const count = z.coerce.number().int().nonnegative().default(0);
 const json = z.string().transform((text) => JSON.parse(text) as unknown);
 
+/** A place in a manifest: its first `lines` lines, which end at byte `offset`. */
+const cursorSchema = z.object({ offset: z.int(), lines: z.int() });
+export type FeedCursor = Readonly<z.infer<typeof cursorSchema>>;
+const cursor = json.pipe(cursorSchema).default({ offset: 0, lines: 0 });
+
 /** A batch as the ledger stores it: the fields of a Redis hash, which are text. */
 export const batchSchema = newBatchSchema.extend({
   state: z.enum(BATCH_STATES),
@@ -32,8 +37,10 @@ export const batchSchema = newBatchSchema.extend({
   completed: count,
   failed: count,
   cancelled: count,
-  /** How far it is fed, in bytes and lines of the manifest. */
-  cursor: json.pipe(z.object({ offset: z.int(), lines: z.int() })).default({ offset: 0, lines: 0 }),
+  /** How far it is fed. */
+  cursor,
+  /** A place before which every line has its outcome. */
+  settled: cursor,
   startedAt: z.iso.datetime().optional(),
   /** Set once every line has an outcome. */
   finishedAt: z.iso.datetime().optional(),

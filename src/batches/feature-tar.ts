@@ -26,52 +26,52 @@ export function featureTar(
     stop.abort();
     tar.destroy();
   });
-  write(tar, results, library, choice).then(
+  const write = async () => {
+    for await (const { header, chunks } of members(results, library, choice)) await add(tar, header, chunks);
+  };
+  write().then(
     () => tar.finalize(),
-    // Without the two blocks that end a tar: the reader sees that it is not whole.
+    // Without the two blocks that end a tar, so that the client sees that it is incomplete.
     (error: unknown) => tar.destroy(asCairnError(error)),
   );
   return body;
 }
 
-async function write(
-  tar: Pack,
+interface Member {
+  readonly header: { readonly name: string; readonly size: number; readonly mtime: Date };
+  readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+async function* members(
   results: AsyncIterable<readonly BatchResult[]>,
   library: FeatureLibrary,
   choice: LevelQuery,
-): Promise<void> {
+): AsyncGenerator<Member> {
   for await (const page of results) {
     for (const result of page) {
-      if (result.state === 'completed' && result.featuresId !== undefined) {
-        await writeSet(tar, result, result.featuresId, library, choice);
+      const { featuresId, state } = result;
+      if (state !== 'completed' || featuresId === undefined) continue;
+      const { cursor, line, name, features } = resultView(result);
+      const base = String(line).padStart(8, '0');
+      const json = (more: object, mtime: Date): Member => {
+        const bytes = Buffer.from(JSON.stringify({ cursor, line, name, features, ...more }));
+        return { header: { name: `${base}.json`, size: bytes.byteLength, mtime }, chunks: [bytes] };
+      };
+      const opened = await open(featuresId, library, choice);
+      if ('error' in opened) {
+        // It was deleted, or lacks a level: the JSON carries the error, and the other sets follow.
+        yield json(opened, new Date());
+        continue;
+      }
+      const { description, stream, length } = opened;
+      const mtime = new Date(description.createdAt);
+      try {
+        yield json({ description }, mtime);
+        yield { header: { name: `${base}.safetensors`, size: length, mtime }, chunks: stream };
+      } finally {
+        stream.destroy();
       }
     }
-  }
-}
-
-async function writeSet(
-  tar: Pack,
-  result: BatchResult,
-  featuresId: string,
-  library: FeatureLibrary,
-  choice: LevelQuery,
-): Promise<void> {
-  const { cursor, line, name, features } = resultView(result);
-  const base = String(line).padStart(8, '0');
-  const head = (more: object) => JSON.stringify({ cursor, line, name, features, ...more });
-  const opened = await open(featuresId, library, choice);
-  if ('error' in opened) {
-    // Somebody has deleted it, or it does not hold a level: said in its place, and the others go on.
-    await addText(tar, `${base}.json`, head(opened));
-    return;
-  }
-  const { description, stream, length } = opened;
-  const mtime = new Date(description.createdAt);
-  try {
-    await addText(tar, `${base}.json`, head({ description }), mtime);
-    await addBytes(tar, { name: `${base}.safetensors`, size: length, mtime }, stream);
-  } finally {
-    stream.destroy();
   }
 }
 
@@ -93,22 +93,7 @@ async function open(featuresId: string, library: FeatureLibrary, choice: LevelQu
   }
 }
 
-function addText(tar: Pack, name: string, text: string, mtime = new Date()): Promise<void> {
-  const bytes = Buffer.from(text);
-  return addBytes(tar, { name, size: bytes.byteLength, mtime }, [bytes]);
-}
-
-interface Header {
-  readonly name: string;
-  readonly size: number;
-  readonly mtime: Date;
-}
-
-async function addBytes(
-  tar: Pack,
-  header: Header,
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): Promise<void> {
+async function add(tar: Pack, header: Member['header'], chunks: Member['chunks']): Promise<void> {
   const closed = new AbortController();
   await new Promise<void>((resolve, reject) => {
     // Called when the member is whole, or when the tar is destroyed meanwhile.

@@ -2,13 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { CairnError } from '../errors.js';
 import type { Store } from '../features/store/store.js';
-import type { BatchLedger, FeedCursor, LineOutcome } from './ledger.js';
-import { type BatchLine } from './manifest/schema.js';
-import { batchJobId } from '../jobs/batch-job-id.js';
-import { endedLines, type Batch, type NewBatch } from './batch.js';
+import type { BatchLedger, LineOutcome } from './ledger.js';
+import { endedLines, type Batch, type FeedCursor, type NewBatch } from './batch.js';
 import { countWaiting, type ExtractQueue } from '../jobs/extract-queue.js';
-import { EXTRACT_JOB, PRIORITIES } from '../jobs/payload.js';
-import { identify, ManifestReader, type ManifestEntry } from './manifest/reader.js';
+import { batchJobId, EXTRACT_JOB, PRIORITIES } from '../jobs/payload.js';
+import { identify, ManifestReader, type BatchLine, type ManifestBlock } from './manifest.js';
 
 export interface FeederParts {
   readonly ledger: BatchLedger;
@@ -74,36 +72,26 @@ export class BatchFeeder {
     let { cursor } = batch;
     let room = window - (cursor.lines - endedLines(batch));
     while (room > 0 && cursor.offset < manifest.size && !signal.aborted) {
-      const entries = await this.oneByOne(() => this.enqueueChunk(batch.id, manifest, cursor, room));
-      if (entries.length === 0) return;
-      room -= entries.filter(({ line }) => 'payload' in line).length;
-      cursor = advance(cursor, entries);
+      const block = await this.oneByOne(() => this.enqueueChunk(batch.id, manifest, cursor, room));
+      if (!block) return;
+      room -= block.lines.filter((line) => 'payload' in line).length;
+      cursor = advance(cursor, block);
       await ledger.advance(batch.id, cursor);
     }
   }
 
-  /** Enqueues as many lines from `cursor` as the queue has room for; returns them. */
+  /**
+   * Enqueues as many lines from `cursor` as the queue has room for; returns them. A refused line gets its outcome; the
+   * others become jobs unless they have an outcome already.
+   */
   private async enqueueChunk(id: string, manifest: ManifestReader, { offset }: FeedCursor, most: number) {
-    const { queue, queueLimit } = this.parts;
+    const { queue, queueLimit, ledger } = this.parts;
     const count = Math.min(CHUNK, most, queueLimit - (await countWaiting(queue)));
-    if (count <= 0) return [];
-    const entries = await manifest.read(offset, count);
-    await this.enqueueEntries(id, entries);
-    return entries;
-  }
-
-  /** A refused line gets its outcome; the others become jobs unless they have an outcome already. */
-  private async enqueueEntries(id: string, entries: readonly ManifestEntry[]): Promise<void> {
-    const { ledger } = this.parts;
-    const refused = entries.flatMap(({ line }): LineOutcome[] =>
-      'payload' in line ? [] : [{ line: line.line, name: line.name, state: 'failed', error: line.error }],
-    );
-    if (refused.length > 0) await ledger.recordLines(id, refused);
-    const open = await this.withoutOutcome(
-      id,
-      entries.map(({ line }) => line),
-    );
-    await this.enqueue(id, open);
+    if (count <= 0) return undefined;
+    const block = await manifest.read(offset, count);
+    await ledger.recordLines(id, block.lines.filter((line) => !('payload' in line)).map(outcomeWithoutJob));
+    await this.enqueue(id, await this.withoutOutcome(id, block.lines));
+    return block;
   }
 
   private async enqueue(id: string, lines: readonly BatchLine[]): Promise<void> {
@@ -143,36 +131,29 @@ export class BatchFeeder {
         const removed = await queue.remove(jobId);
         if (removed === 1 || (await queue.getJobState(jobId)) === 'unknown') taken.push(line);
       }
-      if (taken.length > 0) await ledger.recordLines(batch.id, taken.map(cancelled));
+      await ledger.recordLines(batch.id, taken.map(outcomeWithoutJob));
     }
     let { cursor } = batch;
     while (cursor.offset < manifest.size && !signal.aborted) {
-      const entries = await manifest.read(cursor.offset, CHUNK);
-      await ledger.recordLines(
-        batch.id,
-        entries.map(({ line }) => cancelled(line)),
-      );
-      cursor = advance(cursor, entries);
+      const block = await manifest.read(cursor.offset, CHUNK);
+      await ledger.recordLines(batch.id, block.lines.map(outcomeWithoutJob));
+      cursor = advance(cursor, block);
       await ledger.advance(batch.id, cursor);
     }
   }
 
   /** The lines that were enqueued and have no outcome, in chunks. */
   private async *openLines(
-    { id, cursor }: Batch,
+    { id, cursor, settled: from }: Batch,
     manifest: ManifestReader,
     signal: AbortSignal,
   ): AsyncGenerator<readonly BatchLine[]> {
-    let settled = await this.parts.ledger.settled(id);
+    let settled = from;
     let moving = true;
     while (settled.offset < cursor.offset && !signal.aborted) {
-      const left = cursor.lines - settled.lines;
-      const entries = await manifest.read(settled.offset, Math.min(CHUNK, left));
-      const open = await this.withoutOutcome(
-        id,
-        entries.map(({ line }) => line),
-      );
-      settled = advance(settled, entries);
+      const block = await manifest.read(settled.offset, Math.min(CHUNK, cursor.lines - settled.lines));
+      const open = await this.withoutOutcome(id, block.lines);
+      settled = advance(settled, block);
       moving &&= open.length === 0;
       if (moving) await this.parts.ledger.settle(id, settled);
       if (open.length > 0) yield open;
@@ -180,23 +161,20 @@ export class BatchFeeder {
   }
 
   private async withoutOutcome(id: string, lines: readonly BatchLine[]): Promise<BatchLine[]> {
-    if (lines.length === 0) return [];
-    const recorded = await this.parts.ledger.recorded(
-      id,
-      lines.map((line) => identify(line).line),
-    );
+    const numbers = lines.map((line) => identify(line).line);
+    const recorded = await this.parts.ledger.recorded(id, numbers);
     return lines.filter((_, i) => !recorded[i]);
   }
 }
 
-function advance({ lines }: FeedCursor, entries: readonly ManifestEntry[]): FeedCursor {
-  const last = entries.at(-1);
-  if (!last) throw new CairnError('store-failed', 'The manifest is truncated.');
-  return { offset: last.end, lines: lines + entries.length };
+function advance(cursor: FeedCursor, { lines, end }: ManifestBlock): FeedCursor {
+  if (lines.length === 0) throw new CairnError('store-failed', 'The manifest is truncated.');
+  return { offset: end, lines: cursor.lines + lines.length };
 }
 
-function cancelled(line: BatchLine): LineOutcome {
-  const { line: number, name } = identify(line);
-  if (!('payload' in line)) return { line: number, name, state: 'failed', error: line.error };
+/** Of a line that was refused, or of one that was cancelled before a worker took it. */
+function outcomeWithoutJob(line: BatchLine): LineOutcome {
+  if ('error' in line) return { ...line, state: 'failed' };
+  const { line: number, name } = line.payload.batch;
   return { line: number, name, state: 'cancelled', error: { code: 'cancelled', message: 'The batch was cancelled.' } };
 }

@@ -1,11 +1,10 @@
 import type { Redis } from 'ioredis';
 import type { ErrorCode } from '../errors.js';
-import { MAX_MESSAGE } from './manifest/schema.js';
-import { defineScript, type RedisScript } from '../redis/script.js';
-import type { RedisKeys } from '../redis/keys.js';
-import type { Outcome, OutcomeRecorder } from '../jobs/outcome.js';
-import { CANCEL, CREATE, FAIL, RECENT, RECORD } from './scripts.js';
-import { batchSchema, newBatchSchema, type Batch, type NewBatch } from './batch.js';
+import { MAX_MESSAGE } from './manifest.js';
+import { defineScripts, type RedisKeys, type RedisScripts } from '../redis/keys.js';
+import type { Outcome, OutcomeRecorder } from '../jobs/payload.js';
+import * as SCRIPTS from './scripts.js';
+import { batchSchema, newBatchSchema, type Batch, type FeedCursor, type NewBatch } from './batch.js';
 
 /** The outcome of one line. */
 export interface LineOutcome {
@@ -19,12 +18,6 @@ export interface LineOutcome {
 /** A recorded outcome; `cursor` is its place in the order of completion. */
 export interface BatchResult extends LineOutcome {
   readonly cursor: string;
-}
-
-/** How far a batch has been fed: the first `lines` lines of its manifest, which end at byte `offset`. */
-export interface FeedCursor {
-  readonly offset: number;
-  readonly lines: number;
 }
 
 /** The cursor before all results. */
@@ -41,26 +34,20 @@ const MAX_RECENT = 1000;
  * outcome is recorded, and a stream of the outcomes. Pixels, tensors and manifests lie in the store.
  */
 export class BatchLedger implements OutcomeRecorder {
-  private readonly scripts: Record<'create' | 'record' | 'cancel' | 'fail' | 'recent', RedisScript>;
+  private readonly scripts: RedisScripts<keyof typeof SCRIPTS>;
 
   constructor(
     private readonly redis: Redis,
     private readonly keys: RedisKeys,
   ) {
-    this.scripts = {
-      create: defineScript(redis, 'createBatch', CREATE),
-      record: defineScript(redis, 'recordOutcomes', RECORD),
-      cancel: defineScript(redis, 'cancelBatch', CANCEL),
-      fail: defineScript(redis, 'failBatch', FAIL),
-      recent: defineScript(redis, 'recentOutcomes', RECENT),
-    };
+    this.scripts = defineScripts(redis, SCRIPTS);
   }
 
   /** Creates the record of a batch; false when there is one of this id. */
   async create(batch: NewBatch): Promise<boolean> {
     const { id, manifest, total, rejected, createdAt } = batch;
     const fields = { id, state: 'running', manifest, total, rejected: JSON.stringify(rejected), createdAt };
-    return (await this.scripts.create([this.hash(id)], ...Object.entries(fields).flat())) === 1;
+    return (await this.scripts.createBatch([this.hash(id)], ...Object.entries(fields).flat())) === 1;
   }
 
   /** Undefined when there is no such batch. */
@@ -82,12 +69,13 @@ export class BatchLedger implements OutcomeRecorder {
 
   /** Records outcomes, the first one of each line only. Returns how many were new. */
   async recordLines(id: string, outcomes: readonly LineOutcome[]): Promise<number> {
+    if (outcomes.length === 0) return 0;
     const now = new Date().toISOString();
     const values = outcomes.flatMap(({ line, name, state, featuresId = '', error }) => [
       ...[line, name, state, featuresId],
       ...[error?.code ?? '', error?.message.slice(0, MAX_MESSAGE) ?? ''],
     ]);
-    return (await this.scripts.record(this.allKeys(id), now, KEPT_SECONDS, ...values)) as number;
+    return (await this.scripts.recordOutcomes(this.allKeys(id), now, KEPT_SECONDS, ...values)) as number;
   }
 
   /** Which of the lines have an outcome. */
@@ -105,13 +93,13 @@ export class BatchLedger implements OutcomeRecorder {
   /** Marks a running batch as cancelled; returns the state before, undefined when there is no such batch. */
   async cancel(id: string): Promise<Batch['state'] | undefined> {
     if (!isBatchId(id)) return undefined;
-    const before = (await this.scripts.cancel([this.hash(id)])) as Batch['state'] | null;
+    const before = (await this.scripts.cancelBatch([this.hash(id)])) as Batch['state'] | null;
     return before ?? undefined;
   }
 
   /** Ends a batch that cannot continue: lines without an outcome count as failed. */
   async fail(id: string): Promise<void> {
-    await this.scripts.fail(this.allKeys(id), new Date().toISOString(), KEPT_SECONDS);
+    await this.scripts.failBatch(this.allKeys(id), new Date().toISOString(), KEPT_SECONDS);
   }
 
   /** Stores how far the batch is fed; the first time also that it has started. */
@@ -124,12 +112,7 @@ export class BatchLedger implements OutcomeRecorder {
       .exec();
   }
 
-  /** A place before which every line of the batch has its outcome, as last stored by `settle`. */
-  async settled(id: string): Promise<FeedCursor> {
-    const text = await this.redis.hget(this.hash(id), 'settled');
-    return text === null ? { offset: 0, lines: 0 } : (JSON.parse(text) as FeedCursor);
-  }
-
+  /** Stores a place before which every line of the batch has its outcome. */
   async settle(id: string, { offset, lines }: FeedCursor): Promise<void> {
     await this.redis.hset(this.hash(id), { settled: JSON.stringify({ offset, lines }) });
   }
@@ -142,7 +125,7 @@ export class BatchLedger implements OutcomeRecorder {
 
   /** Recent outcomes per second, and feature sets per second; zero when there were none within a minute. */
   async rates(id: string): Promise<{ outcomes: number; completed: number }> {
-    const reply = await this.scripts.recent([this.keys.batch(id).results], RECENT_MS, MAX_RECENT);
+    const reply = await this.scripts.recentOutcomes([this.keys.batch(id).results], RECENT_MS, MAX_RECENT);
     const [count, completed, spanMs] = reply as [number, number, number];
     if (count === 0) return { outcomes: 0, completed: 0 };
     // Average over at least one second.

@@ -1,15 +1,14 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { asCairnError, CairnError } from '../errors.js';
-import { BATCH_JOB, BATCH_QUEUE } from './manifest/schema.js';
-import { batchOf } from '../jobs/batch-job-id.js';
+import { CairnError } from '../errors.js';
+import { BATCH_JOB, BATCH_QUEUE } from './manifest.js';
 import { BatchLedger, type BatchResult } from './ledger.js';
 import { endedLines, type Batch, type NewBatch } from './batch.js';
-import { requestCancellation } from '../jobs/cancellation.js';
-import type { ExtractQueue } from '../jobs/extract-queue.js';
+import { requestCancellation, type ExtractQueue } from '../jobs/extract-queue.js';
+import { batchOf } from '../jobs/payload.js';
 import type { RedisKeys } from '../redis/keys.js';
-import { reachRedis } from '../redis/reach.js';
+import { reachRedis, redisUnavailable, unlessAway } from '../redis/reach.js';
 import { closeWithin, FAIL_FAST_MS } from '../redis/connections.js';
 
 export interface BatchQueueParts {
@@ -133,13 +132,18 @@ export class BatchQueue {
     { follow, page, signal }: FollowOptions,
   ): AsyncGenerator<readonly BatchResult[]> {
     const stop = AbortSignal.any([signal, this.stopping.signal]);
+    const stopped = () => stop.aborted;
     let cursor = after;
-    while (!stop.aborted) {
-      const { results, finished } = await this.patiently(stop, () => this.look(id, cursor, page));
-      yield results;
-      cursor = results.at(-1)?.cursor ?? cursor;
-      if (results.length === page) continue;
-      if (finished || !follow) return;
+    let deadline = Date.now() + AWAY_LIMIT_MS;
+    while (!stopped()) {
+      const seen = await unlessAway(() => this.look(id, cursor, page));
+      if (seen) {
+        yield seen.results;
+        cursor = seen.results.at(-1)?.cursor ?? cursor;
+        deadline = Date.now() + AWAY_LIMIT_MS;
+        if (seen.results.length === page) continue;
+        if (seen.finished || !follow) return;
+      } else if (stopped() || Date.now() > deadline) throw redisUnavailable();
       await delay(LOOK_EVERY_MS, undefined, { signal: stop }).catch(() => undefined);
     }
     throw new CairnError('queue-unavailable', 'The server is stopping; ask again.');
@@ -168,19 +172,6 @@ export class BatchQueue {
 
   private reach<T>(commands: () => Promise<T>): Promise<T> {
     return reachRedis(this.parts.redis, commands);
-  }
-
-  private async patiently<T>(stop: AbortSignal, look: () => Promise<T>): Promise<T> {
-    const deadline = Date.now() + AWAY_LIMIT_MS;
-    for (;;) {
-      try {
-        return await look();
-      } catch (thrown) {
-        const error = asCairnError(thrown);
-        if (error.code !== 'queue-unavailable' || Date.now() > deadline || stop.aborted) throw error;
-        await delay(LOOK_EVERY_MS, undefined, { signal: stop }).catch(() => undefined);
-      }
-    }
   }
 }
 

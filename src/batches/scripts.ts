@@ -1,5 +1,5 @@
 /** KEYS: batch. ARGV: fields and values. Returns whether the batch is new. */
-export const CREATE = `
+export const createBatch = `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1`;
@@ -9,7 +9,7 @@ return 1`;
  * name, state, features, code, message. An outcome counts once however often it is recorded, and not at all when the batch has
  * failed as a whole: its lines are counted already. Returns how many were new.
  */
-export const RECORD = `
+export const recordOutcomes = `
 local total = redis.call('HGET', KEYS[1], 'total')
 if not total or redis.call('HEXISTS', KEYS[1], 'finishedAt') == 1 then return 0 end
 local new = 0
@@ -35,7 +35,7 @@ end
 return new`;
 
 /** KEYS: batch. Returns the state before; a finished batch stays as it is. */
-export const CANCEL = `
+export const cancelBatch = `
 local before = redis.call('HGET', KEYS[1], 'state')
 if before == 'running' then redis.call('HSET', KEYS[1], 'state', 'cancelled') end
 return before`;
@@ -44,7 +44,7 @@ return before`;
  * KEYS: batch, recorded, results. ARGV: the time, seconds to live. For a batch whose manifest is gone: lines without an outcome
  * have failed, or are cancelled where the batch is.
  */
-export const FAIL = `
+export const failBatch = `
 if redis.call('HEXISTS', KEYS[1], 'total') == 0 or redis.call('HEXISTS', KEYS[1], 'finishedAt') == 1 then return 0 end
 local counts = redis.call('HMGET', KEYS[1], 'total', 'completed', 'failed', 'cancelled')
 for i = 1, 4 do counts[i] = tonumber(counts[i] or 0) end
@@ -60,7 +60,7 @@ return 1`;
  * KEYS: results. ARGV: milliseconds to look back, most entries to look at. Returns how many outcomes there were, how many of
  * them completed, and the milliseconds they span. The ids of a stream are times by Redis's own clock.
  */
-export const RECENT = `
+export const recentOutcomes = `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local since = string.format('%.0f', now - tonumber(ARGV[1]))

@@ -1,7 +1,7 @@
 import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
-import { bandsOf } from './bands.js';
-import { mapOrdered } from './eager.js';
+import { bandsOf } from './level-axes.js';
+import { inOrder } from './band-stream.js';
 import { describeLevel, type FeatureSet } from './feature-set.js';
 import { arrayMetadata, arrayPath, bandPath, GROUP_PATH, groupMetadata } from './zarr-metadata.js';
 import { writeZip, type ZipEntry } from '../formats/zip/zip-writer.js';
@@ -15,7 +15,7 @@ const IN_FLIGHT = 6;
  * compressed in parallel and written in order; only a few are in memory at a time.
  */
 export function writeArchive(set: FeatureSet, zstd: Zstd, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  return writeZip(unlessCancelled(mapOrdered(tasks(set, zstd), IN_FLIGHT), signal));
+  return writeZip(unlessCancelled(inOrder(tasks(set, zstd), IN_FLIGHT), signal));
 }
 
 type Task = () => Promise<ZipEntry>;

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import type { ArchiveReader } from './archive-reader.js';
-import { bandsOf } from './bands.js';
-import { mapOrdered } from './eager.js';
+import { bandsOf } from './level-axes.js';
 import type { LevelDescription } from './feature-set.js';
 
 /** A part of a stream, made when its turn is near. */
@@ -24,11 +23,6 @@ export function bandStream(
   return stream.once('close', () => void Promise.all(archives.map((archive) => archive.close())));
 }
 
-/** The same pieces without a stream. */
-export function inOrder(pieces: Iterable<Piece>, inWork: number = IN_WORK): AsyncGenerator<Uint8Array> {
-  return mapOrdered(pieces, inWork);
-}
-
 /** All bands of a level of several archives, one archive after the other. */
 export function bandPieces(archives: readonly ArchiveReader[], level: LevelDescription): Piece[] {
   const { count } = bandsOf(level);
@@ -37,4 +31,29 @@ export function bandPieces(archives: readonly ArchiveReader[], level: LevelDescr
 
 export function pieceOf(bytes: Uint8Array): Piece {
   return () => Promise.resolve(bytes);
+}
+
+/**
+ * Starts work whose result is awaited later. A failure is kept until then: an unhandled rejection would
+ * end the process.
+ */
+export function eager<T>(work: () => Promise<T>): Promise<T> {
+  const promise = work();
+  promise.catch(() => undefined);
+  return promise;
+}
+
+/** Runs up to `limit` tasks at a time and yields their results in the order of the tasks. */
+export async function* inOrder<T>(tasks: Iterable<() => Promise<T>>, limit = IN_WORK): AsyncGenerator<T> {
+  const started: Promise<T>[] = [];
+  try {
+    for (const task of tasks) {
+      started.push(eager(task));
+      if (started.length >= limit) yield await started.shift()!;
+    }
+    while (started.length > 0) yield await started.shift()!;
+  } finally {
+    // Resources may be closed after this, so no task may still be reading.
+    await Promise.allSettled(started);
+  }
 }

@@ -1,6 +1,5 @@
 import { CairnError } from '../errors.js';
-import { ArchiveEntries } from './archive-entries.js';
-import { ArchiveReader } from './archive-reader.js';
+import { ArchiveEntries, ArchiveReader } from './archive-reader.js';
 import { archiveKey, type Description } from './feature-set.js';
 import type { Store, StoredObject } from './store/store.js';
 import { isSha256 } from '../formats/sha256.js';
@@ -24,7 +23,7 @@ export class FeatureLibrary {
 
   /** The archive as a file, to be closed by the caller. @throws CairnError `features-not-found`. */
   async file(id: string): Promise<StoredObject> {
-    const object = isSha256(id) ? await this.store.open(archiveKey(id)) : undefined;
+    const object = await this.open(id);
     if (!object) throw new CairnError('features-not-found', `There is no feature set ${id}.`);
     return object;
   }
@@ -54,8 +53,12 @@ export class FeatureLibrary {
 
   /** As `describe`; undefined where there is no such set. */
   async find(id: string): Promise<Description | undefined> {
-    const object = isSha256(id) ? await this.store.open(archiveKey(id)) : undefined;
+    const object = await this.open(id);
     return object && this.read(object, id);
+  }
+
+  private async open(id: string): Promise<StoredObject | undefined> {
+    return isSha256(id) ? this.store.open(archiveKey(id)) : undefined;
   }
 
   /** Archives do not change, but a deleted one may be written again. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ArchiveReader } from './archive-reader.js';
 import { bandPieces, bandStream, pieceOf, type Piece } from './band-stream.js';
-import { bandsOf } from './bands.js';
+import { bandsOf } from './level-axes.js';
 import type { LevelDescription } from './feature-set.js';
 import { levelBytes, safetensorsHeader } from './safetensors.js';
 import { bandsUnder, cutBand, cutLevel, cutOf, originOf, type Window } from './window.js';
@@ -19,8 +19,9 @@ export interface LevelStream {
   readonly length: number | undefined;
 }
 
-/** The part after the header. */
-interface Body {
+interface Parts {
+  readonly header: Buffer;
+  /** Of the pieces together. */
   readonly length: number | undefined;
   readonly pieces: readonly Piece[];
 }
@@ -34,29 +35,34 @@ export async function streamLevels(
   levels: readonly LevelDescription[],
   { window, compressed = false }: StreamOptions = {},
 ): Promise<LevelStream> {
-  const plain = window ? windowHeader(archive, levels, window) : safetensorsHeader(archive.description, levels);
-  const { length, pieces } = window
-    ? windowBody(archive, levels, window, compressed)
-    : wholeBody(archive, levels, compressed);
-  const head = compressed ? await archive.zstd.compress(plain) : plain;
+  const parts = window ? cutOut(archive, levels, window, compressed) : whole(archive, levels, compressed);
+  const { header, length, pieces } = parts;
+  const head = compressed ? await archive.zstd.compress(header) : header;
   const stream = bandStream([archive], [pieceOf(head), ...pieces]);
   return { stream, length: length === undefined ? undefined : head.length + length };
 }
 
-function wholeBody(archive: ArchiveReader, levels: readonly LevelDescription[], compressed: boolean): Body {
+function whole(archive: ArchiveReader, levels: readonly LevelDescription[], compressed: boolean): Parts {
   const bytes = levels.map((level) => (compressed ? archive.storedBytes(level) : levelBytes(level)));
   const stored = (level: LevelDescription): Piece[] =>
     Array.from({ length: bandsOf(level).count }, (_, band) => () => archive.storedBand(level, band));
   const pieces = levels.flatMap((level) => (compressed ? stored(level) : bandPieces([archive], level)));
-  return { length: sum(bytes), pieces };
+  return { header: safetensorsHeader(archive.description, levels), length: sum(bytes), pieces };
 }
 
-function windowBody(
+/** The header states the window and where each cut begins on its level: `[row, column]`. */
+function cutOut(
   archive: ArchiveReader,
   levels: readonly LevelDescription[],
   window: Window,
   compressed: boolean,
-): Body {
+): Parts {
+  const cuts = levels.map((level) => cutLevel(level, window));
+  const origins = levels.map((level) => [level.name, originOf(level, cutOf(level, window))]);
+  const header = safetensorsHeader(archive.description, cuts, {
+    cutWindow: window,
+    origins: Object.fromEntries(origins) as Record<string, [number, number]>,
+  });
   const pieces = levels.flatMap((level) => {
     const cut = cutOf(level, window);
     return bandsUnder(level, cut).map((band) => async () => {
@@ -64,17 +70,7 @@ function windowBody(
       return compressed ? archive.zstd.compress(piece) : piece;
     });
   });
-  return { length: compressed ? undefined : sum(levels.map((level) => levelBytes(cutLevel(level, window)))), pieces };
-}
-
-/** The header states the window and where each cut begins on its level: `[row, column]`. */
-function windowHeader(archive: ArchiveReader, levels: readonly LevelDescription[], window: Window): Buffer {
-  const origins = levels.map((level) => [level.name, originOf(level, cutOf(level, window))]);
-  const cuts = levels.map((level) => cutLevel(level, window));
-  return safetensorsHeader(archive.description, cuts, {
-    cutWindow: window,
-    origins: Object.fromEntries(origins) as Record<string, [number, number]>,
-  });
+  return { header, length: compressed ? undefined : sum(cuts.map(levelBytes)), pieces };
 }
 
 function sum(numbers: readonly number[]): number {

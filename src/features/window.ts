@@ -1,7 +1,6 @@
 import { BYTES_PER_ELEMENT } from '../backbone/tensor.js';
-import { bandsOf } from './bands.js';
 import type { LevelDescription } from './feature-set.js';
-import { byAxis, inArrayOrder, lengthOf, type Range } from './level-axes.js';
+import { bandsOf, byAxis, inArrayOrder, lengthOf, type Range } from './level-axes.js';
 
 /** A part of the canvas in pixels, `[y0, x0, y1, x1]`; the lower right corner is exclusive. */
 export type Window = readonly [number, number, number, number];

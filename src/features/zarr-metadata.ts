@@ -1,4 +1,4 @@
-import { bandsOf } from './bands.js';
+import { bandsOf } from './level-axes.js';
 import type { Description, LevelDescription } from './feature-set.js';
 import { axesOf } from '../backbone/tensor.js';
 import { ZSTD_LEVEL } from '../formats/zstd.js';

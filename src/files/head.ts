@@ -13,8 +13,12 @@ export async function takeHead(
   return { head: Buffer.concat(parts), whole: false };
 }
 
-/** A source again, after its head was taken. */
-export async function* withHead(head: Buffer, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield head;
-  yield* rest;
+/** The whole source, after its head has been read. */
+export async function* withHead(head: Buffer, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield head;
+    yield* { [Symbol.asyncIterator]: () => rest };
+  } finally {
+    await rest.return?.();
+  }
 }

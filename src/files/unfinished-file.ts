@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { isProcessAlive } from './process-alive.js';
 
 /** A writer on another host cannot be looked up; after this long without a write it counts as dead. */
 const MAX_AGE_MS = 24 * 3600_000;
@@ -20,4 +19,14 @@ export function writerState(name: string, ageMs: number): 'dead' | 'silent' | 'a
   const [, host, pid] = WRITER.exec(name) ?? [];
   if (host === hostname() && !isProcessAlive(Number(pid))) return 'dead';
   return ageMs > MAX_AGE_MS ? 'silent' : 'active';
+}
+
+/** Whether a process of this host runs, under any user. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }

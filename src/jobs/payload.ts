@@ -10,6 +10,17 @@ const SPEC_FIELDS = Object.keys(featureSpecSchema.shape);
 export const EXTRACT_QUEUE = 'extract';
 export const EXTRACT_JOB = 'extract';
 
+/** The id of a batch's job names the batch and the line, so a line that is fed twice is one job. */
+export function batchJobId(batchId: string, line: number): string {
+  return `${batchId}.${line}`;
+}
+
+/** The batch that a job belongs to, by its id. */
+export function batchOf(jobId: string): string | undefined {
+  const end = jobId.indexOf('.');
+  return end === -1 ? undefined : jobId.slice(0, end);
+}
+
 const fields = z.object({
   source: imageSourceSchema,
   spec: featureSpecSchema,
@@ -71,4 +82,21 @@ export function fromFailedReason(reason: string): { code: ErrorCode; message: st
   return code && Object.hasOwn(ERRORS, code)
     ? { code: code as ErrorCode, message: message! }
     : { code: 'internal', message: reason };
+}
+
+/** How a job ended: it is not retried. */
+export type Outcome = { readonly jobId: string; readonly payload: JobPayload } & (
+  | { readonly state: 'completed'; readonly result: JobResult }
+  | {
+      readonly state: 'failed' | 'cancelled';
+      readonly error: { readonly code: ErrorCode; readonly message: string };
+    }
+);
+
+/**
+ * Records the outcomes of jobs, for longer than the queue keeps them. It is called before the job is reported as
+ * finished, so every finished job is recorded; if a worker dies between the two, it is called again for the same job.
+ */
+export interface OutcomeRecorder {
+  record(outcome: Outcome): Promise<void>;
 }

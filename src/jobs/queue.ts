@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { CairnError } from '../errors.js';
-import { isCancelled, requestCancellation } from './cancellation.js';
-import { countWaiting, type ExtractQueue } from './extract-queue.js';
+import { countWaiting, isCancelled, requestCancellation, type ExtractQueue } from './extract-queue.js';
 import { EXTRACT_JOB, type JobPayload, PRIORITIES, type Priority } from './payload.js';
 import { isFinal, readStatus, type JobState, type JobStatus } from './status.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { reachRedis, redisUnavailable } from '../redis/reach.js';
 import { FAIL_FAST_MS } from '../redis/connections.js';
-import { parseWorkerName, type WorkerIdentity } from './worker-name.js';
 
 export interface JobQueueParts {
   /** A fail-fast connection, also that of `queue`. */
@@ -109,5 +107,31 @@ export class JobQueue {
 
   private reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
     return reachRedis(this.parts.redis, commands, withinMs);
+  }
+}
+
+/** The engine and device of a worker, and its process. */
+export interface WorkerIdentity {
+  readonly engine: string;
+  readonly device: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
+/** `engine/device@host:pid`; characters that Redis does not allow in a client's name are percent-encoded. */
+export function formatWorkerName({ engine, device, host, pid }: WorkerIdentity): string {
+  const [e, d, h] = [engine, device, host].map(encodeURIComponent);
+  return `${e}/${d}@${h}:${pid}`;
+}
+
+/** The inverse; undefined for any other name. */
+export function parseWorkerName(name: string): WorkerIdentity | undefined {
+  const match = /^([^/@:]+)\/([^/@:]+)@([^/@:]+):(\d+)$/.exec(name);
+  if (!match) return undefined;
+  try {
+    const [engine, device, host] = match.slice(1, 4).map(decodeURIComponent) as [string, string, string];
+    return { engine, device, host, pid: Number(match[4]) };
+  } catch {
+    return undefined;
   }
 }

@@ -21,34 +21,28 @@ export class JobWaiter {
    *   needed any more. Otherwise as `JobQueue.status`.
    */
   async end(jobId: string, signal: AbortSignal): Promise<JobStatus> {
-    const gone = () => signal.aborted;
     const stop = new AbortController();
     const following = AbortSignal.any([signal, stop.signal]);
     // Subscribe before the first read, so that no change falls between the two.
     const changes = this.events.follow(jobId, following);
     let change = changes.next();
     try {
-      for (;;) {
+      do {
         const job = await this.queue.status(jobId);
         if (isFinal(job.state)) return job;
-        if (gone()) break;
-        const look = delay(LOOK_EVERY_MS, 'look' as const, { signal: following }).catch(() => 'look' as const);
+        const look = delay(LOOK_EVERY_MS, undefined, { signal: following }).catch(() => undefined);
         const first = await Promise.race([change, look]);
-        if (gone()) break;
-        if (first === 'look') continue;
-        if (first.done) throw new CairnError('queue-unavailable', 'The server is stopping; ask again.');
-        change = changes.next();
-      }
+        if (first?.done && !signal.aborted) {
+          throw new CairnError('queue-unavailable', 'The server is stopping; ask again.');
+        }
+        if (first) change = changes.next();
+      } while (!signal.aborted);
     } finally {
       stop.abort();
     }
-    await this.abandon(jobId);
-    throw new CairnError('cancelled', 'The client has gone away.');
-  }
-
-  /** Ignores errors: the job may have ended meanwhile, or Redis may be away. */
-  private async abandon(jobId: string): Promise<void> {
+    // The job may have ended meanwhile, or Redis may be away.
     await this.queue.cancel(jobId).catch(() => undefined);
     this.events.announce(jobId);
+    throw new CairnError('cancelled', 'The client has gone away.');
   }
 }

@@ -1,3 +1,5 @@
+import type { Redis } from 'ioredis';
+
 /**
  * Every Redis key of ours, and the prefix of BullMQ's. All derive from one prefix: with a hash tag in it, such as `{cairn}`,
  * all keys lie in one slot of a Redis Cluster, as scripts and transactions require.
@@ -26,3 +28,17 @@ export function redisKeys(prefix: string) {
   };
 }
 export type RedisKeys = ReturnType<typeof redisKeys>;
+
+/** Runs atomically in Redis. Keys that the script touches are all declared here, so that a Redis Cluster can route it. */
+export type RedisScript = (keys: readonly string[], ...args: (string | number)[]) => Promise<unknown>;
+export type RedisScripts<Name extends string> = Readonly<Record<Name, RedisScript>>;
+
+/** Lua scripts by name, each sent once per connection and then named by its digest. */
+export function defineScripts<Name extends string>(redis: Redis, scripts: Readonly<Record<Name, string>>) {
+  const commands = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown>>;
+  const entries = Object.entries<string>(scripts).map(([name, lua]): [string, RedisScript] => {
+    redis.defineCommand(name, { lua });
+    return [name, (keys, ...args) => commands[name]!(keys.length, ...keys, ...args)];
+  });
+  return Object.fromEntries(entries) as RedisScripts<Name>;
+}

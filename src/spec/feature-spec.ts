@@ -21,8 +21,7 @@ const toText = (value: unknown) => (Array.isArray(value) ? value.join(',') : val
 
 const problem = (sentence: string) => must(sentence, '.');
 const unknown = (what: string, known: readonly string[]) => ({
-  error: ({ input }: { input?: unknown }) =>
-    `There is no ${what} "${showValue(input)}"; known: ${known.join(', ')}.`,
+  error: ({ input }: { input?: unknown }) => `There is no ${what} "${showValue(input)}"; known: ${known.join(', ')}.`,
 });
 const SIZE = problem(`size must be a multiple of ${SIZE_STEP} from ${MIN_SIZE} to ${MAX_SIZE}`);
 

@@ -1,20 +1,17 @@
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 import { asCairnError, CairnError } from '../errors.js';
-import { batchOf } from '../jobs/batch-job-id.js';
-import { isCancelled, onCancellation } from '../jobs/cancellation.js';
+import { isCancelled, onCancellation } from '../jobs/extract-queue.js';
 import {
-  fromFailedReason,
-  toFailedReason,
+  batchOf,
   EXTRACT_QUEUE,
+  fromFailedReason,
   payloadSchema,
-  type JobPayload,
-  type JobProgress,
-  type JobResult,
   PERCENT_AT,
-  type JobStage,
+  toFailedReason,
 } from '../jobs/payload.js';
-import type { Outcome, OutcomeRecorder } from '../jobs/outcome.js';
+import type { JobPayload, JobProgress, JobResult, JobStage, Outcome, OutcomeRecorder } from '../jobs/payload.js';
 import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
@@ -136,24 +133,17 @@ export class JobWorker {
   }
 
   private async drain(): Promise<void> {
-    const idle = new AbortController();
-    const outcome = await Promise.race([this.worker.close().then(() => 'idle' as const), this.overdue(idle.signal)]);
-    idle.abort();
-    if (outcome === 'overdue') {
-      this.parts.log.warn('drain timeout; running jobs are left to other workers');
-      await closeWithin(1000, this.worker.close(true));
-    }
-  }
-
-  /** Resolves when the time to drain is over, or when Redis stays away: without it no job can be reported as finished. */
-  private async overdue(idle: AbortSignal): Promise<'overdue'> {
+    const { redis, log } = this.parts;
     const deadline = Date.now() + this.options.drainTimeoutMs;
     let lastSeen = Date.now();
-    while (!idle.aborted && Date.now() < deadline && Date.now() - lastSeen < AWAY_DRAIN_MS) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      if (this.parts.redis.status === 'ready') lastSeen = Date.now();
-    }
-    return 'overdue';
+    const idle = this.worker.close().then(() => true);
+    do {
+      if (await Promise.race([idle, delay(100, false)])) return;
+      if (redis.status === 'ready') lastSeen = Date.now();
+      // When Redis stays away, no job can be reported as finished.
+    } while (Date.now() < deadline && Date.now() - lastSeen < AWAY_DRAIN_MS);
+    log.warn('drain timeout; running jobs are left to other workers');
+    await closeWithin(1000, this.worker.close(true));
   }
 
   /** Cancels one job, or those of a batch. */

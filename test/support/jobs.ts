@@ -1,5 +1,4 @@
-import type { Outcome } from '../../src/jobs/outcome.js';
-import type { JobPayload } from '../../src/jobs/payload.js';
+import type { JobPayload, Outcome } from '../../src/jobs/payload.js';
 import { specFor, type SpecOptions } from './specs.js';
 
 export const SHA256 = 'ab'.repeat(32);

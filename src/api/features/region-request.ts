@@ -36,7 +36,10 @@ export const regionRequestSchema = z
       .enum(BOX_FORMATS)
       .optional()
       .meta({ description: 'Order of the corners. Default: yxyx for matterport, else xyxy.' }),
-    method: z.enum(ROI_METHODS).default('matterport').meta({ description: 'The project whose RoIAlign is reproduced exactly.' }),
+    method: z
+      .enum(ROI_METHODS)
+      .default('matterport')
+      .meta({ description: 'The project whose RoIAlign is reproduced exactly.' }),
     outputSize: z
       .union([side, z.tuple([side, side])], SIDES)
       .default(DEFAULT_OUTPUT_SIDE)

@@ -27,7 +27,7 @@ export abstract class ErrorFilter implements ExceptionFilter {
   answer(thrown: unknown, reply: FastifyReply): void {
     const { error, status } = classify(thrown);
     if (status >= 500) this.report(reply.request, error);
-    // An answer that has begun cannot become another one; the cut connection tells the client.
+    // A response that has begun cannot be replaced: cutting the connection signals the error.
     if (reply.raw.headersSent) {
       reply.raw.destroy();
       return;

@@ -36,7 +36,7 @@ export async function sendEvents(reply: FastifyReply, events: AsyncIterable<stri
 export async function streamReply(reply: FastifyReply, type: string, body: Readable): Promise<void> {
   const headers = { 'content-type': type, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
   const sent = reply.headers(headers).send(body);
-  // The first bytes may take long; the headers tell the client at once that the answer has begun.
+  // The first bytes may take long; the headers show the client at once that the response has begun.
   setImmediate(() => {
     if (!reply.raw.headersSent && reply.raw.hasHeader('content-type')) reply.raw.flushHeaders();
   });

@@ -5,7 +5,7 @@ import { JobQueue } from '../../jobs/queue.js';
 import { JOB_STATES } from '../../jobs/status.js';
 import { Operation, textStream } from '../openapi/operation.js';
 
-/** From answers out of memory to those that wait for a network on a slow machine. */
+/** In seconds: from responses from memory to those that wait for a network on a slow machine. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** The metrics of an API process. */

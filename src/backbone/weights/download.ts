@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { asCairnError, CairnError } from '../../errors.js';
 import { makeFolder } from '../../files/durable.js';
-import type { OpenSource, SourceOptions } from './download/open-url.js';
+import type { SourceOptions } from './download/open-url.js';
 import { PartFile } from './download/part-file.js';
 import { sourcesOf, type Source } from './download/sources.js';
 import type { PublishedWeights } from './published.js';
@@ -98,28 +98,22 @@ async function receiveFromAny(
 /** Completes `part` from one source and checks the whole; returns the number of bytes received. */
 async function receive(source: Source, entry: PublishedWeights, part: PartFile, options: ReceiveOptions) {
   const present = await part.size();
-  let received = 0;
-  if (present !== entry.bytes) {
-    const opened = await source(present <= (entry.bytes ?? MAX_BYTES) ? present : 0, options);
-    try {
-      received = await copy(opened, entry, part, options);
-    } finally {
-      await opened.close();
-    }
-  }
+  const received = present === entry.bytes ? 0 : await receiveRest(source, entry, part, present, options);
   const md5 = await md5Of(part.path);
   if (md5 !== entry.md5) throw wrong(entry, `its MD5 is ${md5}, not ${entry.md5}`);
   return received;
 }
 
-async function copy(
-  { start, total, chunks }: OpenSource,
+async function receiveRest(
+  source: Source,
   entry: PublishedWeights,
   part: PartFile,
-  { signal, onProgress }: ReceiveOptions,
+  present: number,
+  options: ReceiveOptions,
 ): Promise<number> {
+  const { signal, onProgress } = options;
   const limit = entry.bytes ?? MAX_BYTES;
-  if (total !== undefined) checkSize(entry, total);
+  const { start, total, chunks, close } = await source(present <= limit ? present : 0, options);
   let bytes = start;
   const counted = async function* () {
     onProgress?.(bytes, entry.bytes ?? total);
@@ -131,10 +125,13 @@ async function copy(
     }
   };
   try {
+    if (total !== undefined) checkSize(entry, total);
     await part.write(start, counted(), signal);
   } catch (cause) {
     if (signal?.aborted) throw new CairnError('cancelled', `The download of ${entry.name} was cancelled.`, { cause });
     throw cause;
+  } finally {
+    await close();
   }
   if (total !== undefined && bytes < total) {
     throw new CairnError('weights-unreachable', `${entry.name} ended after ${bytes} of ${total} bytes.`);

@@ -1,6 +1,7 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { CairnError } from '../../errors.js';
+import { openForReading } from '../../files/byte-source.js';
 import { MAX_HEADER_BYTES } from '../../formats/safetensors/read.js';
 
 export type FileKind = 'hdf5' | 'zip' | 'safetensors' | 'torch' | 'pickle' | 'tar' | 'gzip' | 'tensorflow';
@@ -28,10 +29,11 @@ export async function tellFileKind(path: string): Promise<FileKind> {
   let tail: Buffer;
   try {
     if (!(await stat(path)).isFile()) throw new Error('not a file');
-    const file = await open(path, 'r');
+    const file = await openForReading(path);
+    const [headBytes, tailBytes] = [Math.min(HEAD_BYTES, file.size), Math.min(TABLE.length, file.size)];
     try {
-      head = await readAt(file, 0, HEAD_BYTES);
-      tail = await readAt(file, Math.max(0, (await file.stat()).size - TABLE.length), TABLE.length);
+      head = await file.read(0, headBytes);
+      tail = await file.read(file.size - tailBytes, tailBytes);
     } finally {
       await file.close();
     }
@@ -49,11 +51,6 @@ export async function tellFileKind(path: string): Promise<FileKind> {
   if (begins(GZIP)) return 'gzip';
   if (tail.equals(TABLE) || CHECKPOINT_NAME.test(path)) return 'tensorflow';
   return 'safetensors';
-}
-
-async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
-  return buffer.subarray(0, bytesRead);
 }
 
 function looksLikeSafetensors(head: Buffer): boolean {

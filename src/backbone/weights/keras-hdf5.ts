@@ -1,3 +1,5 @@
+import pLimit from 'p-limit';
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { FLOAT_BYTES, FLOATS_READ, type FloatType } from '../../formats/floats.js';
@@ -39,17 +41,11 @@ export async function openKerasHdf5(path: string, timeoutMs = TIMEOUT_MS): Promi
   }
 }
 
-interface Waiting {
-  readonly resolve: (reply: Hdf5Reply) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** The thread of one file. Replies come in order; when it dies or times out, all its requests fail. */
+/** The thread of one file, for one request at a time. Once it has died or timed out, all requests fail. */
 class Hdf5Thread {
   private readonly worker: Worker;
-  private readonly waiting: Waiting[] = [];
-  private timer: NodeJS.Timeout | undefined;
-  private failure: string | undefined;
+  private readonly oneByOne = pLimit(1);
+  private readonly ended = new AbortController();
 
   constructor(
     private readonly path: string,
@@ -62,23 +58,18 @@ class Hdf5Thread {
       // Swallow its crash output.
       stderr: true,
     });
-    this.worker.on('message', (reply: Hdf5Reply) => {
-      this.waiting.shift()?.resolve(reply);
-      this.watch();
-    });
     this.worker.on('error', () => this.fail('HDF5 fails on it; it may be damaged'));
     this.worker.on('exit', () => this.fail('HDF5 has ended'));
   }
 
   async entries(): Promise<readonly WeightsEntry[]> {
-    const reply = await this.next();
+    const reply = await this.reply();
     if ('entries' in reply) return reply.entries;
     throw unreadable(this.path, 'error' in reply ? reply.error : 'HDF5 gives no information about it');
   }
 
   async read(request: Hdf5Request): Promise<Float32Array> {
-    this.worker.postMessage(request);
-    const reply = await this.next();
+    const reply = await this.reply(request);
     if ('values' in reply) return reply.values;
     throw unreadable(this.path, 'error' in reply ? reply.error : 'HDF5 does not give its values');
   }
@@ -87,28 +78,29 @@ class Hdf5Thread {
     await this.worker.terminate();
   }
 
-  private next(): Promise<Hdf5Reply> {
-    if (this.failure !== undefined) return Promise.reject(unreadable(this.path, this.failure));
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ resolve, reject });
-      this.watch();
+  /** The reply to `request`, or the first one, which needs none. */
+  private reply(request?: Hdf5Request): Promise<Hdf5Reply> {
+    const { signal } = this.ended;
+    return this.oneByOne(async () => {
+      const timer = setTimeout(() => {
+        this.fail('HDF5 does not finish reading it; it may be damaged');
+        void this.worker.terminate();
+      }, this.timeoutMs);
+      try {
+        if (request) this.worker.postMessage(request);
+        const [reply] = (await once(this.worker, 'message', { signal })) as [Hdf5Reply];
+        return reply;
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      } finally {
+        clearTimeout(timer);
+      }
     });
   }
 
-  /** Every reply restarts the timeout. */
-  private watch(): void {
-    clearTimeout(this.timer);
-    if (this.waiting.length === 0) return;
-    this.timer = setTimeout(() => {
-      this.fail('HDF5 does not finish reading it; it may be damaged');
-      void this.worker.terminate();
-    }, this.timeoutMs);
-  }
-
   private fail(why: string): void {
-    clearTimeout(this.timer);
-    this.failure ??= why;
-    for (const { reject } of this.waiting.splice(0)) reject(unreadable(this.path, this.failure));
+    this.ended.abort(unreadable(this.path, why));
   }
 }
 

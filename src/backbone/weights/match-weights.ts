@@ -1,8 +1,7 @@
 import type { Graph, GraphNode, ParameterName, Shape } from '../graph/graph.js';
 import { fitsShape, shapeInFile, type Layout } from './layout.js';
-import { namingsOf, type Naming } from './naming.js';
+import { indexTensors, namingsOf, type Naming } from './naming.js';
 import { findForeignTensors } from './other-networks.js';
-import { indexTensors } from './tensor-index.js';
 import type { WeightsEntry } from './weights-reader.js';
 
 /** A parameter of a graph and its place in a file. */
@@ -42,11 +41,11 @@ export function matchWeights(graph: Graph, entries: readonly WeightsEntry[]): We
   const wanted = graph.nodes.flatMap(parametersOf);
   const readings = namingsOf(graph).map((naming, convention) => readBy(naming, convention, wanted, entries));
   const best = readings.reduce((a, b) => (b.found.size > a.found.size ? b : a));
-  const { layout, matched, missing, misshaped } = compare(best, wanted);
+  const compared = compare(best, wanted);
   const { rest, unusedLayers } = leftOver(best, entries);
-  const complete = matched.length === wanted.length;
+  const complete = compared.matched.length === wanted.length;
   const surplus = complete ? findForeignTensors(graph, rest, best.convention) : [];
-  return { convention: best.convention, layout, matched, missing, misshaped, surplus, unusedLayers };
+  return { convention: best.convention, ...compared, surplus, unusedLayers };
 }
 
 interface Parameter {

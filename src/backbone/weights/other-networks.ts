@@ -2,11 +2,8 @@ import { FAMILIES, type FamilyName } from '../graph/families.js';
 import type { Graph, GraphNode, ParameterName, Shape } from '../graph/graph.js';
 import { resnetGraph } from '../graph/resnet-graph.js';
 import { fitsShape } from './layout.js';
-import { namingsOf } from './naming.js';
-import { indexTensors } from './tensor-index.js';
+import { indexTensors, namingsOf, PARAMETER_NAMES } from './naming.js';
 import type { WeightsEntry } from './weights-reader.js';
-
-const PARAMETER_NAMES: readonly ParameterName[] = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'];
 
 /**
  * Tensors that show that a file belongs to another network although it has all of the graph's parameters:

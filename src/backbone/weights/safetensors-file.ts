@@ -1,7 +1,6 @@
 import { openForReading } from '../../files/byte-source.js';
 import { FLOATS_READ, toFloat32 } from '../../formats/floats.js';
-import { floatTypeOf } from '../../formats/safetensors/dtypes.js';
-import { readSafetensorsHeader, type SafetensorsEntry } from '../../formats/safetensors/read.js';
+import { floatTypeOf, readSafetensorsHeader, type SafetensorsEntry } from '../../formats/safetensors/read.js';
 import { tensorPath, unreadable, type WeightsEntry, type WeightsReader } from './weights-reader.js';
 
 /**

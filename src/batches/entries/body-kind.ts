@@ -1,6 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CairnError } from '../../errors.js';
+import { takeHead, withHead } from '../../files/head.js';
 
 export type BodyKind = 'gzip' | 'zip' | 'tar' | 'ndjson' | 'other';
 
@@ -13,30 +14,10 @@ const SMALL_BYTES = 64 << 20;
 const MAX_RATIO = 100;
 
 /** The first bytes of a stream, and the whole stream. */
-export async function peek(chunks: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; all: AsyncIterable<Buffer> }> {
+export async function peek(chunks: AsyncIterable<Uint8Array>) {
   const iterator = chunks[Symbol.asyncIterator]();
-  const taken: Uint8Array[] = [];
-  let length = 0;
-  while (length < HEAD_BYTES) {
-    const next = await iterator.next();
-    if (next.done) break;
-    taken.push(next.value);
-    length += next.value.byteLength;
-  }
-  const head = Buffer.concat(taken);
-  const all = async function* () {
-    try {
-      if (head.byteLength > 0) yield head;
-      for (;;) {
-        const next = await iterator.next();
-        if (next.done) return;
-        yield Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
-      }
-    } finally {
-      await iterator.return?.();
-    }
-  };
-  return { head, all: all() };
+  const { head } = await takeHead(iterator, HEAD_BYTES);
+  return { head, all: withHead(head, iterator) };
 }
 
 /** Detects the format of a body by its first bytes: the content type of a request is not reliable. */
@@ -69,9 +50,7 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
       yield chunk;
     }
   } catch (error) {
-    const cause = failure ?? error;
-    if (cause instanceof CairnError) throw cause;
-    throw new CairnError('request-malformed', `The gzip cannot be read: ${(cause as Error).message}.`, { cause });
+    throw unreadableBody('gzip', failure ?? error);
   } finally {
     plain.destroy();
   }
@@ -81,4 +60,10 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
 export function refuseBomb(size: number, packed: number): void {
   if (size <= SMALL_BYTES || size <= packed * MAX_RATIO) return;
   throw new CairnError('batch-too-large', `The body unpacks to more than ${MAX_RATIO} times its size.`);
+}
+
+/** The error of a body that breaks off or is damaged; a `CairnError` stays as it is. */
+export function unreadableBody(kind: BodyKind, cause: unknown): CairnError {
+  if (cause instanceof CairnError) return cause;
+  return new CairnError('request-malformed', `The ${kind} cannot be read: ${(cause as Error).message}.`, { cause });
 }

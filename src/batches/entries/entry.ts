@@ -1,4 +1,4 @@
-import { asCairnError, type CairnError } from '../../errors.js';
+import { asCairnError, CairnError, type ErrorCode } from '../../errors.js';
 import type { ImageSource } from '../../images/image-source.js';
 import type { GivenOptions } from '../../jobs/options.js';
 
@@ -27,4 +27,14 @@ export function refusal(thrown: unknown): CairnError {
   const error = asCairnError(thrown);
   if (error.transient || error.code === 'request-malformed') throw error;
   return error;
+}
+
+/** An image that is refused, with the reason as a sentence. */
+export function refuse(
+  { line, name }: Pick<Entry, 'line' | 'name'>,
+  code: ErrorCode,
+  message: string,
+  cause?: unknown,
+): Entry {
+  return { line, name, error: new CairnError(code, message, { cause }) };
 }

@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
-import { CairnError } from '../../errors.js';
 import type { ImageIntake } from '../../images/intake.js';
 import type { GivenOptions } from '../../jobs/options.js';
-import { clipName, MAX_NAME_BYTES, refusal, type Entry } from './entry.js';
+import { clipName, MAX_NAME_BYTES, refusal, refuse, type Entry } from './entry.js';
 
 export interface ImageFile {
   /** Its position among the files, from 1. */
@@ -24,8 +23,7 @@ export async function imageEntry(file: ImageFile, bytes: Readable, intake: Image
   const name = clipName(file.name);
   if (name !== file.name) {
     bytes.resume();
-    const message = `The name of file ${line} is longer than ${MAX_NAME_BYTES} bytes.`;
-    return { line, name, error: new CairnError('option-invalid', message) };
+    return refuse({ line, name }, 'option-invalid', `The name of file ${line} is longer than ${MAX_NAME_BYTES} bytes.`);
   }
   try {
     return { line, name, options, source: await intake.receive(bytes) };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CairnError } from '../../errors.js';
 import type { ImageIntake } from '../../images/intake.js';
 import { givenSourceSchema, type GivenSource } from '../../images/image-source.js';
-import { clipName, MAX_LINES, MAX_NAME_BYTES, refusal, type Entry } from './entry.js';
+import { clipName, MAX_LINES, MAX_NAME_BYTES, refusal, refuse, type Entry } from './entry.js';
 import { splitLines, type RawLine } from '../../formats/split-lines.js';
 
 const MAX_LINE_BYTES = 64 << 10;
@@ -69,7 +69,7 @@ function nameOf(source: GivenSource): string {
 }
 
 function malformed(line: number, what: string): Entry {
-  return { line, name: '', error: new CairnError('request-malformed', `Line ${line} ${what}.`) };
+  return refuse({ line, name: '' }, 'request-malformed', `Line ${line} ${what}.`);
 }
 
 /** Undefined for bytes that are not UTF-8. */

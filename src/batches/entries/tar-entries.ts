@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
-import { asCairnError, CairnError } from '../../errors.js';
 import type { ImageIntake } from '../../images/intake.js';
-import type { Entry } from './entry.js';
+import { unreadableBody } from './body-kind.js';
+import { refuse, type Entry } from './entry.js';
 import { imageEntry, isHidden } from './image-entry.js';
 
 /**
@@ -30,14 +30,11 @@ export async function* tarEntries(chunks: AsyncIterable<Uint8Array>, intake: Ima
         member.resume();
         // The parser's types do not say so, but the kind of an unknown member is null.
         const kind = (type as string | null) ?? 'special member';
-        const message = `Member ${line} is a ${kind}, not a file.`;
-        yield { line, name, error: new CairnError('image-unsupported', message) };
+        yield refuse({ line, name }, 'image-unsupported', `Member ${line} is a ${kind}, not a file.`);
       }
     }
   } catch (thrown) {
-    const { message } = asCairnError(thrown);
-    if (thrown instanceof CairnError) throw thrown;
-    throw new CairnError('request-malformed', `The tar cannot be read: ${message}.`, { cause: thrown });
+    throw unreadableBody('tar', thrown);
   } finally {
     source.destroy();
     members.destroy();

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import yauzl from 'yauzl';
-import { asCairnError, CairnError } from '../../errors.js';
+import { CairnError } from '../../errors.js';
 import type { Store, StoredObject } from '../../features/store/store.js';
 import { openZip, type Entry as ZipEntry, type ZipFile } from '../../formats/zip/zip-reader.js';
-import { BATCHES_PREFIX } from '../manifest/schema.js';
+import { BATCHES_PREFIX } from '../manifest.js';
 import type { ImageIntake } from '../../images/intake.js';
-import { refuseBomb } from './body-kind.js';
-import type { Entry } from './entry.js';
+import { refuseBomb, unreadableBody } from './body-kind.js';
+import { refuse, type Entry } from './entry.js';
 import { imageEntry, isHidden, type ImageFile } from './image-entry.js';
 
 /**
@@ -30,10 +30,7 @@ export async function* zipEntries(
       await object.close();
     }
   } catch (thrown) {
-    if (thrown instanceof CairnError) throw thrown;
-    throw new CairnError('request-malformed', `The zip cannot be read: ${asCairnError(thrown).message}.`, {
-      cause: thrown,
-    });
+    throw unreadableBody('zip', thrown);
   } finally {
     await store.delete(key);
   }
@@ -52,10 +49,10 @@ async function* read(object: StoredObject, intake: ImageIntake): AsyncGenerator<
     refuseBomb((unpacked += entry.uncompressedSize), object.size);
     if (entry.uncompressedSize > intake.limits.maxUploadBytes) {
       const message = `The image exceeds the limit of ${intake.limits.maxUploadBytes} bytes.`;
-      yield { line, name, error: new CairnError('upload-too-large', message) };
+      yield refuse({ line, name }, 'upload-too-large', message);
     } else if (!entry.canDecodeFileData()) {
       const message = `Entry ${line} is encrypted or packed in a way that is not read here.`;
-      yield { line, name, error: new CairnError('image-unsupported', message) };
+      yield refuse({ line, name }, 'image-unsupported', message);
     } else {
       yield await unpack(zip, entry, { line, name, options: {} }, intake);
     }
@@ -72,9 +69,7 @@ async function unpack(zip: ZipFile, entry: ZipEntry, file: ImageFile, intake: Im
   } catch (thrown) {
     const cause = bytes.errored;
     if (cause === null || (cause instanceof CairnError && cause.transient)) throw thrown;
-    const { line, name } = file;
-    const message = `Entry ${line} cannot be unpacked: ${cause.message}.`;
-    return { line, name, error: new CairnError('image-corrupt', message, { cause }) };
+    return refuse(file, 'image-corrupt', `Entry ${file.line} cannot be unpacked: ${cause.message}.`, cause);
   } finally {
     bytes.destroy();
   }

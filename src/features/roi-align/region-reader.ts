@@ -4,8 +4,7 @@ import type { ArchiveReader } from '../archive-reader.js';
 import type { LevelDescription } from '../feature-set.js';
 import { lengthOf, rowsOf, type Rows } from '../level-axes.js';
 import { planAxis, type Bin } from './axis.js';
-import type { BandShare } from './band-budget.js';
-import { BandCache } from './band-cache.js';
+import { BandCache, type BandShare } from './band-budget.js';
 import type { Box, RoiMethod } from './boxes.js';
 
 export interface RoiOptions {

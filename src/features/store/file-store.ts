@@ -88,9 +88,16 @@ export class FileStore implements Store {
   }
 
   async sweep(prefix: string, maxAgeMs: number): Promise<void> {
-    await removeWhere(this.path(prefix), (name, age) =>
-      name.startsWith(PARTIAL) ? writerState(name.slice(PARTIAL.length), age) !== 'active' : age > maxAgeMs,
-    );
+    const folder = this.path(prefix);
+    for (const name of await readdir(folder).catch(() => [])) {
+      const path = join(folder, name);
+      const found = await stat(path).catch(() => undefined);
+      if (!found?.isFile()) continue;
+      const age = Date.now() - found.mtimeMs;
+      const writer = name.startsWith(PARTIAL) ? name.slice(PARTIAL.length) : undefined;
+      const old = writer === undefined ? age > maxAgeMs : writerState(writer, age) !== 'active';
+      if (old) await rm(path, { force: true });
+    }
   }
 
   /**
@@ -108,24 +115,21 @@ export class FileStore implements Store {
     try {
       await makeFolder(folder);
       const file = await open(partial, 'wx');
-      let path: string;
-      let there: boolean;
       try {
         for await (const chunk of chunks) {
           // Unlike `write`, this goes on after a short write.
           await file.appendFile(chunk);
           size += chunk.byteLength;
         }
-        path = target();
-        there = await found(path);
-        if (!there) await file.sync();
       } finally {
         await file.close();
       }
-      if (there) {
+      const path = target();
+      if (await found(path)) {
         await rm(partial, { force: true });
         return { size };
       }
+      await sync(partial);
       await rename(partial, path);
       await sync(folder);
       return { size };
@@ -150,15 +154,6 @@ async function renew(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-async function removeWhere(folder: string, test: (name: string, ageMs: number) => boolean): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) {
-    const path = join(folder, name);
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isFile() && test(name, Date.now() - found.mtimeMs)) await rm(path, { force: true });
-  }
 }
 
 function isMissing(error: unknown): boolean {

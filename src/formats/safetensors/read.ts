@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { ByteSource } from '../../files/byte-source.js';
-import { FLOAT_BYTES } from '../floats.js';
-import { floatTypeOf } from './dtypes.js';
+import { FLOAT_BYTES, type FloatType } from '../floats.js';
 
 /** The format's own limit on its JSON header. */
 export const MAX_HEADER_BYTES = 100_000_000;
@@ -15,7 +14,6 @@ const headerSchema = z.record(
     data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
   }),
 );
-type Header = z.infer<typeof headerSchema>;
 
 export interface SafetensorsEntry {
   readonly name: string;
@@ -39,23 +37,13 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
     throw new Error(`it is neither HDF5, npz nor safetensors (header length ${length} of ${size} bytes)`);
   }
   const dataStart = 8 + Number(length);
-  const header = parseHeader((await source.read(8, Number(length))).toString('utf8'));
-  checkOffsets(header, size - dataStart);
-  return Object.entries(header).map(
-    ([
-      name,
-      {
-        dtype,
-        shape,
-        data_offsets: [begin, end],
-      },
-    ]) => {
-      return { name, dtype, shape, start: dataStart + begin, bytes: end - begin };
-    },
-  );
+  const tensors = parseHeader((await source.read(8, Number(length))).toString('utf8'));
+  checkOffsets(tensors, size - dataStart);
+  return tensors.map((tensor) => ({ ...tensor, start: dataStart + tensor.start }));
 }
 
-function parseHeader(text: string): Header {
+/** `start` counts from the first tensor here. */
+function parseHeader(text: string): SafetensorsEntry[] {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -66,31 +54,50 @@ function parseHeader(text: string): Header {
   const tensors = Object.fromEntries(Object.entries(json).filter(([name]) => name !== '__metadata__'));
   const header = headerSchema.safeParse(tensors);
   if (!header.success) throw new Error(`its header is malformed (${header.error.issues[0]?.message})`);
-  return header.data;
+  return Object.entries(header.data).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [start, end],
+      },
+    ]) => {
+      return { name, dtype, shape, start, bytes: end - start };
+    },
+  );
 }
 
 /**
  * The format requires tensors to cover the data without overlaps and holes. JSON keeps the last of two
  * entries with one name, so a repeated name shows as a hole.
  */
-function checkOffsets(header: Header, dataBytes: number): void {
-  const ordered = Object.entries(header).sort(
-    ([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1],
-  );
-  for (const [name, { dtype, shape, data_offsets }] of ordered) {
-    const [begin, end] = data_offsets;
-    if (end < begin || end > dataBytes) throw new Error(`${name} lies outside the file`);
+function checkOffsets(tensors: readonly SafetensorsEntry[], dataBytes: number): void {
+  const ordered = tensors.toSorted((a, b) => a.start - b.start || a.bytes - b.bytes);
+  for (const { name, dtype, shape, start, bytes } of ordered) {
+    if (bytes < 0 || start + bytes > dataBytes) throw new Error(`${name} lies outside the file`);
     const type = floatTypeOf(dtype);
-    if (type && shape.reduce((product, length) => product * length, FLOAT_BYTES[type]) !== end - begin) {
-      throw new Error(`${name} declares shape [${shape.join(', ')}] of ${dtype} over ${end - begin} bytes`);
+    if (type && shape.reduce((product, length) => product * length, FLOAT_BYTES[type]) !== bytes) {
+      throw new Error(`${name} declares shape [${shape.join(', ')}] of ${dtype} over ${bytes} bytes`);
     }
   }
   let covered = 0;
-  for (const [name, { data_offsets }] of ordered) {
-    const [begin, end] = data_offsets;
-    if (begin < covered) throw new Error(`${name} overlaps with another tensor`);
-    if (begin > covered) throw new Error(`bytes ${covered} to ${begin} of its data belong to no tensor`);
-    covered = end;
+  for (const { name, start, bytes } of ordered) {
+    if (start < covered) throw new Error(`${name} overlaps with another tensor`);
+    if (start > covered) throw new Error(`bytes ${covered} to ${start} of its data belong to no tensor`);
+    covered = start + bytes;
   }
   if (covered < dataBytes) throw new Error(`bytes ${covered} to ${dataBytes} of its data belong to no tensor`);
+}
+
+const FLOATS: Readonly<Record<string, FloatType>> = {
+  F16: 'float16',
+  BF16: 'bfloat16',
+  F32: 'float32',
+  F64: 'float64',
+};
+
+/** The type of number that `F32` names, or undefined when it is not a supported float. */
+export function floatTypeOf(dtype: string): FloatType | undefined {
+  return FLOATS[dtype];
 }

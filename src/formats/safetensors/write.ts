@@ -1,6 +1,6 @@
-import { DTYPE_BYTES, type SafetensorsDtype } from './dtypes.js';
-
-export type { SafetensorsDtype };
+/** Bytes per element of the types that Cairn writes. */
+const DTYPE_BYTES = { F32: 4, F16: 2, U8: 1 } as const;
+export type SafetensorsDtype = keyof typeof DTYPE_BYTES;
 
 const ALIGNMENT = 8;
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import type { ByteSource, OpenFile } from '../../files/byte-source.js';
 
@@ -104,22 +105,21 @@ class Reader extends yauzl.RandomAccessReader {
     position: number,
     done: (error: Error | null) => void,
   ): void {
-    if (position < 0 || position + length > this.source.size) {
-      setImmediate(done, new Error('an offset lies outside the file'));
-      return;
-    }
-    if (position >= this.tailStart) {
-      this.tail.copy(buffer, offset, position - this.tailStart, position - this.tailStart + length);
-      setImmediate(done, null);
-      return;
-    }
-    this.source.read(position, length).then(
+    this.bytesAt(position, length).then(
       (data) => {
         data.copy(buffer, offset);
         done(null);
       },
       (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
     );
+  }
+
+  private async bytesAt(position: number, length: number): Promise<Buffer> {
+    const end = position + length;
+    if (position < 0 || end > this.source.size) throw new Error('an offset lies outside the file');
+    if (position < this.tailStart) return this.source.read(position, length);
+    await yieldToEvents();
+    return this.tail.subarray(position - this.tailStart, end - this.tailStart);
   }
 
   /** In blocks, since a store's own streams close the object with them. */

@@ -29,10 +29,8 @@ export async function* writeZip(entries: AsyncIterable<ZipEntry>): AsyncGenerato
   for await (const { path, data } of entries) {
     const name = Buffer.from(path, 'utf8');
     const fields = entryFields(name, data);
-    const header = Buffer.alloc(4);
-    header.writeUInt32LE(LOCAL_HEADER);
     directory.push(centralRecord(fields, name, offset));
-    const local = Buffer.concat([header, fields, name]);
+    const local = Buffer.concat([uint32(LOCAL_HEADER), fields, name]);
     offset += local.length + data.byteLength;
     if (offset > MAX_OFFSET || directory.length >= MAX_ENTRIES)
       throw new Error('the archive exceeds 4 GiB or 65,535 entries');
@@ -46,32 +44,33 @@ export async function* writeZip(entries: AsyncIterable<ZipEntry>): AsyncGenerato
 
 /** The 26 bytes that the local header and the central record have in common. */
 function entryFields(name: Buffer, data: Uint8Array): Buffer {
-  const fields = Buffer.alloc(26);
-  fields.writeUInt16LE(VERSION, 0);
-  fields.writeUInt16LE(UTF8_NAMES, 2);
-  fields.writeUInt16LE(DOS_DATE, 8);
-  fields.writeUInt32LE(crc32(data), 10);
-  fields.writeUInt32LE(data.byteLength, 14);
-  fields.writeUInt32LE(data.byteLength, 18);
-  fields.writeUInt16LE(name.length, 22);
-  return fields;
+  const { byteLength } = data;
+  return Buffer.concat([
+    uint16(VERSION, UTF8_NAMES, 0, 0, DOS_DATE),
+    uint32(crc32(data), byteLength, byteLength),
+    uint16(name.length, 0),
+  ]);
 }
 
 function centralRecord(fields: Buffer, name: Buffer, offset: number): Buffer {
-  const before = Buffer.alloc(6);
-  before.writeUInt32LE(CENTRAL_HEADER, 0);
-  before.writeUInt16LE(VERSION, 4);
-  const after = Buffer.alloc(14);
-  after.writeUInt32LE(offset, 10);
-  return Buffer.concat([before, fields, after, name]);
+  const attributes = Buffer.alloc(10);
+  return Buffer.concat([uint32(CENTRAL_HEADER), uint16(VERSION), fields, attributes, uint32(offset), name]);
 }
 
 function endOfDirectory(entries: number, size: number, offset: number): Buffer {
-  const record = Buffer.alloc(22);
-  record.writeUInt32LE(END_OF_DIRECTORY, 0);
-  record.writeUInt16LE(entries, 8);
-  record.writeUInt16LE(entries, 10);
-  record.writeUInt32LE(size, 12);
-  record.writeUInt32LE(offset, 16);
-  return record;
+  return Buffer.concat([uint32(END_OF_DIRECTORY), uint16(0, 0, entries, entries), uint32(size, offset), uint16(0)]);
+}
+
+function uint16(...values: number[]): Buffer {
+  return littleEndian(2, values);
+}
+
+function uint32(...values: number[]): Buffer {
+  return littleEndian(4, values);
+}
+
+function littleEndian(bytes: number, values: readonly number[]): Buffer {
+  const buffer = Buffer.alloc(bytes * values.length);
+  for (const [i, value] of values.entries()) buffer.writeUIntLE(value, i * bytes, bytes);
+  return buffer;
 }

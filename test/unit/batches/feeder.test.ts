@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { BatchFeeder, type FeederParts } from '../../../src/batches/feeder.js';
 import { BatchLedger } from '../../../src/batches/ledger.js';
 import type { NewBatch } from '../../../src/batches/batch.js';
-import { type BatchLine } from '../../../src/batches/manifest/schema.js';
-import { batchJobId } from '../../../src/jobs/batch-job-id.js';
+import type { BatchLine } from '../../../src/batches/manifest.js';
 import { FileStore } from '../../../src/features/store/file-store.js';
 import { extractQueue, type ExtractQueue } from '../../../src/jobs/extract-queue.js';
 import { until } from '../../integration/support/service.js';
-import { EXTRACT_QUEUE } from '../../../src/jobs/payload.js';
+import { batchJobId, EXTRACT_QUEUE } from '../../../src/jobs/payload.js';
 import { completed, payloadOf } from '../../support/jobs.js';
 import { useRedis } from '../../support/redis.js';
 import { useTempDirs } from '../../support/temp-dir.js';
@@ -123,11 +122,11 @@ test('lines before the settled place are not looked at again', async () => {
   const batch = await submitted(numbers(1, 250).map(good));
   await feedUntil(batch, async () => (await waiting()) === 250);
   await finish(numbers(1, 220));
-  await feedUntil(batch, async () => (await ledger.settled(id)).lines === 200);
+  await feedUntil(batch, async () => (await ledger.read(id))?.settled.lines === 200);
   // The third chunk has open lines, so the place stays before it.
   await finish(numbers(230, 250));
   await feedUntil(batch, async () => (await waiting()) === 9);
-  expect(await ledger.settled(id)).toMatchObject({ lines: 200 });
+  expect((await ledger.read(id))?.settled).toMatchObject({ lines: 200 });
 });
 
 test('cancelling ends lines that wait and lines that were never fed, and leaves the outcomes there are', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DTYPES, type Level } from '../../../src/backbone/tensor.js';
 import { ArchiveReader } from '../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../src/features/archive-writer.js';
-import { bandsOf } from '../../../src/features/bands.js';
+import { bandsOf } from '../../../src/features/level-axes.js';
 import { archiveKey, describeLevel, type FeatureSet } from '../../../src/features/feature-set.js';
 import { FileStore } from '../../../src/features/store/file-store.js';
 import { streamLevels } from '../../../src/features/stream-levels.js';

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { DTYPES, type Dtype } from '../../../src/backbone/tensor.js';
 import { ArchiveReader } from '../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../src/features/archive-writer.js';
-import { bandsOf } from '../../../src/features/bands.js';
+import { bandsOf } from '../../../src/features/level-axes.js';
 import { archiveKey, descriptionSchema, type FeatureSet } from '../../../src/features/feature-set.js';
 import { BandBudget } from '../../../src/features/roi-align/band-budget.js';
 import { placeBoxes, ROI_METHODS } from '../../../src/features/roi-align/boxes.js';

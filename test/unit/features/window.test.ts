@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { bandsOf } from '../../../src/features/bands.js';
+import { bandsOf } from '../../../src/features/level-axes.js';
 import { describeLevel, type LevelDescription } from '../../../src/features/feature-set.js';
 import { bandsUnder, cutBand, cutLevel, cutOf, originOf, type Cut, type Window } from '../../../src/features/window.js';
 import { numberLevel } from '../../support/pyramids.js';

@@ -2,8 +2,7 @@ import { expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
-import { isProcessAlive } from '../../../src/files/process-alive.js';
-import { isWriterName, writerName, writerState } from '../../../src/files/unfinished-file.js';
+import { isProcessAlive, isWriterName, writerName, writerState } from '../../../src/files/unfinished-file.js';
 
 const ID = '01234567-89ab-cdef-0123-456789abcdef';
 const DAY_MS = 24 * 3600_000;

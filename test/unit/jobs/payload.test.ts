@@ -1,8 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { CairnError, ERRORS, type ErrorCode } from '../../../src/errors.js';
 import {
+  fromFailedReason,
   payloadSchema,
   progressSchema,
   resultSchema,
+  toFailedReason,
   PRIORITIES,
   PERCENT_AT,
   STAGES,
@@ -102,4 +105,28 @@ test('high is taken before normal and normal before low, and each is a priority 
   // 0 would mean none, which comes before all that have one.
   expect(high).toBeGreaterThanOrEqual(1);
   expect(low).toBeLessThanOrEqual(2_097_152);
+});
+
+describe('a failed reason', () => {
+  test.each(Object.keys(ERRORS) as ErrorCode[])('brings %s back', (code) => {
+    const message = 'It failed: see line 3.\nAnd: the next line.';
+    expect(fromFailedReason(toFailedReason(new CairnError(code, message)))).toEqual({ code, message });
+  });
+
+  test('keeps an empty message', () => {
+    expect(fromFailedReason(toFailedReason(new CairnError('cancelled', '')))).toEqual({
+      code: 'cancelled',
+      message: '',
+    });
+  });
+
+  test.each([
+    'job stalled more than allowable limit',
+    'no-such-code: but it looks like one',
+    'toString: is no code either',
+    'Missing lock for job 1. moveToFinished',
+    '',
+  ])('that the queue wrote itself is internal, in its own words: "%s"', (reason) => {
+    expect(fromFailedReason(reason)).toEqual({ code: 'internal', message: reason });
+  });
 });

@@ -7,7 +7,7 @@ import * as groupScripts from '../../../src/announcements/group-scripts.js';
 import { BatchLedger, type LineOutcome } from '../../../src/batches/ledger.js';
 import { BatchQueue } from '../../../src/batches/queue.js';
 import * as batchScripts from '../../../src/batches/scripts.js';
-import { AnnouncementLog } from '../../../src/announcements/announcement-log.js';
+import { AnnouncementLog } from '../../../src/announcements/follow.js';
 import { listGroups } from '../../../src/announcements/list-groups.js';
 import { extractQueue } from '../../../src/jobs/extract-queue.js';
 import { JobQueue } from '../../../src/jobs/queue.js';

@@ -1,9 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { CairnError } from '../../../src/errors.js';
-import { requestCancellation } from '../../../src/jobs/cancellation.js';
-import { extractQueue, type ExtractQueue } from '../../../src/jobs/extract-queue.js';
-import type { Outcome } from '../../../src/jobs/outcome.js';
-import { EXTRACT_JOB } from '../../../src/jobs/payload.js';
+import { extractQueue, requestCancellation, type ExtractQueue } from '../../../src/jobs/extract-queue.js';
+import { EXTRACT_JOB, type Outcome } from '../../../src/jobs/payload.js';
 import { JobWorker, type ProcessJob } from '../../../src/worker/job-worker.js';
 import { until } from '../../integration/support/service.js';
 import { payloadOf, SHA256 } from '../../support/jobs.js';

@@ -3,7 +3,6 @@ import type * as Layers from '@tensorflow/tfjs-layers';
 import type * as TensorFlow from '@tensorflow/tfjs-core';
 import type { Graph, GraphNode, Margins, Padding } from '../../graph/graph.js';
 import type { Weights } from '../../weights/weights.js';
-import { scaleLayer } from './scale-layer.js';
 
 const load = createRequire(import.meta.url);
 
@@ -52,18 +51,13 @@ function applyNode(
   inputs: Layers.SymbolicTensor[],
 ): Layers.SymbolicTensor {
   const { name } = node;
-  const apply = (
-    layer: { apply(x: Layers.SymbolicTensor | Layers.SymbolicTensor[]): unknown },
-    on: typeof x | typeof inputs = x,
-  ) => layer.apply(on) as Layers.SymbolicTensor;
-  const pad = (suffix: string, { top, bottom, left, right }: Margins) =>
-    layers.layers.zeroPadding2d({
-      name: name + suffix,
-      padding: [
-        [top, bottom],
-        [left, right],
-      ],
-    });
+  const apply = (layer: Pick<Layers.layers.Layer, 'apply'>, on: typeof x | typeof inputs = x) =>
+    layer.apply(on) as Layers.SymbolicTensor;
+  const pad = (suffix: string, { top, bottom, left, right }: Margins) => {
+    const rows: [number, number] = [top, bottom];
+    const columns: [number, number] = [left, right];
+    return layers.layers.zeroPadding2d({ name: name + suffix, padding: [rows, columns] });
+  };
   /** The padding in Keras' terms, after a layer for the part that they cannot express. */
   const padded = (padding: Padding): ['same' | 'valid', Layers.SymbolicTensor] => {
     if (typeof padding !== 'number') return [padding, x];
@@ -94,27 +88,18 @@ function applyNode(
     case 'averagePool': {
       // Padding with zeros is correct only if no value is negative: every padded pooling follows a ReLU.
       const [padding, source] = padded(node.padding);
-      const options = {
-        name,
-        poolSize: [...node.poolSize] as [number, number],
-        strides: [...node.strides] as [number, number],
-        padding,
-      };
-      return apply(
-        node.op === 'maxPool' ? layers.layers.maxPooling2d(options) : layers.layers.averagePooling2d(options),
-        source,
-      );
+      const [poolSize, strides] = [[...node.poolSize], [...node.strides]] as [number, number][];
+      const pool = node.op === 'maxPool' ? layers.layers.maxPooling2d : layers.layers.averagePooling2d;
+      return apply(pool({ name, poolSize: poolSize!, strides: strides!, padding }), source);
     }
     case 'zeroPad':
       return apply(pad('', node.margins));
     case 'upsample':
       return apply(layers.layers.upSampling2d({ name, size: [node.factor, node.factor] }));
-    case 'globalPool':
-      return apply(
-        node.mode === 'avg'
-          ? layers.layers.globalAveragePooling2d({ name })
-          : layers.layers.globalMaxPooling2d({ name }),
-      );
+    case 'globalPool': {
+      const pool = node.mode === 'avg' ? layers.layers.globalAveragePooling2d : layers.layers.globalMaxPooling2d;
+      return apply(pool({ name }));
+    }
     case 'dense':
       return apply(layers.layers.dense({ name, units: node.channels, kernelInitializer: REPLACED }));
     case 'relu':
@@ -124,4 +109,31 @@ function applyNode(
     case 'add':
       return apply(layers.layers.add({ name }), inputs);
   }
+}
+
+/** A factor (gamma) and an offset (beta) for each channel: the `Scale` layer of models that came from Caffe. */
+function scaleLayer(layers: typeof Layers, name: string): Layers.layers.Layer {
+  const tf = load('@tensorflow/tfjs-core') as typeof TensorFlow;
+  class Scale extends layers.layers.Layer {
+    static readonly className = 'Scale';
+    private gamma!: Layers.LayerVariable;
+    private beta!: Layers.LayerVariable;
+
+    override build(shape: Layers.Shape): void {
+      const channels = [shape.at(-1)!];
+      this.gamma = this.addWeight('gamma', channels, 'float32', layers.initializers.ones());
+      this.beta = this.addWeight('beta', channels, 'float32', layers.initializers.zeros());
+      super.build(shape);
+    }
+
+    override computeOutputShape(shape: Layers.Shape): Layers.Shape {
+      return shape;
+    }
+
+    override call(inputs: TensorFlow.Tensor | TensorFlow.Tensor[]): TensorFlow.Tensor {
+      const x = Array.isArray(inputs) ? inputs[0]! : inputs;
+      return tf.tidy(() => tf.add(tf.mul(x, this.gamma.read()), this.beta.read()));
+    }
+  }
+  return new Scale({ name });
 }

@@ -20,12 +20,9 @@ export function nativeUnavailableReason(): string | undefined {
 
 function hasAddon(name: string): boolean {
   const root = packageRoot(name);
-  return root !== undefined && existsSync(join(root, 'lib')) && readdirSync(join(root, 'lib')).some(isNapiFolder);
-}
-
-/** node-pre-gyp names them after the version of Node's ABI. */
-function isNapiFolder(name: string): boolean {
-  return name.startsWith('napi-v');
+  if (root === undefined || !existsSync(join(root, 'lib'))) return false;
+  // node-pre-gyp names them after the version of Node's ABI.
+  return readdirSync(join(root, 'lib')).some((folder) => folder.startsWith('napi-v'));
 }
 
 function packageRoot(name: string): string | undefined {

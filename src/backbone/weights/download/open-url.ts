@@ -8,7 +8,7 @@ export interface OpenSource {
   readonly total: number | undefined;
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Must be called, whether or not `chunks` were read. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface SourceOptions {
@@ -29,33 +29,51 @@ const TRANSIENT = [408, 429];
  */
 export async function openUrl(url: URL, offset: number, options: SourceOptions): Promise<OpenSource> {
   const { address, shown, headers } = request(url, offset);
-  const idle = new IdleTimeout(options);
+  const { silenceMs, signal } = options;
+  const ended = new AbortController();
+  /** What comes of the network, or a failure; the idle timeout is for the network, not for a slow disk. */
+  const receive = async <T>(work: () => Promise<T>): Promise<T> => {
+    const silent = () => ended.abort(new Error(`nothing came for ${silenceMs / 1000} s`));
+    const timer = setTimeout(silent, silenceMs);
+    try {
+      return await work();
+    } catch (error) {
+      throw failure(error, shown, options);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
   const close = () => {
-    idle.end();
+    ended.abort();
     return Promise.resolve();
   };
-  const failed = (error: unknown) => failure(error, shown, options);
   try {
-    idle.start();
-    const response = await fetch(address, { headers, signal: idle.signal });
-    idle.pause();
+    const abort = signal ? AbortSignal.any([signal, ended.signal]) : ended.signal;
+    const response = await receive(() => fetch(address, { headers, signal: abort }));
     const { status, body } = response;
     const range = contentRange(response);
     if (offset > 0 && status === 416 && range?.total === offset) {
       return { start: offset, total: offset, chunks: nothing(), close };
     }
     if (offset > 0 && (status === 416 || (status === 206 && range?.start !== offset))) {
-      idle.end();
+      await close();
       return await openUrl(url, 0, options);
     }
     const partial = offset > 0 && status === 206;
     if (status !== 200 && !partial) throw refused(shown, status);
-    const chunks = body ? timed(body, idle, failed) : nothing();
-    if (partial) return { start: offset, total: range?.total, chunks, close };
-    return { start: 0, total: contentLength(response), chunks, close };
+    const chunks = async function* (): AsyncGenerator<Uint8Array> {
+      const reader = body?.getReader();
+      for (;;) {
+        const next = await receive(async () => reader?.read());
+        if (!next?.value) return;
+        yield next.value;
+      }
+    };
+    if (partial) return { start: offset, total: range?.total, chunks: chunks(), close };
+    return { start: 0, total: contentLength(response), chunks: chunks(), close };
   } catch (error) {
-    idle.end();
-    throw failed(error);
+    ended.abort();
+    throw error;
   }
 }
 
@@ -73,57 +91,6 @@ function request(url: URL, offset: number) {
     ...(offset > 0 && { range: `bytes=${offset}-` }),
   };
   return { address, shown: address.href, headers };
-}
-
-/** Aborts `signal` when a wait takes too long, and when the caller's own signal aborts. */
-class IdleTimeout {
-  private readonly controller = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
-  readonly signal: AbortSignal;
-
-  constructor(private readonly options: SourceOptions) {
-    const { signal } = options;
-    this.signal = signal ? AbortSignal.any([signal, this.controller.signal]) : this.controller.signal;
-  }
-
-  start(): void {
-    const { silenceMs } = this.options;
-    this.pause();
-    this.timer = setTimeout(
-      () => this.controller.abort(new Error(`nothing came for ${silenceMs / 1000} s`)),
-      silenceMs,
-    );
-  }
-
-  pause(): void {
-    clearTimeout(this.timer);
-  }
-
-  /** Ends what still waits on `signal`. */
-  end(): void {
-    this.pause();
-    this.controller.abort();
-  }
-}
-
-async function* timed(
-  body: AsyncIterable<Uint8Array>,
-  idle: IdleTimeout,
-  failed: (error: unknown) => CairnError,
-): AsyncGenerator<Uint8Array> {
-  try {
-    idle.start();
-    for await (const chunk of body) {
-      // The timeout is for the network, not for a slow disk.
-      idle.pause();
-      yield chunk;
-      idle.start();
-    }
-  } catch (error) {
-    throw failed(error);
-  } finally {
-    idle.pause();
-  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
@@ -148,7 +115,6 @@ function refused(shown: string, status: number): CairnError {
 }
 
 function failure(error: unknown, shown: string, { signal }: SourceOptions): CairnError {
-  if (error instanceof CairnError) return error;
   if (signal?.aborted) return new CairnError('cancelled', `The download of ${shown} was cancelled.`, { cause: error });
   const { message, cause } = error as { message: string; cause?: { message?: string; code?: string } };
   // fetch reports "fetch failed" and keeps the reason in its cause, whose message is empty after several addresses.

@@ -25,20 +25,18 @@ export function sourcesOf(entry: PublishedWeights, mirror?: string): Source[] {
     if (!base.pathname.endsWith('/')) base.pathname += '/';
     return names.map((name) => (offset, options) => openUrl(new URL(name, base), offset, options));
   }
-  const folder = mirrorFolder(mirror);
+  const folder = folderOf(mirror);
   return names.map((name) => (offset) => openFile(join(folder, name), offset));
 }
 
-function mirrorFolder(mirror: string): string {
-  if (!/^file:/i.test(mirror)) {
-    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(mirror)) throw notAMirror(mirror);
-    return mirror;
-  }
+function folderOf(mirror: string): string {
   try {
-    return fileURLToPath(mirror);
+    if (/^file:/i.test(mirror)) return fileURLToPath(mirror);
   } catch (cause) {
     throw notAMirror(mirror, cause);
   }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(mirror)) throw notAMirror(mirror);
+  return mirror;
 }
 
 function notAMirror(mirror: string, cause?: unknown): CairnError {

@@ -3,13 +3,12 @@ import { readFileSync } from 'node:fs';
 import { FAMILIES, type FamilyName } from '../../../../src/backbone/graph/families.js';
 import type { ParameterName } from '../../../../src/backbone/graph/graph.js';
 import { resnetGraph } from '../../../../src/backbone/graph/resnet-graph.js';
-import { kerasKeys, kerasLayer } from '../../../../src/backbone/weights/keras-names.js';
 import {
   isUnnamedVariable,
   namedVariable,
   numberedVariables,
 } from '../../../../src/backbone/weights/keras-variables.js';
-import { namingsOf, type Naming } from '../../../../src/backbone/weights/naming.js';
+import { kerasKeys, kerasLayer, namingsOf, type Naming } from '../../../../src/backbone/weights/naming.js';
 import { fixturePath } from '../../../support/fixtures.js';
 
 describe('names of Keras', () => {

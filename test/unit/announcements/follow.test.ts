@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { AnnouncementLog } from '../../../src/announcements/announcement-log.js';
 import { Announcer } from '../../../src/announcements/announcer.js';
-import { follow, type FollowItem } from '../../../src/announcements/follow.js';
+import { AnnouncementLog, follow, type FollowItem } from '../../../src/announcements/follow.js';
 import { extractQueue, type ExtractQueue } from '../../../src/jobs/extract-queue.js';
 import { DEAD_AFTER_MS, StreamTail } from '../../../src/redis/stream-tail.js';
 import { completed, payloadOf } from '../../support/jobs.js';

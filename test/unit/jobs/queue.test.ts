@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatWorkerName, parseWorkerName, type WorkerIdentity } from '../../../src/jobs/worker-name.js';
+import { formatWorkerName, parseWorkerName, type WorkerIdentity } from '../../../src/jobs/queue.js';
 
 describe('the name of a worker', () => {
   test('can be read by a person', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { DTYPES } from '../../../src/backbone/tensor.js';
-import { bandsOf } from '../../../src/features/bands.js';
+import { bandsOf } from '../../../src/features/level-axes.js';
 
 const MIB = 1 << 20;
 const CHANNELS = { C1: 64, C2: 256, C3: 512, C4: 1024, C5: 2048 };
