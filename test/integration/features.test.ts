@@ -109,7 +109,7 @@ describe('regions', () => {
     ['NaN, which is not JSON', '{"boxes": [[0, 0, NaN, 1]]}', 400, 'request-malformed'],
     ['a number that becomes infinite', '{"boxes": [[0, 0, 1e999, 1]]}', 400, 'option-invalid'],
     ['a box too far away', { boxes: [[0, 0, 1e6, 1]] }, 400, 'option-invalid'],
-    ['a box turned inside out', { boxes: [[9, 9, 1, 1]], method: 'torchvision' }, 400, 'option-invalid'],
+    ['an inverted box', { boxes: [[9, 9, 1, 1]], method: 'torchvision' }, 400, 'option-invalid'],
     ['too many boxes', { boxes: Array(10_001).fill([0, 0, 1, 1]) }, 400, 'option-invalid'],
     ['regions too large', { boxes, outputSize: [64, 65] }, 400, 'option-invalid'],
     ['another option', { boxes, stride: 4 }, 400, 'option-unknown'],

@@ -76,7 +76,7 @@ describe('fetchImage', () => {
     },
   );
 
-  test('a redirect to what is no URL is rejected for good', async () => {
+  test('a redirect to an invalid URL is rejected for good', async () => {
     routes['/'] = redirect('http://[not-an-address/');
     await expect(fetchHere('/')).rejects.toMatchObject({ name: 'CairnError', code: 'url-rejected' });
   });

@@ -21,7 +21,7 @@ describe('createEngine', () => {
   test.each(['abacus', '', 'toString', '__proto__'])('"%s" is refused, naming those that are known', async (name) => {
     await expect(createEngine(name)).rejects.toMatchObject({
       code: 'engine-unavailable',
-      message: expect.stringContaining(`known are auto, ${ENGINE_NAMES.join(', ')}`),
+      message: expect.stringContaining(`known: auto, ${ENGINE_NAMES.join(', ')}`),
     });
   });
 });

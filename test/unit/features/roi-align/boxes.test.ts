@@ -69,7 +69,7 @@ describe('placeBoxes', () => {
       expect(placeBoxes([box], pixels)).toHaveLength(1);
       for (const method of ['detectron2', 'torchvision'] as const) {
         expect(() => placeBoxes([box], { ...pixels, method })).toThrow(
-          expect.objectContaining({ code: 'option-invalid', message: expect.stringContaining('inside out') }),
+          expect.objectContaining({ code: 'option-invalid', message: expect.stringContaining('inverted') }),
         );
       }
     }
