@@ -11,7 +11,7 @@ import { median, ratios } from './statistics.js';
 const PLAIN_IO: ModelIo = {
   input: (model, _, { size }) => model.input('x', 'float32', ['batch', 3, size, size]),
   output: (model, { name, shape: [height, width, channels] }, value) => {
-    model.node('Identity', name, [value]);
+    model.node('Identity', name, [value.name]);
     model.output(name, 'float32', ['batch', channels, height, width]);
   },
 };

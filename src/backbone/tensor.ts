@@ -1,11 +1,13 @@
-/** Element types a feature level can be stored in. */
-export const DTYPES = ['float32', 'float16'] as const;
+import type { QuantizationParameters } from './quantization.js';
+
+/** Element types a feature level can be stored in; integers of `uint8` stand for `scale · (q − zeroPoint)`. */
+export const DTYPES = ['float32', 'float16', 'uint8'] as const;
 export type Dtype = (typeof DTYPES)[number];
 
-export const BYTES_PER_ELEMENT: Record<Dtype, number> = { float32: 4, float16: 2 };
+export const BYTES_PER_ELEMENT: Record<Dtype, number> = { float32: 4, float16: 2, uint8: 1 };
 
-/** Element types in which a network computes, independent of the type that stores its levels; float16 is for GPUs. */
-export const PRECISIONS = ['float32', 'float16'] as const;
+/** What a network computes in, whatever type its levels are kept in: float16 is for GPUs, int8 needs a calibration. */
+export const PRECISIONS = ['float32', 'float16', 'int8'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
 /** Orders of the axes of a level: channels last, as TensorFlow has them, or channels first, as PyTorch does. */
@@ -51,6 +53,8 @@ export function formatOf({ dtype, layout = 'nhwc' }: TensorFormat): { dtype: Dty
 export interface Tensor extends TensorFormat {
   readonly shape: readonly number[];
   readonly data: Uint8Array<ArrayBuffer>;
+  /** What integers stand for; present where `dtype` is `uint8`. */
+  readonly quantization?: QuantizationParameters;
 }
 
 /** One level of the feature pyramid of one image; the axes of `tensor` have the order of its format. */

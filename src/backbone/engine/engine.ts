@@ -1,5 +1,6 @@
 import type { Graph, OutputName } from '../graph/graph.js';
 import type { TopOptions } from '../graph/resnet-graph.js';
+import type { Range } from '../quantization.js';
 import type { Level, Precision, TensorFormat } from '../tensor.js';
 import type { Weights } from '../weights/weights.js';
 
@@ -28,6 +29,8 @@ export interface CompileOptions extends Omit<
   /** What to return, in this order; parts of the graph that none of these needs are not computed. */
   readonly outputs: readonly OutputName[];
   readonly precision?: Precision;
+  /** Of the network's values, by name, from its calibration: precision `int8` needs them. */
+  readonly ranges?: Readonly<Record<string, Range>> | undefined;
   readonly device: string;
   /** Threads within one operation; 0 leaves the choice to the runtime. */
   readonly threads: number;

@@ -3,13 +3,19 @@ import { formatOf, shapeIn, type Level, type TensorFormat } from '../tensor.js';
 import { clipInfinities, FLOAT16_MAX } from './float16.js';
 import type { PlannedOutput } from './plan.js';
 
-/** Statistics of one output over a whole batch, in float32. */
+/** What a network told of one output, in float32: one value for the whole batch, or one per image. */
 export interface OutputStatistics {
-  readonly max: number;
+  /** Left out, as the others, where the network computes in integers and nothing can overflow. */
+  readonly max?: Numbers | undefined;
   /** For signed outputs. */
-  readonly min?: number | undefined;
-  readonly sum: number;
+  readonly min?: Numbers | undefined;
+  readonly sum?: Numbers | undefined;
+  /** For `uint8`; see `QuantizationParameters`. */
+  readonly scales?: Numbers | undefined;
+  readonly zeroPoints?: Numbers | undefined;
 }
+
+type Numbers = ArrayLike<number>;
 
 /**
  * One output of a batch as one level per image: views of `bytes`, one image after the other.
@@ -21,11 +27,11 @@ export function finishOutput(
   format: TensorFormat,
   bytes: Uint8Array<ArrayBuffer>,
   batch: number,
-  { max, min = 0, sum }: OutputStatistics,
+  { max = [], min = [], sum = [], scales, zeroPoints }: OutputStatistics,
 ): Level[] {
-  const peak = Math.max(max, -min);
+  const peak = Math.max(0, ...Array.from(max), ...Array.from(min, (value) => -value));
   // The sum of large values may overflow; NaN in the sum means NaN in the level.
-  if (!Number.isFinite(peak) || Number.isNaN(sum)) {
+  if (!Number.isFinite(peak) || Array.from(sum).some(Number.isNaN)) {
     throw new CairnError('features-not-finite', `Level ${name} holds NaN or infinity; check the weights.`);
   }
   const length = bytes.byteLength / batch;
@@ -33,8 +39,13 @@ export function finishOutput(
   return Array.from({ length: batch }, (_, image) => {
     const data = bytes.subarray(image * length, (image + 1) * length);
     const clipped = format.dtype === 'float16' && peak > FLOAT16_MAX && clipInfinities(asUint16(data));
-    return { name, stride, tensor: { ...tensor, data }, clipped };
+    const quantization = scales && zeroPoints && { scale: of(scales, image), zeroPoint: of(zeroPoints, image) };
+    return { name, stride, tensor: { ...tensor, data, ...(quantization && { quantization }) }, clipped };
   });
+}
+
+function of(values: Numbers, image: number): number {
+  return values[values.length === 1 ? 0 : image]!;
 }
 
 function asUint16(bytes: Uint8Array<ArrayBuffer>): Uint16Array {

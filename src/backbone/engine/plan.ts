@@ -45,6 +45,8 @@ export type Step = StepBase &
     | { readonly op: 'relu' | 'add' | 'softmax' }
   );
 
+export type Outline = Pick<Step, 'name' | 'op' | 'inputs'>;
+
 export interface PlannedOutput {
   readonly name: OutputName;
   /** The value that holds it. */
@@ -90,6 +92,21 @@ export class Plan {
     for (const node of this.nodes) {
       if (this.valueOf(node.name) === node.name) yield this.step(node, weights);
     }
+  }
+
+  /** Elements of a value for one image. */
+  elementsOf(value: string): number {
+    return this.shapes.get(value)!.reduce((product, length) => product * length, 1);
+  }
+
+  /** The steps without their parameters. */
+  outline(): readonly Outline[] {
+    return this.nodes
+      .filter(({ name }) => this.valueOf(name) === name)
+      .map(({ name, op, inputs }) => {
+        const affine = op === 'batchNorm' || op === 'scale';
+        return { name, op: affine ? 'affine' : op, inputs: inputs.map((input) => this.valueOf(input)) };
+      });
   }
 
   private step(node: GraphNode, weights: Weights): Step {

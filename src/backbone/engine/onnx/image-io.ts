@@ -1,13 +1,20 @@
 import type { OutputName } from '../../graph/graph.js';
-import { NCHW, permutationFrom, shapeIn } from '../../tensor.js';
+import { LARGEST_UINT8, quantizationFor, type QuantizationParameters, type Range } from '../../quantization.js';
+import { NCHW, permutationFrom, shapeIn, type Dtype } from '../../tensor.js';
+import type { PlannedOutput } from '../plan.js';
 import type { ModelIo } from './lower.js';
-import { ELEMENT_TYPE } from './model-proto.js';
+import { ELEMENT_TYPE, type ModelProto } from './model-proto.js';
 
 /** Name of the model's input: uint8, `[batch, size, size, 3]`, RGB. */
 export const IMAGES = 'images';
 
-/** Names of the statistics of one output over the whole batch (float32, no axes). */
-export function statisticOf(output: OutputName, statistic: 'max' | 'min' | 'sum'): string {
+/** The least normal float32. */
+const SMALLEST_NORMAL = 2 ** -126;
+
+/** What a model tells of a level beside its elements: float32, one value for the whole batch or one per image. */
+export type Statistic = 'max' | 'min' | 'sum' | 'scale' | 'zeroPoint';
+
+export function statisticOf(output: OutputName, statistic: Statistic): string {
   return `${output}/${statistic}`;
 }
 
@@ -32,20 +39,102 @@ export const IMAGE_IO: ModelIo = {
     return model.node('Div', `${IMAGES}/normalized`, [centred, perChannel('std', std)]);
   },
 
-  /** Layout first, type second: ONNX Runtime writes NHWC straight out of its blocked layout. */
-  output(model, { name: output, shape, signed }, value, options) {
+  /** Layout first, type second: ONNX Runtime writes NHWC straight out of its blocked layout, and bytes move fastest. */
+  output(model, output, value, options) {
+    const { name, shape } = output;
     const { dtype } = options;
-    const name = dtype === 'float32' ? output : `${output}/ordered`;
-    const ordered = model.node('Transpose', name, [value], { perm: permutationFrom(NCHW, options) });
-    if (dtype === 'float16') model.node('Cast', output, [ordered], { to: ELEMENT_TYPE.float16 });
-    model.output(output, dtype, ['batch', ...shapeIn(options, shape)]);
-    // The extremes show values beyond float16. They may skip NaN, which a sum does not.
-    const statistic = (opType: string, which: 'max' | 'min' | 'sum') => {
-      const name = model.node(opType, statisticOf(output, which), [ordered], { keepdims: 0 });
-      model.output(name, 'float32', []);
-    };
-    statistic('ReduceMax', 'max');
-    if (signed) statistic('ReduceMin', 'min');
-    statistic('ReduceSum', 'sum');
+    const done = dtype === (value.quantization ? 'uint8' : 'float32');
+    const perm = permutationFrom(NCHW, options);
+    const ordered = model.node('Transpose', done ? name : `${name}/ordered`, [value.name], { perm });
+    if (value.quantization) fromIntegers(model, name, ordered, value.quantization, dtype);
+    else fromFloats(model, output, ordered, dtype, value.range);
+    model.output(name, dtype, ['batch', ...shapeIn(options, shape)]);
   },
 };
+
+/** Levels of a network that computes in integers. Their range is known: nothing can be NaN or infinite. */
+function fromIntegers(
+  model: ModelProto,
+  name: OutputName,
+  integers: string,
+  quantization: QuantizationParameters,
+  dtype: Dtype,
+): void {
+  const parameters = constantParameters(model, name, quantization);
+  if (dtype === 'uint8') {
+    exposeParameters(model, name, parameters);
+    return;
+  }
+  const floats = dtype === 'float32' ? name : `${name}/float`;
+  model.node('DequantizeLinear', floats, [integers, ...parameters]);
+  if (dtype === 'float16') model.node('Cast', name, [floats], { to: ELEMENT_TYPE.float16 });
+  const { scale, zeroPoint } = quantization;
+  const bounds = { max: scale * (LARGEST_UINT8 - zeroPoint), min: -scale * zeroPoint };
+  for (const which of ['max', 'min'] as const) {
+    const bound = model.constant(`${name}/bound_${which}`, 'float32', [], Float32Array.of(bounds[which]));
+    expose(model, statisticOf(name, which), 'Identity', [bound]);
+  }
+}
+
+/** Levels of a network that computes in floating point, with the statistics that show what is not finite. */
+function fromFloats(
+  model: ModelProto,
+  { name, signed }: PlannedOutput,
+  floats: string,
+  dtype: Dtype,
+  range: Range | undefined,
+): void {
+  // One range per image where it decides the integers, else one for all.
+  const axes = { keepdims: 0, ...(dtype === 'uint8' && !range && { axes: [1, 2, 3] }) };
+  // The extremes show values beyond float16. They may skip NaN, which a sum does not.
+  const max = expose(model, statisticOf(name, 'max'), 'ReduceMax', [floats], axes);
+  const min = signed && expose(model, statisticOf(name, 'min'), 'ReduceMin', [floats], axes);
+  expose(model, statisticOf(name, 'sum'), 'ReduceSum', [floats], { keepdims: 0 });
+  if (dtype === 'float16') model.node('Cast', name, [floats], { to: ELEMENT_TYPE.float16 });
+  if (dtype !== 'uint8') return;
+  const parameters = range
+    ? constantParameters(model, name, quantizationFor(range))
+    : ownParameters(model, name, max, min);
+  model.node('QuantizeLinear', name, [floats, ...parameters], { axis: 0 });
+  exposeParameters(model, name, parameters);
+}
+
+/** Scale and zero point of each image of a batch from its own extremes; as `quantizationFor`. */
+function ownParameters(model: ModelProto, name: OutputName, max: string, min: string | false): [string, string] {
+  const number = (suffix: string, value: number) =>
+    model.constant(`${name}/${suffix}`, 'float32', [], Float32Array.of(value));
+  const nothing = number('nothing', 0);
+  const high = model.node('Max', `${name}/high`, [max, nothing]);
+  const low = min ? model.node('Min', `${name}/low`, [min, nothing]) : model.node('Mul', `${name}/low`, [max, nothing]);
+  const extent = model.node('Sub', `${name}/extent`, [high, low]);
+  const step = model.node('Div', `${name}/steps`, [extent, number('integers', LARGEST_UINT8)]);
+  // A map of zeros has no range; any scale represents it.
+  const scale = model.node('Max', `${name}/step`, [step, number('least', SMALLEST_NORMAL)]);
+  const position = model.node('Div', `${name}/position`, [model.node('Neg', `${name}/below`, [low]), scale]);
+  const rounded = model.node('Round', `${name}/rounded`, [position]);
+  return [scale, model.node('Cast', `${name}/zero`, [rounded], { to: ELEMENT_TYPE.uint8 })];
+}
+
+function constantParameters(model: ModelProto, name: string, parameters: QuantizationParameters): [string, string] {
+  return [
+    model.constant(`${name}/step`, 'float32', [], Float32Array.of(parameters.scale)),
+    model.constant(`${name}/zero`, 'uint8', [], Uint8Array.of(parameters.zeroPoint)),
+  ];
+}
+
+function exposeParameters(model: ModelProto, name: OutputName, [scale, zero]: readonly [string, string]): void {
+  expose(model, statisticOf(name, 'scale'), 'Identity', [scale]);
+  expose(model, statisticOf(name, 'zeroPoint'), 'Cast', [zero], { to: ELEMENT_TYPE.float32 });
+}
+
+/** Adds a node whose value, in float32, is an output of the model. */
+function expose(
+  model: ModelProto,
+  name: string,
+  opType: string,
+  inputs: readonly string[],
+  attributes: Record<string, number | number[]> = {},
+): string {
+  model.output(model.node(opType, name, inputs, attributes), 'float32', undefined);
+  return name;
+}

@@ -2,16 +2,25 @@ import { floatsToHalves } from '../../../formats/float16.js';
 import type { Margins } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
 import type { Weights } from '../../weights/weights.js';
+import type { QuantizationParameters, Range } from '../../quantization.js';
 import type { CompileOptions } from '../engine.js';
 import type { Plan, PlannedOutput, Step } from '../plan.js';
+import { QuantizedValues } from '../quantized-values.js';
 import { ELEMENT_TYPE, ModelProto, type ElementType } from './model-proto.js';
 
 /** The first and last nodes of a model: its inputs and outputs. */
 export interface ModelIo {
   /** Adds the input; returns the value (float32 NCHW, normalised) that the graph reads. */
   input(model: ModelProto, normalization: Normalization, options: CompileOptions): string;
-  /** Adds one output, from `value` (float32 NCHW). */
-  output(model: ModelProto, output: PlannedOutput, value: string, options: CompileOptions): void;
+  /** Adds one output, from `value` (NCHW). */
+  output(model: ModelProto, output: PlannedOutput, value: Value, options: CompileOptions): void;
+}
+
+/** A value of the network as the model holds it: in float32, with its range where that is known, or as uint8. */
+export interface Value {
+  readonly name: string;
+  readonly quantization?: QuantizationParameters;
+  readonly range?: Range | undefined;
 }
 
 /** Writes the plan of a graph as an ONNX model; `io` adds its inputs and outputs. */
@@ -23,13 +32,18 @@ export function lowerToOnnx(plan: Plan, weights: Weights, options: CompileOption
     type === 'float32' ? value : model.node('Cast', `${value}/${to}`, [value], { to: ELEMENT_TYPE[to] });
   // Values have the names of the steps that produce them, except the input.
   const input = cast(io.input(model, graphInput.normalization, options), 'float16');
+  const values = new QuantizedValues(plan);
   const named = (name: string) => (name === graphInput.name ? input : name);
   for (const step of plan.steps(weights)) lowerStep(model, { ...step, inputs: step.inputs.map(named) }, type);
-  for (const output of plan.outputs) io.output(model, output, cast(named(output.value), 'float32'), options);
+  for (const output of plan.outputs) {
+    const name = cast(named(output.value), 'float32');
+    io.output(model, output, { name, range: options.ranges?.[values.rangeOf(output.value) ?? ''] }, options);
+  }
   return model.encode(`${family}-${architecture}`);
 }
 
-function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'float16'): void {
+/** Adds the nodes of one step, whose value gets the step's name. */
+export function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'float16'): void {
   const { name, inputs } = step;
   const [x] = inputs as [string];
   const constant = (suffix: string, dims: readonly number[], data: Float32Array) =>
@@ -69,7 +83,8 @@ function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'float16'): 
     case 'zeroPad': {
       const [top, left, bottom, right] = pads(step.margins) as [number, number, number, number];
       const margins = BigInt64Array.from([0, 0, top, left, 0, 0, bottom, right], BigInt);
-      model.node('Pad', name, [x, model.constant(`${name}/margins`, 'int64', [8], margins)]);
+      // A second input is the value to pad with, where that is not 0.
+      model.node('Pad', name, [x, model.constant(`${name}/margins`, 'int64', [8], margins), ...inputs.slice(1)]);
       return;
     }
     case 'dense': {
@@ -100,12 +115,12 @@ function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'float16'): 
   }
 }
 
-function pads({ top, left, bottom, right }: Margins): number[] {
+export function pads({ top, left, bottom, right }: Margins): number[] {
   return [top, left, bottom, right];
 }
 
 /** Keras' HWIO to ONNX' OIHW; `taps` is height × width of the kernel. */
-function toOihw(kernel: Float32Array, taps: number, cin: number, cout: number): Float32Array {
+export function toOihw(kernel: Float32Array, taps: number, cin: number, cout: number): Float32Array {
   const oihw = new Float32Array(kernel.length);
   let from = 0;
   for (let tap = 0; tap < taps; tap++) {

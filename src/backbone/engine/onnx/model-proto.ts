@@ -67,29 +67,43 @@ const ATTRIBUTE_STRING = 3;
 const ATTRIBUTE_INTS = 7;
 
 /** Numbers of `TensorProto.DataType`. */
-export const ELEMENT_TYPE = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const;
+export const ELEMENT_TYPE = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPE;
-const ELEMENT_BYTES: Record<ElementType, number> = { float32: 4, uint8: 1, int64: 8, float16: 2 };
+const ELEMENT_BYTES: Record<ElementType, number> = { float32: 4, uint8: 1, int8: 1, int32: 4, int64: 8, float16: 2 };
 
 /** Lengths of a value's axes; a string names an axis of dynamic length. */
 export type Dimensions = readonly (number | string)[];
 
+/** Inputs, then attributes of integers, floats and strings. */
+type NodeParts = [
+  inputs: readonly string[],
+  integers?: Record<string, number | number[]>,
+  floats?: Record<string, number>,
+  strings?: Record<string, string>,
+];
+
 /** Collects the nodes and constants of one ONNX graph and writes it as bytes. */
 export class ModelProto {
-  private readonly nodes: object[] = [];
+  private readonly added: object[] = [];
   private readonly initializers: object[] = [];
   private readonly inputs: object[] = [];
   private readonly outputs: object[] = [];
 
   /** Adds a node with one output of the node's name; returns that name. */
-  node(
+  node(opType: string, name: string, ...rest: NodeParts): string {
+    this.nodes(opType, [name], ...rest);
+    return name;
+  }
+
+  /** Adds a node with several outputs, whose name is that of the first; returns their names. */
+  nodes(
     opType: string,
-    name: string,
+    outputs: readonly string[],
     inputs: readonly string[],
     integers: Record<string, number | number[]> = {},
     floats: Record<string, number> = {},
     strings: Record<string, string> = {},
-  ): string {
+  ): readonly string[] {
     const attribute = [
       ...Object.entries(integers).map(([key, value]) =>
         Array.isArray(value)
@@ -99,8 +113,8 @@ export class ModelProto {
       ...Object.entries(floats).map(([key, value]) => ({ name: key, f: value, type: ATTRIBUTE_FLOAT })),
       ...Object.entries(strings).map(([key, value]) => ({ name: key, s: Buffer.from(value), type: ATTRIBUTE_STRING })),
     ];
-    this.nodes.push({ opType, name, input: inputs, output: [name], attribute });
-    return name;
+    this.added.push({ opType, name: outputs[0], input: inputs, output: outputs, attribute });
+    return outputs;
   }
 
   constant(name: string, elementType: ElementType, dims: readonly number[], data: ArrayBufferView): string {
@@ -116,7 +130,8 @@ export class ModelProto {
     return name;
   }
 
-  output(name: string, elementType: ElementType, dims: Dimensions): void {
+  /** Without `dims`, the number of its axes is left open. */
+  output(name: string, elementType: ElementType, dims: Dimensions | undefined): void {
     this.outputs.push(valueInfo(name, elementType, dims));
   }
 
@@ -129,7 +144,7 @@ export class ModelProto {
       opsetImport: [{ domain: '', version: OPSET_VERSION }],
       graph: {
         name: graphName,
-        node: this.nodes,
+        node: this.added,
         initializer: this.initializers,
         input: this.inputs,
         output: this.outputs,
@@ -139,7 +154,7 @@ export class ModelProto {
   }
 }
 
-function valueInfo(name: string, elementType: ElementType, dims: Dimensions): object {
-  const dim = dims.map((length) => (typeof length === 'number' ? { dimValue: length } : { dimParam: length }));
-  return { name, type: { tensorType: { elemType: ELEMENT_TYPE[elementType], shape: { dim } } } };
+function valueInfo(name: string, elementType: ElementType, dims: Dimensions | undefined): object {
+  const dim = dims?.map((length) => (typeof length === 'number' ? { dimValue: length } : { dimParam: length }));
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPE[elementType], ...(dim && { shape: { dim } }) } } };
 }

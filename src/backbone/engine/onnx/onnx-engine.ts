@@ -8,7 +8,8 @@ import { findDevice } from '../devices.js';
 import { finishOutput } from '../finish-output.js';
 import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToOnnx } from './lower.js';
-import { IMAGE_IO, IMAGES, statisticOf } from './image-io.js';
+import { lowerToInt8 } from './lower-int8.js';
+import { IMAGE_IO, IMAGES, statisticOf, type Statistic } from './image-io.js';
 import { applySettings, listProviders, runtimeVersions, sessionOptions, type Provider } from './providers.js';
 
 /**
@@ -18,6 +19,12 @@ import { applySettings, listProviders, runtimeVersions, sessionOptions, type Pro
  * measurable; beside the packing of the last image they save 4 % (docs/performance.md).
  */
 const SHARED_CORES = { intra_op: { allow_spinning: '0' }, dynamic_block_base: '4' };
+
+/**
+ * Without an integer dot product (VNNI), x64 kernels of uint8 × int8 add pairs of products in 16 bits, which saturate.
+ * ONNX Runtime then computes uint8 × uint8 instead: slower and exact. Where the instructions are present it changes nothing.
+ */
+const EXACT_INTEGERS = { x64quantprecision: '1' };
 
 /**
  * ONNX Runtime turns a layer of zeros before a max-pool into the pool's own padding, which a maximum
@@ -42,15 +49,16 @@ export class OnnxEngine implements Engine {
     const { name: provider } = findDevice(this, options.device);
     applySettings(options.precision ?? 'float32');
     const plan = new Plan(graph, options.outputs, options.size);
+    const lower = options.precision === 'int8' ? lowerToInt8 : lowerToOnnx;
     try {
       const { session: settings = SHARED_CORES, ...providers } = sessionOptions(provider as Provider);
-      const session = await InferenceSession.create(lowerToOnnx(plan, weights, options, IMAGE_IO), {
+      const session = await InferenceSession.create(lower(plan, weights, options, IMAGE_IO), {
         ...providers,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
         intraOpNumThreads: options.threads,
         logSeverityLevel: 3,
-        extra: { session: settings, optimization: DISABLED_OPTIMIZERS },
+        extra: { session: { ...settings, ...EXACT_INTEGERS }, optimization: DISABLED_OPTIMIZERS },
       });
       return new OnnxSession(session, plan.outputs, options);
     } catch (error) {
@@ -89,10 +97,12 @@ class OnnxSession implements Session {
 
   private finish(output: PlannedOutput, values: InferenceSession.OnnxValueMapType, batch: number): Level[] {
     const { data } = values[output.name] as OrtTensor;
-    const { buffer, byteOffset, byteLength } = data as Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
-    const statistic = (name: 'max' | 'min' | 'sum') =>
-      values[statisticOf(output.name, name)]?.data[0] as number | undefined;
-    const statistics = { max: statistic('max')!, min: statistic('min'), sum: statistic('sum')! };
+    const { buffer, byteOffset, byteLength } = data as
+      Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+    const statistic = (name: Statistic) => values[statisticOf(output.name, name)]?.data as Float32Array | undefined;
+    const [max, min, sum] = [statistic('max'), statistic('min'), statistic('sum')];
+    const [scales, zeroPoints] = [statistic('scale'), statistic('zeroPoint')];
+    const statistics = { max, min, sum, scales, zeroPoints };
     return finishOutput(output, this.options, new Uint8Array(buffer, byteOffset, byteLength), batch, statistics);
   }
 }

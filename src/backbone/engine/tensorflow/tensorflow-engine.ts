@@ -2,14 +2,17 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { asCairnError, CairnError } from '../../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
+import type { Range } from '../../quantization.js';
 import { NHWC, permutationFrom, type Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Device, Engine, Session } from '../engine.js';
 import { findDevice, missingGpu } from '../devices.js';
 import { finishOutput } from '../finish-output.js';
 import { Plan, type PlannedOutput } from '../plan.js';
+import { QuantizedValues } from '../quantized-values.js';
 import { lowerToTensorFlow, type LoweredNetwork } from './lower.js';
 import { loadPixels, readOutput, type Runtime } from './native.js';
+import { quantizeBatch } from './quantize.js';
 import { loadNative, loadWasm, nativeUnavailableReason, runtimeVersions } from './runtime.js';
 
 /** Loads the runtime of each device. */
@@ -113,17 +116,25 @@ class TensorFlowSession implements Session {
     const { tf } = this.runtime;
     const { options } = this;
     const statistics = tf.tidy(() => ({
-      max: tf.max(value).dataSync()[0]!,
-      min: output.signed ? tf.min(value).dataSync()[0]! : undefined,
-      sum: tf.sum(value).dataSync()[0]!,
+      max: tf.max(value).dataSync(),
+      min: output.signed ? tf.min(value).dataSync() : undefined,
+      sum: tf.sum(value).dataSync(),
     }));
     const permutation = permutationFrom(NHWC, options);
     const inOrder = permutation.every((axis, i) => axis === i);
     const ordered = inOrder ? value : tf.transpose(value, permutation);
     try {
+      if (options.dtype === 'uint8') {
+        const { bytes, ...parameters } = quantizeBatch(tf, ordered, this.rangeOf(output));
+        return finishOutput(output, options, bytes, batch, { ...statistics, ...parameters });
+      }
       return finishOutput(output, options, readOutput(this.runtime, ordered, options.dtype), batch, statistics);
     } finally {
       if (!inOrder) ordered.dispose();
     }
+  }
+
+  private rangeOf({ value }: PlannedOutput): Range | undefined {
+    return this.options.ranges?.[new QuantizedValues(this.plan).rangeOf(value) ?? ''];
   }
 }

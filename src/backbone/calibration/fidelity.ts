@@ -1,0 +1,29 @@
+/** How near a map is to its reference. */
+export interface Fidelity {
+  /** Of the angle between the maps as vectors; 1 where both are zero. */
+  readonly cosine: number;
+  /** Power of the reference over that of the difference, in dB; infinite where there is no difference. */
+  readonly snrDb: number;
+  /** Largest absolute difference, as a share of the reference's largest magnitude. */
+  readonly maxAbs: number;
+}
+
+/** Compares two maps of the same shape, element by element. */
+export function fidelity(reference: Float32Array, map: Float32Array): Fidelity {
+  let [dot, power, mapPower, noise, peak, worst] = [0, 0, 0, 0, 0, 0];
+  for (let i = 0; i < reference.length; i++) {
+    const [a, b] = [reference[i]!, map[i]!];
+    const difference = Math.abs(a - b);
+    dot += a * b;
+    power += a * a;
+    mapPower += b * b;
+    noise += difference * difference;
+    if (difference > worst) worst = difference;
+    if (Math.abs(a) > peak) peak = Math.abs(a);
+  }
+  return {
+    cosine: power === 0 && mapPower === 0 ? 1 : dot / Math.sqrt(power * mapPower),
+    snrDb: noise === 0 ? Infinity : 10 * Math.log10(power / noise),
+    maxAbs: noise === 0 ? 0 : worst / peak,
+  };
+}

@@ -1,0 +1,23 @@
+import { roundHalfToEven } from '../formats/round-half-to-even.js';
+
+/** Affine quantisation to uint8, as ONNX and TensorFlow Lite define it: `value ≈ scale · (q − zeroPoint)`. */
+export interface QuantizationParameters {
+  /** A float32. */
+  readonly scale: number;
+  /** 0 … 255; the integer that stands for 0 exactly. */
+  readonly zeroPoint: number;
+}
+
+/** Smallest and largest value that quantisation must represent; what lies outside saturates. */
+export type Range = readonly [min: number, max: number];
+
+export const LARGEST_UINT8 = 255;
+
+/** The parameters that spread a range over all integers, moved so that 0 is one of them: padding and ReLU need it. */
+export function quantizationFor([min, max]: Range): QuantizationParameters {
+  const low = Math.min(min, 0);
+  const high = Math.max(max, 0);
+  // A map of zeros has no range; any scale represents it.
+  const scale = Math.fround((high - low) / LARGEST_UINT8) || 1;
+  return { scale, zeroPoint: Math.min(roundHalfToEven(-low / scale), LARGEST_UINT8) };
+}
