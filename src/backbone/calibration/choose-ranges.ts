@@ -8,6 +8,9 @@ import type { Method } from './calibration.js';
 const CLIPPED = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3] as const;
 const PERCENTILES: readonly Method[] = ['percentile-99.999', 'percentile-99.99', 'percentile-99.9'];
 
+/** Uint8 RGB, `[size, size, 3]`, each made when it is needed: a few dozen of them would fill the memory. */
+export type Canvases = readonly (() => Promise<Uint8Array<ArrayBuffer>>)[];
+
 export interface ChosenRange {
   readonly min: number;
   readonly max: number;
@@ -25,14 +28,12 @@ export interface ObserveOptions {
 /**
  * The range of every value of a network: the extremes of the calibration images, percentiles of them, and the clipping of
  * least mean squared error are compared on the images held out, and the best is kept for each value.
- *
- * Canvases are uint8 RGB, `[size, size, 3]`.
  */
 export async function chooseRanges(
   graph: Graph,
   weights: Weights,
-  calibration: readonly Uint8Array[],
-  heldOut: readonly Uint8Array[],
+  calibration: Canvases,
+  heldOut: Canvases,
   options: ObserveOptions,
 ): Promise<Record<string, ChosenRange>> {
   const observer = new ValueObserver(graph, weights, options);
@@ -48,7 +49,7 @@ export async function chooseRanges(
 
 async function observeAll<T>(
   observation: Observation<T>,
-  groups: readonly (readonly Uint8Array[])[],
+  groups: readonly Canvases[],
   { onImage }: ObserveOptions,
 ): Promise<T[][]> {
   const results: T[][] = [];
@@ -56,7 +57,7 @@ async function observeAll<T>(
     for (const group of groups) {
       const observed: T[] = [];
       for (const canvas of group) {
-        observed.push(await observation.observe(canvas));
+        observed.push(await observation.observe(await canvas()));
         onImage?.();
       }
       results.push(observed);
