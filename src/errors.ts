@@ -11,6 +11,7 @@ export const ERRORS = {
   'batch-not-found': { transient: false },
   'batch-too-large': { transient: false },
   busy: { transient: true },
+  'calibration-changed': { transient: false },
   'calibration-incomplete': { transient: false },
   'calibration-invalid': { transient: false },
   'calibration-mismatch': { transient: false },

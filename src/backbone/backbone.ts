@@ -27,6 +27,7 @@ export interface Provenance {
   readonly engine: string;
   readonly device: string;
   readonly weights: { readonly source: string; readonly digest: string };
+  readonly calibrationDigest: string | undefined;
 }
 
 interface Compiled {
@@ -158,8 +159,8 @@ export class Backbone {
   }
 }
 
-function provenance({ engine, device, weights }: ThreadedSession): Provenance {
-  return { engine, device, weights };
+function provenance({ engine, device, weights, calibrationDigest }: ThreadedSession): Provenance {
+  return { engine, device, weights, calibrationDigest };
 }
 
 /** A session that failed to compile needs no disposal; one that cannot be disposed of ends with its thread. */

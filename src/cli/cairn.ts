@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { softwareVersion } from '../config/version.js';
 import { batchCommand } from './batch/batch.js';
 import { benchCommand } from './bench.js';
+import { calibrateCommand } from './calibrate.js';
 import { classifyCommand } from './classify.js';
 import { describeCommand } from './describe.js';
 import { enginesCommand } from './engines.js';
@@ -26,6 +27,7 @@ const program = new Command('cairn')
   .addCommand(modelsCommand())
   .addCommand(describeCommand())
   .addCommand(weightsCommand())
+  .addCommand(calibrateCommand())
   .addCommand(benchCommand())
   .addCommand(enginesCommand())
   .addCommand(serveCommand())

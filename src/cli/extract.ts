@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import pLimit from 'p-limit';
 import { Backbone, type SessionRequest } from '../backbone/backbone.js';
 import { withLevels } from '../spec/default-levels.js';
+import { findCalibration } from '../backbone/calibration/find-calibration.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
@@ -24,6 +25,7 @@ const EXTENSIONS = { zarr: '.zarr.zip', safetensors: '.safetensors' } as const;
 
 interface Flags extends FeatureFlags, EngineFlags {
   readonly format: keyof typeof EXTENSIONS;
+  readonly calibration?: string;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -34,6 +36,7 @@ export function extractCommand(): Command {
     .description('compute the features of images and write one file per image')
     .argument('<image...>', 'JPEG, PNG, WebP, TIFF or AVIF files')
     .addOption(new Option('--format <format>', 'file format').choices(Object.keys(EXTENSIONS)).default('zarr'))
+    .option('--calibration <file>', 'of `cairn calibrate` (default: the file beside the weights)')
     .option('--out <folder>', 'folder for the files', '.')
     .option('--json', 'print one line of JSON per image on stdout, and nothing else there')
     .action(extractImages);
@@ -55,7 +58,8 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
   if (readable.length === 0) return;
 
   const weights = flags.weights ?? (await defaultWeights(spec.model, config.weightsDir));
-  const request: SessionRequest = { ...(await withLevels(spec, weights)), weights };
+  const calibration = findCalibration(spec, weights, config.weightsDir, flags.calibration);
+  const request: SessionRequest = { ...(await withLevels(spec, weights)), weights, calibration };
   const backbone = new Backbone(engineOptions(flags));
   try {
     const { weights: loaded } = await backbone.load(request);

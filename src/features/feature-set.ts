@@ -24,6 +24,8 @@ export const descriptionSchema = z.object({
   /** `seeded`, `seeded:N` (both untrained), or the name of a weights file. */
   weights: z.string(),
   weightsDigest: z.string(),
+  /** SHA-256 over the ranges by which the network or its levels were quantised. */
+  calibrationDigest: sha256Schema.optional(),
   engine: z.string(),
   device: z.string(),
   /** Element type in which the network computed. */

@@ -1,5 +1,6 @@
-import { mkdir, open, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { writerName } from './unfinished-file.js';
 
 /** Flushes a file or a folder to the disk, by any writer. A rename is durable once its folder is flushed. */
 export async function sync(path: string): Promise<void> {
@@ -31,5 +32,18 @@ async function makeOne(path: string): Promise<NodeJS.ErrnoException | undefined>
   } catch (error) {
     const found = await stat(path).catch(() => undefined);
     return found?.isDirectory() ? undefined : (error as NodeJS.ErrnoException);
+  }
+}
+
+/** Writes a file so that no reader, nor a crash, ever finds half of it. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.${writerName()}`;
+  try {
+    await writeFile(unfinished, text);
+    await sync(unfinished);
+    await rename(unfinished, path);
+    await sync(dirname(path));
+  } finally {
+    await rm(unfinished, { force: true });
   }
 }

@@ -28,6 +28,8 @@ const fields = z.object({
   featuresId: sha256Schema.optional(),
   /** Digest of the weights at submission: a worker that has others must not answer under this job's id. */
   weightsDigest: sha256Schema,
+  /** Digest of the calibration that the numbers depend on, where there is one. */
+  calibrationDigest: sha256Schema.optional(),
   /** The name of those weights: `seeded`, `seeded:N` or a file's name. */
   weights: z.string(),
   /** The batch that the job belongs to, with the number (from 1) and name of its line. */

@@ -69,7 +69,9 @@ export class JobService {
 }
 
 /** What a job carries; the features' id is computed here and nowhere else on the way to the worker. */
-export function payloadFor({ spec, weights, weightsDigest }: ResolvedSpec, source: ImageSource): JobPayload {
-  if (source.kind !== 'upload') return { source, spec, weights, weightsDigest };
-  return { source, spec, featuresId: featureId(source.sha256, weightsDigest, spec), weights, weightsDigest };
+export function payloadFor({ spec, ...resolved }: ResolvedSpec, source: ImageSource): JobPayload {
+  if (source.kind !== 'upload') return { source, spec, ...resolved };
+  const { weightsDigest, calibrationDigest } = resolved;
+  const featuresId = featureId(source.sha256, weightsDigest, { ...spec, calibrationDigest });
+  return { source, spec, featuresId, ...resolved };
 }

@@ -18,14 +18,20 @@ export function featureId(
   const { stage5, size, levels, dtype } = spec;
   const { channelOrder, mean, std } = normalization;
   const network = [family, architecture, stage5, weightsDigest];
+  const { calibrationDigest } = spec;
+  const calibration = calibrationDigest === undefined ? [] : [`calibration=${calibrationDigest}`];
   const pixels = [channelOrder, mean, std, size];
-  const parts = [FORMAT, imageSha256, ...network, ...pixels, levels, dtype, ...laterOptions(spec)];
+  const parts = [FORMAT, imageSha256, ...network, ...pixels, levels, dtype, ...laterOptions(spec), ...calibration];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
 /** A spec, or what contains one: a request for a session may leave out what has its default value. */
 type Specified = Pick<FeatureSpec, 'model' | 'stage5' | 'size' | 'dtype'> &
-  Partial<Omit<FeatureSpec, 'levels'>> & { readonly levels: readonly string[] };
+  Partial<Omit<FeatureSpec, 'levels'>> & {
+    readonly levels: readonly string[];
+    /** Of the calibration that the numbers depend on, where there is one. */
+    readonly calibrationDigest?: string | undefined;
+  };
 
 const DEFAULTS: Readonly<Record<string, unknown>> = requestedSpecSchema.parse({});
 const FIRST_RELEASE = ['model', 'stage5', 'size', 'levels', 'dtype'];

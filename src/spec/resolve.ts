@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { DEFAULT_MODEL, findModel, graphFor, listModels } from '../backbone/catalogue.js';
 import { isPyramidLevel } from '../backbone/graph/fpn-graph.js';
+import { findCalibration, loadCalibration } from '../backbone/calibration/find-calibration.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { isSeeded, loadWeights, weightsSource } from '../backbone/weights/weights.js';
 import { holdsPyramid, withLevels } from './default-levels.js';
@@ -13,6 +14,8 @@ export interface ResolvedSpec {
   readonly weights: string;
   /** SHA-256 over the parameters that the levels need. */
   readonly weightsDigest: string;
+  /** SHA-256 over the calibration's ranges, where the numbers depend on one. */
+  readonly calibrationDigest?: string;
 }
 
 /** How long the state of a weights file is cached. */
@@ -25,6 +28,8 @@ interface WeightsFile {
   /** By the part of the network that they cover. */
   readonly digests: Map<string, Promise<string>>;
   pyramid?: Promise<boolean>;
+  /** Digests of calibrations, by their version and the digest of the weights. */
+  readonly calibrations: Map<string, Promise<string>>;
 }
 
 /**
@@ -59,7 +64,11 @@ export class ModelRegistry {
     const spec = await withLevels(requested, file.path, (graph, weights) => {
       return (file.pyramid ??= forgetting(holdsPyramid(graph, weights), () => delete file.pyramid));
     });
-    return { spec, weights: weightsSource(file.path), weightsDigest: await digestOf(file, spec) };
+    const weightsDigest = await digestOf(file, spec);
+    const resolved = { spec, weights: weightsSource(file.path), weightsDigest };
+    const calibration = findCalibration(spec, file.path, this.weightsDir);
+    if (calibration === undefined) return resolved;
+    return { ...resolved, calibrationDigest: await calibrationDigestOf(file, calibration, weightsDigest) };
   }
 
   /** The current weights file of a model, with the values derived from it. */
@@ -75,7 +84,7 @@ export class ModelRegistry {
     const path = await defaultWeights(model, this.weightsDir);
     const stamp = isSeeded(path) ? path : await stampOf(path);
     const before = await known?.catch(() => undefined);
-    return before?.stamp === stamp ? before : { path, stamp, digests: new Map() };
+    return before?.stamp === stamp ? before : { path, stamp, digests: new Map(), calibrations: new Map() };
   }
 }
 
@@ -87,6 +96,16 @@ function digestOf({ path, digests }: WeightsFile, { model, stage5, levels }: Fea
   digests.set(key, read);
   // A file that could not be read may be replaced.
   return forgetting(read, () => digests.delete(key));
+}
+
+/** The digest of a calibration that fits the weights. */
+async function calibrationDigestOf(file: WeightsFile, path: string, weightsDigest: string): Promise<string> {
+  const key = `${await stampOf(path)} ${weightsDigest}`;
+  const known = file.calibrations.get(key);
+  if (known) return known;
+  const read = loadCalibration(path, weightsDigest).then(({ digest }) => digest);
+  file.calibrations.set(key, read);
+  return forgetting(read, () => file.calibrations.delete(key));
 }
 
 async function stampOf(path: string): Promise<string> {

@@ -36,6 +36,8 @@ export interface ExtractOptions {
   readonly signal?: AbortSignal;
   /** The weights' digest that the caller expects. */
   readonly weightsDigest?: string;
+  /** Likewise that of the calibration. */
+  readonly calibrationDigest?: string | undefined;
   /** The set's id, where the caller has computed it. */
   readonly featuresId?: string;
   /** Called when a stage begins. */
@@ -95,7 +97,14 @@ export class Extractor {
         `${source} has digest ${digest}; the job asks for ${options.weightsDigest}.`,
       );
     }
-    const id = options.featuresId ?? featureId(image.sha256, madeBy.weights.digest, request);
+    const { calibrationDigest } = madeBy;
+    if (options.weightsDigest !== undefined && options.calibrationDigest !== calibrationDigest) {
+      throw new CairnError(
+        'calibration-changed',
+        `The calibration of ${request.model} is not the one that the job was submitted with.`,
+      );
+    }
+    const id = options.featuresId ?? featureId(image.sha256, madeBy.weights.digest, { ...request, calibrationDigest });
     const description = this.describe(id, image, request, canvas, levels, madeBy);
     const key = options.key ?? archiveKey(description.id);
     const { size } = await stage('pack', () => this.pack({ description, levels }, key, options));
@@ -124,6 +133,7 @@ export class Extractor {
       stage5,
       weights: madeBy.weights.source,
       weightsDigest: madeBy.weights.digest,
+      calibrationDigest: madeBy.calibrationDigest,
       engine: madeBy.engine,
       device: madeBy.device,
       precision,

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
+import { findCalibration } from '../backbone/calibration/find-calibration.js';
 import { CairnError } from '../errors.js';
 import type { Extractor, Image } from './extractor.js';
 import { featureId } from '../spec/feature-id.js';
@@ -24,15 +25,17 @@ export class ExtractProcessor {
 
   async process(payload: JobPayload, signal: AbortSignal, onStage: (stage: JobStage) => void): Promise<JobResult> {
     const { store, extractor, weightsDir } = this.parts;
-    const { spec, source, weightsDigest } = payload;
+    const { spec, source, weightsDigest, calibrationDigest } = payload;
     onStage('fetch');
     const { key, sha256 } = await this.locate(source, signal);
-    const featuresId = payload.featuresId ?? featureId(sha256, weightsDigest, spec);
+    const featuresId = payload.featuresId ?? featureId(sha256, weightsDigest, { ...spec, calibrationDigest });
     if (await store.has(archiveKey(featuresId))) return { featuresId, timings: {} };
 
     const image: Image = { bytes: await this.read(key), sha256 };
-    const request = { ...spec, weights: await defaultWeights(spec.model, weightsDir) };
-    const { timings } = await extractor.extract(image, request, { signal, onStage, weightsDigest, featuresId });
+    const weights = await defaultWeights(spec.model, weightsDir);
+    const request = { ...spec, weights, calibration: findCalibration(spec, weights, weightsDir) };
+    const expected = { weightsDigest, calibrationDigest, featuresId };
+    const { timings } = await extractor.extract(image, request, { signal, onStage, ...expected });
     return { featuresId, timings };
   }
 

@@ -19,12 +19,14 @@ export interface SessionRequest extends TensorFormat {
   readonly size: number;
   /** `seeded`, `seeded:N` or a path. */
   readonly weights: string;
+  /** Path of the calibration; needed where `precision` is `int8`. */
+  readonly calibration?: string | undefined;
 }
 
 /** How a graph is compiled: those parts of a request that graph and weights do not hold already. */
 export interface CompileOptions extends Omit<
   SessionRequest,
-  'model' | 'stage5' | 'levels' | 'top' | 'weights' | 'precision'
+  'model' | 'stage5' | 'levels' | 'top' | 'weights' | 'calibration' | 'precision'
 > {
   /** What to return, in this order; parts of the graph that none of these needs are not computed. */
   readonly outputs: readonly OutputName[];

@@ -5,6 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { asCairnError, CairnError } from '../../errors.js';
+import { loadCalibration } from '../calibration/find-calibration.js';
 import { findModel, graphFor } from '../catalogue.js';
 import type { Level } from '../tensor.js';
 import { loadWeights } from '../weights/weights.js';
@@ -16,12 +17,27 @@ const port = parentPort!;
 const sessions = new Map<number, Session>();
 
 async function compile(id: number, request: CompileRequest): Promise<CompiledReply> {
-  const { model, stage5, levels: outputs, top, weights: source, engine: engineName, ...options } = request;
+  const {
+    model,
+    stage5,
+    levels: outputs,
+    top,
+    weights: source,
+    calibration: path,
+    engine: engineName,
+    ...options
+  } = request;
   const graph = graphFor(findModel(model), stage5, outputs, top);
   const [engine, weights] = await Promise.all([createEngine(engineName), loadWeights(source, graph)]);
-  const session = await engine.compile(graph, weights, { ...options, outputs });
+  const calibration = path === undefined ? undefined : await loadCalibration(path, weights.digest);
+  const session = await engine.compile(graph, weights, { ...options, outputs, ranges: calibration?.ranges });
   sessions.set(id, session);
-  return { engine: engine.name, device: session.device, weights: { source: weights.source, digest: weights.digest } };
+  return {
+    engine: engine.name,
+    device: session.device,
+    weights: { source: weights.source, digest: weights.digest },
+    calibrationDigest: calibration?.digest,
+  };
 }
 
 async function handle(request: SessionCall): Promise<{ value: unknown; transfer?: ArrayBuffer[] }> {

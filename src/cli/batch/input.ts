@@ -1,12 +1,12 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { asCairnError, CairnError } from '../../errors.js';
 import { splitLines } from '../../formats/split-lines.js';
+import { imagesIn, isImage } from '../images.js';
 import { parseManifestLine, type InputLine } from './manifest-line.js';
 
-const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff', '.avif']);
 const MAX_LINE_BYTES = 1 << 16;
 
 /** The lines of a batch; can be iterated any number of times. */
@@ -66,24 +66,4 @@ async function* folderLines(folder: string, images: readonly string[]): AsyncGen
     const parts = [...dir.split(sep), name].filter((part) => part !== '');
     yield { line: index + 1, name: parts.join('/'), source: { path: resolve(path) }, options: {} };
   }
-}
-
-/** The image files of a folder, sorted by path; includes links to images, but no hidden files. */
-async function imagesIn(folder: string, recursive: boolean): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive }).catch((cause: unknown) => {
-    throw new CairnError('image-missing', `${folder} cannot be read.`, { cause });
-  });
-  const images: string[] = [];
-  for (const entry of entries) {
-    if (entry.name.startsWith('.') || !isImage(entry.name)) continue;
-    const path = join(entry.parentPath, entry.name);
-    // A broken link is kept: it fails under its name instead of being skipped silently.
-    const isFolder = entry.isSymbolicLink() && (await stat(path).catch(() => undefined))?.isDirectory();
-    if (!entry.isDirectory() && isFolder !== true) images.push(path);
-  }
-  return images.sort();
-}
-
-function isImage(path: string): boolean {
-  return EXTENSIONS.has(parse(path).ext.toLowerCase());
 }

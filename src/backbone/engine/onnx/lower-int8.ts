@@ -1,3 +1,4 @@
+import { CairnError } from '../../../errors.js';
 import { roundHalfToEven } from '../../../formats/round-half-to-even.js';
 import { quantizationFor, type QuantizationParameters, type Range } from '../../quantization.js';
 import type { Weights } from '../../weights/weights.js';
@@ -57,25 +58,29 @@ class Int8Lowering {
         const [kh, kw, cin, cout] = step.kernelShape;
         const kernel = toOihw(step.kernel, kh * kw, cin, cout);
         const attributes = { kernel_shape: [kh, kw], strides: [...step.strides], pads: pads(step.margins) };
-        return this.convolution(step, kernel, [cout, cin, kh, kw], step.bias, attributes);
+        this.convolution(step, kernel, [cout, cin, kh, kw], step.bias, attributes);
+        break;
       }
       case 'affine': {
         // A factor and an offset per channel is a convolution of one weight per channel, which int8 holds exactly.
         const channels = step.factor.length;
         const attributes = { kernel_shape: [1, 1], group: channels };
-        return this.convolution(step, step.factor, [channels, 1, 1, 1], step.offset, attributes);
+        this.convolution(step, step.factor, [channels, 1, 1, 1], step.offset, attributes);
+        break;
       }
       case 'maxPool':
       case 'upsample':
       case 'zeroPad':
-        return this.move(step);
-      case 'relu':
-        // Where the step before it has not done its work already.
-        if (this.values.has(step.name)) return;
-        return this.finish(step.name, this.float(step));
+        this.move(step);
+        break;
       case 'add':
       case 'averagePool':
-        return this.finish(step.name, this.float(step));
+        this.finish(step.name, this.float(step));
+        break;
+      case 'relu':
+        // Where the step before it has not done its work already.
+        if (!this.values.has(step.name)) this.finish(step.name, this.float(step));
+        break;
       case 'globalPool':
       case 'dense':
       case 'softmax':
@@ -111,7 +116,14 @@ class Int8Lowering {
   /** Holds what a step computed, after the ReLU that follows where that needs no node. */
   private finish(step: string, float: string): void {
     const name = this.quantized.reluAfter(step) ?? step;
-    const [min, max] = this.ranges[name]!;
+    const range = this.ranges[name];
+    if (!range) {
+      throw new CairnError(
+        'calibration-incomplete',
+        `The calibration has no range for ${name}: it is of other levels.`,
+      );
+    }
+    const [min, max] = range;
     this.quantize(name, float, quantizationFor(name === step ? [min, max] : [0, max]));
   }
 
