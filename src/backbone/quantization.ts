@@ -19,5 +19,5 @@ export function quantizationFor([min, max]: Range): QuantizationParameters {
   const high = Math.max(max, 0);
   // A map of zeros has no range; any scale represents it.
   const scale = Math.fround((high - low) / LARGEST_UINT8) || 1;
-  return { scale, zeroPoint: Math.min(roundHalfToEven(-low / scale), LARGEST_UINT8) };
+  return { scale, zeroPoint: Math.min(roundHalfToEven((0 - low) / scale), LARGEST_UINT8) };
 }

@@ -55,7 +55,10 @@ export const requestedSpecSchema = z.strictObject({
   precision: z
     .preprocess(toText, z.enum(PRECISIONS, problem(`precision must be ${PRECISIONS.join(' or ')}`)))
     .default('float32')
-    .meta({ description: 'Element type in which the network computes: float32, or float16 on a GPU.' }),
+    .meta({
+      description:
+        'Element type in which the network computes: float32, float16 (on a GPU), or int8 (on a CPU, with a calibration).',
+    }),
   layout: z
     .preprocess(toText, z.enum(LAYOUTS, problem(`layout must be ${LAYOUTS.join(' or ')}`)))
     .default('nhwc')

@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { asCairnError } from '../../../errors.js';
+import { asCairnError, CairnError } from '../../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
@@ -47,6 +47,7 @@ export class OnnxEngine implements Engine {
 
   async compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session> {
     const { name: provider } = findDevice(this, options.device);
+    if (options.precision === 'int8') checkInt8(provider, options);
     applySettings(options.precision ?? 'float32');
     const plan = new Plan(graph, options.outputs, options.size);
     const lower = options.precision === 'int8' ? lowerToInt8 : lowerToOnnx;
@@ -65,6 +66,13 @@ export class OnnxEngine implements Engine {
       throw asCairnError(error, 'engine-failed');
     }
   }
+}
+
+/** @throws CairnError where a network of integers cannot be made. */
+function checkInt8(provider: string, { ranges }: CompileOptions): void {
+  if (!ranges) throw new CairnError('calibration-missing', 'precision=int8 needs a calibration of the weights.');
+  if (provider === 'cpu') return;
+  throw new CairnError('option-invalid', `precision=int8 runs on the CPU, not on ${provider}; use float16 there.`);
 }
 
 class OnnxSession implements Session {
