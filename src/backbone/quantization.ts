@@ -13,11 +13,15 @@ export type Range = readonly [min: number, max: number];
 
 export const LARGEST_UINT8 = 255;
 
-/** The parameters that spread a range over all integers, moved so that 0 is one of them: padding and ReLU need it. */
+/**
+ * The parameters that spread a range over all integers, moved so that 0 is one of them: padding and ReLU need it. Rounds as
+ * `compute_scale_zp` of ONNX Runtime's quantiser does, to the last bit.
+ */
 export function quantizationFor([min, max]: Range): QuantizationParameters {
-  const low = Math.min(min, 0);
-  const high = Math.max(max, 0);
+  const low = Math.fround(Math.min(min, 0));
+  const high = Math.fround(Math.max(max, 0));
+  const scale = Math.fround(high - low) / LARGEST_UINT8;
   // A map of zeros has no range; any scale represents it.
-  const scale = Math.fround((high - low) / LARGEST_UINT8) || 1;
-  return { scale, zeroPoint: Math.min(roundHalfToEven((0 - low) / scale), LARGEST_UINT8) };
+  if (Math.fround(scale) === 0) return { scale: 1, zeroPoint: 0 };
+  return { scale: Math.fround(scale), zeroPoint: roundHalfToEven((0 - low) / scale) };
 }

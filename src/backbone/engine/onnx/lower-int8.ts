@@ -175,7 +175,7 @@ function quantizeKernel(
     const least = Math.abs(bias[output]!) / (inputScale * LARGEST_BIAS);
     scales[output] = Math.max(peak / LARGEST_INT8, least) || 1;
     const scale = scales[output]!;
-    weights.forEach((weight, tap) => (integers[output * taps + tap] = roundHalfToEven(weight / scale)));
+    weights.forEach((weight, tap) => (integers[output * taps + tap] = roundHalfToEven(Math.fround(weight / scale))));
   }
   return { integers, scales };
 }
