@@ -1,4 +1,4 @@
-"""Compares Cairn with Keras, TensorFlow, torchvision, scikit-image and TensorStore.
+"""Compares Cairn with Keras, TensorFlow, torchvision, ONNX Runtime's quantiser, scikit-image and TensorStore.
 
 `npm run conformance` runs it in its own environment:
 
@@ -79,6 +79,7 @@ def compare(arguments):
     from check_describe import check_describe
     from check_detectors import check_detectors
     from check_family import check_family
+    from check_int8 import check_int8
     from check_layout import check_layout
     from check_preprocess import check_preprocess
     from check_pyramid import check_pyramid
@@ -101,6 +102,7 @@ def compare(arguments):
         check_seeded(results, scratch, "resnet101", 0)
         check_weight_files(results, scratch)
         check_layout(results, scratch)
+        check_int8(results, scratch, arguments.quick)
         check_regions(results, scratch)
         check_detectors(results, scratch, arguments.quick)
         check_batch_example(results, scratch)

@@ -87,9 +87,8 @@ describe.each([
   });
 
   test('the ranges of fewer levels do not do', async () => {
-    const known = await ranges();
-    const [name] = new QuantizedValues(new Plan(graph, outputs, SIZE)).observed();
-    delete known[name!];
+    const [first] = new QuantizedValues(new Plan(graph, outputs, SIZE)).observed();
+    const known = Object.fromEntries(Object.entries(await ranges()).filter(([name]) => name !== first));
     await expect(run({ precision: 'int8', ranges: known })).rejects.toMatchObject({ code: 'calibration-incomplete' });
   });
 });
