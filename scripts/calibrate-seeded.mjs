@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CLI = join(ROOT, 'dist/src/cli/cairn.js');
-/** The last one is held out. */
 const PHOTOS = ['astronaut.jpg', 'landscape.jpg', 'grey-exif6.jpg', 'portrait.png'];
 /** Ranges hardly depend on the size of the canvas; a quarter of the pixels takes a quarter of the time. */
 const SIZE = 512;

@@ -103,9 +103,14 @@ function describe({ file, runMs }: CalibrationResult, out: string, dotProduct: b
   return [
     formatTable(['level', 'cosine', 'SNR (dB)', 'worst error : maximum'], rows),
     '',
-    `Worst of ${images.heldOut || images.calibration} images${images.heldOut > 0 ? ' held out' : ''}, int8 against float32.`,
+    measuredOn(images),
     `Run time int8 : float32 on this machine: ${ratio} (${fast} : ${slow} ms).`,
     ...(dotProduct === false ? [NO_DOT_PRODUCT] : []),
-    `${Object.keys(ranges).length} ranges from ${images.calibration} images written to ${out}`,
+    `${Object.keys(ranges).length} ranges from ${images.count} images written to ${out}`,
   ].join('\n');
+}
+
+function measuredOn({ heldOut }: CalibrationResult['file']['images']): string {
+  if (heldOut === 0) return 'int8 against float32, on the one image that the ranges come from.';
+  return `int8 against float32, the worst of ${heldOut} held out: by ranges from the other images.`;
 }

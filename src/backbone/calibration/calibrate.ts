@@ -6,11 +6,9 @@ import type { Graph, LevelName } from '../graph/graph.js';
 import type { Level } from '../tensor.js';
 import { loadWeights, type Weights } from '../weights/weights.js';
 import { calibrationSchema, type CalibrationFile, type LevelError } from './calibration.js';
-import { chooseRanges, type Canvases } from './choose-ranges.js';
+import { chooseRanges, FOLDS, type Canvases } from './choose-ranges.js';
 import { fidelity, type Fidelity } from './fidelity.js';
 
-/** Every fourth image is held out: it decides between the methods, and the result is measured on it. */
-const HELD_OUT_EVERY = 4;
 /** Runs of each network whose times are compared, after one that does not count. */
 const TIMED_ROUNDS = 5;
 
@@ -43,33 +41,29 @@ export async function calibrate(request: CalibrationRequest): Promise<Calibratio
   const { model, levels: outputs, size, threads, canvases } = request;
   const graph = graphFor(findModel(model), true, outputs);
   const weights = await loadWeights(request.weights, graph);
-  const isHeldOut = (_: unknown, index: number) => index % HELD_OUT_EVERY === HELD_OUT_EVERY - 1;
-  const heldOut = canvases.length >= HELD_OUT_EVERY ? canvases.filter(isHeldOut) : canvases.slice(1).slice(-1);
-  const calibration = canvases.filter((canvas) => !heldOut.includes(canvas));
-  const passes = 2 * calibration.length + 2 * heldOut.length + TIMED_ROUNDS + 1;
   let done = 0;
-  const onImage = () => request.onProgress?.(++done / passes);
+  const runs = 2 * canvases.length + Math.ceil(canvases.length / FOLDS) + TIMED_ROUNDS + 1;
+  const onImage = () => request.onProgress?.(++done / runs);
 
-  const ranges = await chooseRanges(graph, weights, calibration, heldOut, { outputs, size, threads, onImage });
+  const { ranges, trial, heldOut } = await chooseRanges(graph, weights, canvases, { outputs, size, threads, onImage });
   const sessions = await openSessions(graph, weights, {
     outputs,
     size,
     threads,
     device: 'cpu',
     dtype: 'float32',
-    ranges: Object.fromEntries(Object.entries(ranges).map(([name, { min, max }]) => [name, [min, max]])),
+    ranges: Object.fromEntries(Object.entries(trial).map(([name, { min, max }]) => [name, [min, max]])),
   });
   try {
-    const test = heldOut.length > 0 ? heldOut : calibration;
-    const measured = await measure(sessions, test, onImage);
-    const runMs = await time(sessions, await test[0]!(), onImage);
+    const measured = await measure(sessions, heldOut, onImage);
+    const runMs = await time(sessions, await heldOut[0]!(), onImage);
     const file = calibrationSchema.parse({
       format: 'cairn-calibration-v1',
       model,
       weightsDigests: await digestsOf(request, weights.digest),
       size,
       levels: outputs,
-      images: { calibration: calibration.length, heldOut: heldOut.length },
+      images: { count: canvases.length, heldOut: canvases.length === 1 ? 0 : heldOut.length },
       ranges,
       measured,
     });

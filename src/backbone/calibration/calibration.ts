@@ -33,8 +33,8 @@ export const calibrationSchema = z.strictObject({
   /** Side of the canvases in pixels. */
   size: z.int().positive(),
   levels: z.array(z.enum(LEVEL_NAMES)).min(1),
-  /** Images that the ranges come from, and images held out. */
-  images: z.strictObject({ calibration: z.int().positive(), heldOut: z.int().nonnegative() }),
+  /** Images that the ranges come from; `measured` is of the first `heldOut`, by ranges from the others. */
+  images: z.strictObject({ count: z.int().positive(), heldOut: z.int().nonnegative() }),
   /** By the name of the value. */
   ranges: z.record(z.string(), rangeSchema),
   measured: z.array(levelErrorSchema),

@@ -4,6 +4,8 @@ import type { Range } from '../quantization.js';
 import type { Weights } from '../weights/weights.js';
 import type { Method } from './calibration.js';
 
+/** Groups of images, each of which is held out once. */
+export const FOLDS = 4;
 /** Shares of the full range that clipping by mean squared error tries. */
 const CLIPPED = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3] as const;
 const PERCENTILES: readonly Method[] = ['percentile-99.999', 'percentile-99.99', 'percentile-99.9'];
@@ -16,83 +18,90 @@ export interface ChosenRange {
   readonly max: number;
   readonly method: Method;
 }
+export type ChosenRanges = Readonly<Record<string, ChosenRange>>;
 
 export interface ObserveOptions {
   readonly outputs: readonly OutputName[];
   readonly size: number;
   readonly threads: number;
-  /** Called after each image of each of the two passes. */
+  /** Called twice for each image. */
   readonly onImage?: () => void;
 }
 
+export interface Choice {
+  /** From all images. */
+  readonly ranges: ChosenRanges;
+  /** By the same methods from all images but those of `heldOut`, on which they can be judged. */
+  readonly trial: ChosenRanges;
+  /** All images where there is only one. */
+  readonly heldOut: Canvases;
+}
+
 /**
- * The range of every value of a network: the extremes of the calibration images, percentiles of them, and the clipping of
- * least mean squared error are compared on the images held out, and the best is kept for each value.
+ * The range of every value of a network. Candidates are the extremes of the images, percentiles of them, and the extremes
+ * times some factors. They are judged on images held out, by the squared error of a value: each quarter of the images
+ * judges what comes from the other three.
  */
 export async function chooseRanges(
   graph: Graph,
   weights: Weights,
-  calibration: Canvases,
-  heldOut: Canvases,
+  canvases: Canvases,
   options: ObserveOptions,
-): Promise<Record<string, ChosenRange>> {
+): Promise<Choice> {
   const observer = new ValueObserver(graph, weights, options);
-  const [seen] = await observeAll(await observer.ranges(), [calibration], options);
-  const candidates = mapValues(seen![0]!, (_, name) => candidatesOf(seen!.map((ranges) => ranges[name]!)));
-  const ranges = mapValues(candidates, (list) => list.map(({ range }) => range));
-  const groups = await observeAll(await observer.errors(ranges), [calibration, heldOut], options);
-  return mapValues(candidates, (list, name) => {
-    const [known, unknown] = groups.map((group) => addUp(group.map((errors) => errors[name]!)));
-    return choose(list, known!, heldOut.length > 0 ? unknown! : known!);
-  });
+  const seen = await observeAll(await observer.ranges(), canvases, options);
+  const folds = Math.min(FOLDS, canvases.length);
+  const inFold = (fold: number) => (_: unknown, index: number) => index % folds === fold;
+  const candidatesWithout = (fold: number) => candidatesFrom(folds === 1 ? seen : seen.filter(not(inFold(fold))));
+  const errors: Record<string, readonly number[]>[] = [];
+  for (let fold = 0; fold < folds; fold++) {
+    const ranges = mapValues(candidatesWithout(fold), (list) => list.map(({ range }) => range));
+    errors.push(...(await observeAll(await observer.errors(ranges), canvases.filter(inFold(fold)), options)));
+  }
+  const best = mapValues(errors[0]!, (_, name) => indexOfLeast(addUp(errors.map((each) => each[name]!))));
+  const choose = (candidates: Candidates) =>
+    mapValues(candidates, (list, name): ChosenRange => {
+      const { range, method } = list[best[name]!]!;
+      return { min: range[0], max: range[1], method };
+    });
+  return {
+    ranges: choose(candidatesFrom(seen)),
+    trial: choose(candidatesWithout(0)),
+    heldOut: canvases.filter(inFold(0)),
+  };
 }
 
 async function observeAll<T>(
   observation: Observation<T>,
-  groups: readonly Canvases[],
+  canvases: Canvases,
   { onImage }: ObserveOptions,
-): Promise<T[][]> {
-  const results: T[][] = [];
+): Promise<T[]> {
   try {
-    for (const group of groups) {
-      const observed: T[] = [];
-      for (const canvas of group) {
-        observed.push(await observation.observe(await canvas()));
-        onImage?.();
-      }
-      results.push(observed);
+    const observed: T[] = [];
+    for (const canvas of canvases) {
+      observed.push(await observation.observe(await canvas()));
+      onImage?.();
     }
-    return results;
+    return observed;
   } finally {
     await observation.close();
   }
 }
 
-interface Candidate {
-  readonly method: Method;
-  readonly range: Range;
-}
+type Candidates = Readonly<Record<string, readonly { readonly method: Method; readonly range: Range }[]>>;
 
-/** The full range first, then percentiles, then clippings of it. */
-function candidatesOf(seen: readonly ObservedRange[]): Candidate[] {
-  const full = union(seen.map((observed) => observed.full));
-  const percentiles = TAILS.map((_, rank) => union(seen.map((observed) => observed.percentiles[rank]!)));
-  return [
-    { method: 'minmax', range: full },
-    ...percentiles.map((range, rank) => ({ method: PERCENTILES[rank]!, range })),
-    ...CLIPPED.map((share) => ({ method: 'mse' as const, range: [full[0] * share, full[1] * share] as const })),
-  ];
-}
-
-/** Of the clippings only the best on the calibration images takes part in the choice on those held out. */
-function choose(candidates: readonly Candidate[], known: readonly number[], heldOut: readonly number[]): ChosenRange {
-  const least = (indices: readonly number[], errors: readonly number[]) =>
-    indices.reduce((best, index) => (errors[index]! < errors[best]! ? index : best));
-  const indices = [...candidates.keys()];
-  const clipped = indices.filter((index) => candidates[index]!.method === 'mse');
-  const rivals = indices.filter((index) => candidates[index]!.method !== 'mse');
-  const { range, method } = candidates[least([...rivals, least(clipped, known)], heldOut)]!;
-  return { min: range[0], max: range[1], method };
+/** Of every value the full range first, then percentiles, then clippings of it; always in the same order. */
+function candidatesFrom(seen: readonly Readonly<Record<string, ObservedRange>>[]): Candidates {
+  return mapValues(seen[0]!, (_, name) => {
+    const observed = seen.map((ranges) => ranges[name]!);
+    const full = union(observed.map((each) => each.full));
+    const percentiles = TAILS.map((_, rank) => union(observed.map((each) => each.percentiles[rank]!)));
+    return [
+      { method: 'minmax', range: full },
+      ...percentiles.map((range, rank) => ({ method: PERCENTILES[rank]!, range })),
+      ...CLIPPED.map((share) => ({ method: 'mse' as const, range: [full[0] * share, full[1] * share] as const })),
+    ];
+  });
 }
 
 function union(ranges: readonly Range[]): Range {
@@ -102,6 +111,14 @@ function union(ranges: readonly Range[]): Range {
 /** Sums position by position. */
 function addUp(lists: readonly (readonly number[])[]): number[] {
   return lists.reduce<number[]>((sums, list) => list.map((value, i) => value + (sums[i] ?? 0)), []);
+}
+
+function indexOfLeast(values: readonly number[]): number {
+  return values.indexOf(Math.min(...values));
+}
+
+function not<A extends unknown[]>(test: (...args: A) => boolean) {
+  return (...args: A) => !test(...args);
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T, name: string) => U): Record<string, U> {

@@ -8,7 +8,7 @@ const FILE: CalibrationFile = {
   weightsDigests: ['cd'.repeat(32), DIGEST],
   size: 256,
   levels: ['C2'],
-  images: { calibration: 3, heldOut: 1 },
+  images: { count: 4, heldOut: 1 },
   ranges: { a: { min: -1, max: 2, method: 'minmax' }, b: { min: 0, max: 3, method: 'mse' } },
   measured: [{ level: 'C2', cosine: 0.9995, snrDb: null, maxAbs: 0 }],
 };

@@ -25,9 +25,9 @@ describe.each([
   const weights = randomWeights(graph);
   const outputs = (Object.keys(graph.outputs) as OutputName[]).filter((name) => name !== 'top');
   const base = { outputs, size: SIZE, device: 'cpu', threads: 1, dtype: 'float32' } as const;
-  const chosen = chooseRanges(graph, weights, IMAGES.slice(0, 3), IMAGES.slice(3), base);
+  const chosen = chooseRanges(graph, weights, IMAGES, base);
   const ranges = async (): Promise<Record<string, Range>> =>
-    Object.fromEntries(Object.entries(await chosen).map(([name, { min, max }]) => [name, [min, max]]));
+    Object.fromEntries(Object.entries((await chosen).ranges).map(([name, { min, max }]) => [name, [min, max]]));
   const run = async (options: Partial<CompileOptions>, image = pixels(9)): Promise<readonly Level[]> => {
     const session = await engine.compile(graph, weights, { ...base, ranges: await ranges(), ...options });
     try {
