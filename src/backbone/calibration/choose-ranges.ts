@@ -8,6 +8,8 @@ import type { Method } from './calibration.js';
 export const FOLDS = 4;
 /** Shares of the full range that clipping by mean squared error tries. */
 const CLIPPED = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3] as const;
+/** Shares of a range's lower end, where a ReLU clips what lies far below 0. */
+const LOWER = [1, 0.75, 0.5, 0.35, 0.25] as const;
 const PERCENTILES: readonly Method[] = ['percentile-99.999', 'percentile-99.99', 'percentile-99.9'];
 
 /** Uint8 RGB, `[size, size, 3]`, each made when it is needed: a few dozen of them would fill the memory. */
@@ -39,7 +41,7 @@ export interface Choice {
 
 /**
  * The range of every value of a network. Candidates are the extremes of the images, percentiles of them, and the extremes
- * times some factors. They are judged on images held out, by the squared error of a value: each quarter of the images
+ * times some factors; where a ReLU follows the sum that a value is a term of, also with smaller lower ends. They are judged on images held out, by the relative squared error of a value: each quarter of the images
  * judges what comes from the other three.
  */
 export async function chooseRanges(
@@ -52,7 +54,8 @@ export async function chooseRanges(
   const seen = await observeAll(await observer.ranges(), canvases, options);
   const folds = Math.min(FOLDS, canvases.length);
   const inFold = (fold: number) => (_: unknown, index: number) => index % folds === fold;
-  const candidatesWithout = (fold: number) => candidatesFrom(folds === 1 ? seen : seen.filter(not(inFold(fold))));
+  const candidatesWithout = (fold: number) =>
+    candidatesFrom(folds === 1 ? seen : seen.filter(not(inFold(fold))), observer);
   const errors: Record<string, readonly number[]>[] = [];
   for (let fold = 0; fold < folds; fold++) {
     const ranges = mapValues(candidatesWithout(fold), (list) => list.map(({ range }) => range));
@@ -65,7 +68,7 @@ export async function chooseRanges(
       return { min: range[0], max: range[1], method };
     });
   return {
-    ranges: choose(candidatesFrom(seen)),
+    ranges: choose(candidatesFrom(seen, observer)),
     trial: choose(candidatesWithout(0)),
     heldOut: canvases.filter(inFold(0)),
   };
@@ -91,16 +94,20 @@ async function observeAll<T>(
 type Candidates = Readonly<Record<string, readonly { readonly method: Method; readonly range: Range }[]>>;
 
 /** Of every value the full range first, then percentiles, then clippings of it; always in the same order. */
-function candidatesFrom(seen: readonly Readonly<Record<string, ObservedRange>>[]): Candidates {
+function candidatesFrom(seen: readonly Readonly<Record<string, ObservedRange>>[], observer: ValueObserver): Candidates {
   return mapValues(seen[0]!, (_, name) => {
     const observed = seen.map((ranges) => ranges[name]!);
     const full = union(observed.map((each) => each.full));
     const percentiles = TAILS.map((_, rank) => union(observed.map((each) => each.percentiles[rank]!)));
-    return [
-      { method: 'minmax', range: full },
+    const candidates = [
+      { method: 'minmax' as Method, range: full },
       ...percentiles.map((range, rank) => ({ method: PERCENTILES[rank]!, range })),
       ...CLIPPED.map((share) => ({ method: 'mse' as const, range: [full[0] * share, full[1] * share] as const })),
     ];
+    if (!observer.isClipped(name)) return candidates;
+    return candidates.flatMap(({ method, range: [min, max] }) =>
+      LOWER.map((share) => ({ method: share === 1 ? method : ('mse' as const), range: [min * share, max] as const })),
+    );
   });
 }
 

@@ -35,6 +35,13 @@ export class QuantizedValues {
     return step && RANGED.has(step.op) ? value : undefined;
   }
 
+  /** The other term of a sum that a ReLU clips, of a value that nothing else reads: far below 0 it need not be exact. */
+  clippedWith(value: string): string | undefined {
+    const [reader, ...others] = this.readers.get(value) ?? [];
+    if (reader?.op !== 'add' || others.length > 0 || this.outputs.has(value)) return undefined;
+    return this.reluAfter(reader.name) === undefined ? undefined : reader.inputs.find((input) => input !== value);
+  }
+
   /** The ReLU that alone reads a value: saturation at the integer that stands for 0 does its work. */
   reluAfter(value: string): string | undefined {
     const [reader, ...others] = this.readers.get(value) ?? [];

@@ -19,7 +19,7 @@ export interface ObservedRange {
 }
 
 /** Elements of a value that its quantisation error is measured on, spread evenly. */
-const SAMPLED = 2 ** 18;
+const SAMPLED = 2 ** 17;
 
 type Data = Readonly<Record<string, Float32Array>>;
 
@@ -29,6 +29,7 @@ type Data = Readonly<Record<string, Float32Array>>;
  */
 export class ValueObserver {
   private readonly plan: Plan;
+  private readonly quantized: QuantizedValues;
   private readonly values: readonly string[];
 
   constructor(
@@ -37,7 +38,13 @@ export class ValueObserver {
     private readonly options: { outputs: readonly OutputName[]; size: number; threads: number },
   ) {
     this.plan = new Plan(graph, options.outputs, options.size);
-    this.values = new QuantizedValues(this.plan).observed();
+    this.quantized = new QuantizedValues(this.plan);
+    this.values = this.quantized.observed();
+  }
+
+  /** Whether a value only matters as a term of a sum that a ReLU clips. */
+  isClipped(value: string): boolean {
+    return this.quantized.clippedWith(value) !== undefined;
   }
 
   /** Opens a session that gives the range of every value. */
@@ -66,14 +73,23 @@ export class ValueObserver {
     );
   }
 
-  /** Opens a session that gives the sum of squared errors of every value under each of its candidate ranges. */
+  /**
+   * Opens a session that gives, for every value, the noise under each of its candidate ranges: the power of the error as a
+   * share of the value's own, so that images of little contrast count as much as others. Of a value that is clipped with
+   * another one, it is the noise of what the ReLU lets through.
+   */
   async errors(candidates: Readonly<Record<string, readonly Range[]>>): Promise<Observation<Record<string, number[]>>> {
     const session = await this.compile((model, name, elements) => {
-      const flat = model.node('Reshape', `${name}/flat`, [name, integers(model, `${name}/all`, [-1])]);
-      // An odd step meets every channel and column.
-      const step = Math.ceil(elements / SAMPLED) | 1;
-      const bounds = [[0], [elements], [0], [step]].map((at, i) => integers(model, `${name}/slice${i}`, at));
-      const sample = model.node('Slice', `${name}/sample`, [flat, ...bounds]);
+      const sampleOf = (value: string) => sampled(model, `${name}/of ${value}`, value, elements);
+      const sample = sampleOf(name);
+      const other = this.quantized.clippedWith(name);
+      const term = other === undefined ? undefined : sampleOf(other);
+      const effectOf = (prefix: string, value: string) =>
+        term === undefined
+          ? value
+          : model.node('Relu', `${prefix}/relu`, [model.node('Add', `${prefix}/sum`, [value, term])]);
+      const effect = effectOf(name, sample);
+      expose(model, 'ReduceSumSquare', `${name}/power`, [effect], { keepdims: 0 });
       candidates[name]!.forEach((range, candidate) => {
         const { scale, zeroPoint } = quantizationFor(range);
         const prefix = `${name}/${candidate}`;
@@ -83,13 +99,16 @@ export class ValueObserver {
         ];
         const q = model.node('QuantizeLinear', `${prefix}/q`, [sample, ...parameters]);
         const back = model.node('DequantizeLinear', `${prefix}/back`, [q, ...parameters]);
-        const difference = model.node('Sub', `${prefix}/difference`, [sample, back]);
+        const difference = model.node('Sub', `${prefix}/difference`, [effect, effectOf(prefix, back)]);
         expose(model, 'ReduceSumSquare', `${prefix}/error`, [difference], { keepdims: 0 });
       });
     });
     return new Observation(session, this.options.size, (data) =>
       Object.fromEntries(
-        this.values.map((name) => [name, candidates[name]!.map((_, i) => data[`${name}/${i}/error`]![0]!)]),
+        this.values.map((name) => {
+          const power = data[`${name}/power`]![0]! || 1;
+          return [name, candidates[name]!.map((_, i) => data[`${name}/${i}/error`]![0]! / power)];
+        }),
       ),
     );
   }
@@ -139,6 +158,15 @@ export class Observation<T> {
   close(): Promise<void> {
     return this.session.release();
   }
+}
+
+/** Elements of a value, spread evenly over it. */
+function sampled(model: ModelProto, name: string, value: string, elements: number): string {
+  const flat = model.node('Reshape', `${name}/flat`, [value, integers(model, `${name}/all`, [-1])]);
+  // An odd step meets every channel and column.
+  const step = Math.ceil(elements / SAMPLED) | 1;
+  const bounds = [[0], [elements], [0], [step]].map((at, i) => integers(model, `${name}/slice${i}`, at));
+  return model.node('Slice', `${name}/sample`, [flat, ...bounds]);
 }
 
 function integers(model: ModelProto, name: string, values: readonly number[]): string {
