@@ -12,19 +12,20 @@ export interface LevelPlan {
 /** One level of several bands, one of a single band, one whose height leaves few ways to divide it. */
 export function plansOf(dtype: Dtype): LevelPlan[] {
   return [
-    { name: 'C2', shape: [64, 64, dtype === 'float32' ? 160 : 320], dtype },
+    { name: 'C2', shape: [64, 64, 640 / BYTES_PER_ELEMENT[dtype]], dtype },
     { name: 'C3', shape: [8, 8, 12], dtype },
     { name: 'C4', shape: [22, 3, 5], dtype },
   ];
 }
 
-/** A level whose bytes are random, with runs of zeros as a ReLU leaves them. */
+/** A level whose bytes are random, with runs of zeros as a ReLU leaves them; integers have parameters of their own. */
 export function randomLevel({ name, shape, dtype }: LevelPlan, seed = 1): Level {
   const random = randomNumbers(seed);
   const data = new Uint8Array(shape[0] * shape[1] * shape[2] * BYTES_PER_ELEMENT[dtype]);
   const words = new Uint16Array(data.buffer);
   for (let i = 0; i < words.length; i++) if (i % 16 > 4) words[i] = random() * 0x7c00;
-  return { name, stride: 4, tensor: { dtype, shape, data }, clipped: false };
+  const quantization = dtype === 'uint8' && { quantization: { scale: Math.fround(seed / 300), zeroPoint: 7 * seed } };
+  return { name, stride: 4, tensor: { dtype, shape, data, ...quantization }, clipped: false };
 }
 
 /** A feature set of random levels. */
