@@ -12,7 +12,7 @@ export interface LevelPlan {
 /** One level of several bands, one of a single band, one whose height leaves few ways to divide it. */
 export function plansOf(dtype: Dtype): LevelPlan[] {
   return [
-    { name: 'C2', shape: [64, 64, 640 / BYTES_PER_ELEMENT[dtype]], dtype },
+    { name: 'C2', shape: [64, 64, dtype === 'float32' ? 160 : 320], dtype },
     { name: 'C3', shape: [8, 8, 12], dtype },
     { name: 'C4', shape: [22, 3, 5], dtype },
   ];

@@ -1,7 +1,7 @@
 import type { Dtype, Level } from '../../src/backbone/tensor.js';
 import { describeLevel, type FeatureSet } from '../../src/features/feature-set.js';
 import { featureSet } from './feature-sets.js';
-import { randomNumbers } from './tensors.js';
+import { channelsFirst, randomNumbers } from './tensors.js';
 
 /** Every 2 MiB of a level repeat: random numbers are slow in jest's realm. */
 const PATTERN_BYTES = 1 << 21;
@@ -44,4 +44,12 @@ export function pyramid(size: number, channels: number, dtype: Dtype = 'float32'
     numberLevel(`P${i + 2}`, [size / stride, size / stride, channels], stride, dtype),
   );
   return setOf(levels, size);
+}
+
+/** The same set with the channels first. */
+export function inNchw(set: FeatureSet, size: number): FeatureSet {
+  return setOf(
+    set.levels.map((level) => ({ ...level, tensor: channelsFirst(level.tensor) })),
+    size,
+  );
 }
