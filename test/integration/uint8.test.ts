@@ -114,6 +114,16 @@ describe('as=float32', () => {
     expect((await new Decoder().decode(body)).equals(plain)).toBe(true);
   });
 
+  test('has the length and the caching of every stream, and HEAD says so', async () => {
+    const [url, plain] = [`${client.url}${path}.safetensors`, await client.bytes(`${path}.safetensors?as=float32`)];
+    const head = await fetch(`${url}?as=float32`, { method: 'HEAD' });
+    expect(head.headers.get('content-length')).toBe(String(plain.length));
+    // A cache tells the types apart by the URL.
+    expect(head.headers.get('cache-control')).toContain('immutable');
+    const half = await fetch(`${url}?as=float16`, { method: 'HEAD' });
+    expect(Number(half.headers.get('content-length'))).toBeLessThan(0.51 * plain.length);
+  });
+
   test('also in the stream of a batch', async () => {
     const manifest = JSON.stringify({ source: { sha256: await client.keep(image) } });
     const { id } = await client.submitBatch(Buffer.from(manifest), `${QUESTION}&dtype=uint8`);
