@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 
-from compare import levels_with_same_bits
+from compare import levels_with_same_bits, within_half_step
 
 DIMENSIONS = ("y", "x", "channel")
 ATTRIBUTES = ("id", "model", "family", "weightsDigest", "engine", "device", "imageSha256", "originalShape", "clipped")
@@ -38,3 +38,19 @@ def check_archive(results, case, archive, expected, attributes):
     results.check(f"{case} archive names its dimensions", labels == {DIMENSIONS}, str(sorted(labels)))
     values = {level: np.asarray(store.read().result()) for level, store in stores.items()}
     results.check(f"{case} archive equals safetensors bit for bit", levels_with_same_bits(values, expected))
+
+
+def check_packing(results, case, archive, floats):
+    """A uint8 archive decodes by the attributes of the CF conventions, in double, to `floats`: {level: float32 array}."""
+    with zipfile.ZipFile(archive) as entries:
+        described = {level["name"]: level for level in json.loads(entries.read("zarr.json"))["attributes"]["levels"]}
+        arrays = {level: json.loads(entries.read(f"{level}/zarr.json")) for level in floats}
+    for level, array in arrays.items():
+        scale, offset = (array["attributes"][name] for name in ("scale_factor", "add_offset"))
+        packed = np.asarray(open_level(archive, level).read().result())
+        decoded = packed * np.float64(scale) + offset
+        quantization = described[level]["quantization"]
+        agree = scale == quantization["scale"] and offset == -scale * quantization["zeroPoint"]
+        agree = agree and array["fill_value"] == quantization["zeroPoint"] and packed.dtype == np.uint8
+        close = within_half_step(decoded, floats[level], scale)
+        results.check(f"{case} {level} decodes by its CF attributes to within half a step", agree and close)

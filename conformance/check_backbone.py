@@ -4,7 +4,7 @@ import numpy as np
 
 import matterport
 from cairn import extract, extract_levels
-from check_archive import check_archive
+from check_archive import check_archive, check_packing
 from compare import error_ratio, within_one_ulp
 from results import ERROR_BAR
 from weights import give_to
@@ -42,6 +42,11 @@ def check_backbone(results, scratch, architecture, stage5, side, archives=True):
             results.check(f"{case} float16 is float32 rounded", rounded)
             archive = extract(image, folder, dtype="float16", file_format="zarr", **asked)
             check_archive(results, f"{case}/float16", archive, half, attributes)
+            archive.unlink()
+            integers = extract_levels(image, folder, dtype="uint8", **asked)
+            archive = extract(image, folder, dtype="uint8", file_format="zarr", **asked)
+            check_archive(results, f"{case}/uint8", archive, integers, attributes)
+            check_packing(results, f"{case}/uint8", archive, ours)
 
 
 def check_seeded(results, scratch, architecture, seed, side=256):

@@ -16,7 +16,7 @@ FIRST_CHANNELS = 8
 
 
 def check_layout(results, scratch):
-    for dtype in ("float32", "float16"):
+    for dtype in ("float32", "float16", "uint8"):
         case = f"layout/{dtype}"
         if results.wants(case):
             with results.case(case), scratch.folder() as folder:

@@ -22,6 +22,15 @@ def levels_with_same_bits(a, b):
     return sorted(a) == sorted(b) and all(same_bits(a[level], b[level]) for level in a)
 
 
+def within_half_step(decoded, single, scale):
+    """Whether decoded integers are as near to float32 `single` as a step of `scale` allows, and 0 where that is 0."""
+    if decoded.shape != single.shape:
+        return False
+    single = single.astype(np.float64)
+    tolerance = scale / 2 + 1e-6 * np.abs(single).max()
+    return bool((np.abs(decoded - single) <= tolerance).all() and (decoded[single == 0] == 0).all())
+
+
 def within_one_ulp(half, single):
     """Whether float16 `half` is float32 `single` rounded, up to the last bit. Both must be non-negative."""
     if half.dtype != np.float16 or half.shape != single.shape:

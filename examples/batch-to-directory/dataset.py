@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from safetensors.numpy import load_file
 
 
@@ -23,9 +24,20 @@ class FeatureFolder:
         return len(self._sets)
 
     def __getitem__(self, index):
-        """{level: array [height, width, channels]}, and the JSON of the set: "name", "line", "description", …"""
-        about = self._sets[index]
-        return load_file(about.with_suffix(".safetensors")), json.loads(about.read_text(encoding="utf-8"))
+        """{level: float array [height, width, channels]}, and the JSON of the set: "name", "line", "description", …"""
+        path = self._sets[index]
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return decoded(load_file(path.with_suffix(".safetensors")), about["description"]["levels"]), about
+
+
+def decoded(arrays, levels):
+    """Arrays of uint8 as the float32 values that they stand for: the folder holds integers, a quarter of the bytes."""
+    quantizations = {level["name"]: level.get("quantization") for level in levels}
+    for name, array in arrays.items():
+        if array.dtype == np.uint8:
+            scale, zero_point = (np.float32(quantizations[name][key]) for key in ("scale", "zeroPoint"))
+            arrays[name] = (array.astype(np.float32) - zero_point) * scale
+    return arrays
 
 
 if __name__ == "__main__":

@@ -79,8 +79,8 @@ async function open(featuresId: string, library: FeatureLibrary, choice: LevelQu
   try {
     const archive = await library.archive(featuresId);
     try {
-      const { levels, window } = selectLevels(archive, choice);
-      const { stream, length } = await streamLevels(archive, levels, { window });
+      const { levels, ...options } = selectLevels(archive, choice);
+      const { stream, length } = await streamLevels(archive, levels, options);
       return { description: archive.description, stream, length: length! };
     } catch (error) {
       await archive.close();

@@ -116,7 +116,9 @@ class Report {
   }
 
   done(image: string, path: string, { description, timings, bytes }: Extraction): void {
-    const levels = description.levels.map(({ name, shape, dtype, stride }) => ({ name, shape, dtype, stride }));
+    const levels = description.levels.map(({ name, shape, dtype, stride, quantization }) => {
+      return { name, shape, dtype, stride, ...(quantization && { quantization }) };
+    });
     const { id, weights, window, scale, originalShape, clipped } = description;
     const rounded = Object.fromEntries(Object.entries(timings).map(([name, ms]) => [name, Math.round(ms * 10) / 10]));
     const line = { image, id, path, levels, timings: rounded, weights, window, scale, originalShape, clipped };

@@ -1,17 +1,32 @@
 import { z } from 'zod';
 import { sha256Schema } from '../formats/sha256.js';
+import { LARGEST_UINT8 } from '../backbone/quantization.js';
 import { axesOf, DTYPES, formatOf, LAYOUTS, PRECISIONS, type Level } from '../backbone/tensor.js';
 
-const levelSchema = z.object({
-  name: z.string().regex(/^[CP][1-6]$/),
-  /** `[height, width, channels]`, or `[channels, height, width]` where the layout is `nchw`. */
-  shape: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
-  dtype: z.enum(DTYPES),
-  /** Archives of version 0.1 lack it. */
-  layout: z.enum(LAYOUTS).default('nhwc'),
-  stride: z.int().positive(),
-  channels: z.int().positive(),
-});
+const quantizationSchema = z
+  .object({ scale: z.number().positive(), zeroPoint: z.int().min(0).max(LARGEST_UINT8) })
+  .meta({
+    id: 'Quantization',
+    description: 'An integer q stands for scale × (q − zeroPoint); scale is a float32. Only levels of uint8 have it.',
+  });
+
+const levelSchema = z
+  .object({
+    name: z.string().regex(/^[CP][1-6]$/),
+    /** `[height, width, channels]`, or `[channels, height, width]` where the layout is `nchw`. */
+    shape: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
+    dtype: z.enum(DTYPES),
+    /** Archives of version 0.1 lack it. */
+    layout: z.enum(LAYOUTS).default('nhwc'),
+    stride: z.int().positive(),
+    channels: z.int().positive(),
+    /** Present where the dtype is `uint8`. */
+    quantization: quantizationSchema.optional(),
+  })
+  .refine(({ dtype, quantization }) => (dtype === 'uint8') === (quantization !== undefined), {
+    path: ['quantization'],
+    message: 'belongs to uint8, and uint8 needs it',
+  });
 export type LevelDescription = z.infer<typeof levelSchema>;
 
 /** How a feature set was made: the group attributes of an archive, and the API's description of it. */
@@ -57,7 +72,9 @@ export interface FeatureSet {
 export function describeLevel({ name, stride, tensor }: Level): LevelDescription {
   const [first, second, third] = tensor.shape as [number, number, number];
   const channels = tensor.shape[axesOf(tensor).indexOf('channel')]!;
-  return { name, shape: [first, second, third], ...formatOf(tensor), stride, channels };
+  const { quantization } = tensor;
+  const described = { name, shape: [first, second, third] as [number, number, number], ...formatOf(tensor) };
+  return { ...described, stride, channels, ...(quantization && { quantization: { ...quantization } }) };
 }
 
 /** Where archives are kept in a store. */

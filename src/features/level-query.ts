@@ -3,6 +3,7 @@ import { CairnError } from '../errors.js';
 import { listOf, must } from '../parse.js';
 import type { ArchiveReader } from './archive-reader.js';
 import type { LevelDescription } from './feature-set.js';
+import { SENT_DTYPES, type SentDtype } from './level-values.js';
 import type { Window } from './window.js';
 
 const ORDERS = ['fine-first', 'coarse-first'] as const;
@@ -14,7 +15,12 @@ export const orderSchema = z
   .default('fine-first')
   .meta({ description: 'fine-first is the order of the archive; coarse-first sends the smallest level first.' });
 
-/** Which levels of a feature set are sent, what is cut out of them, and in which order. */
+export const asSchema = z
+  .enum(SENT_DTYPES, must(`must be ${SENT_DTYPES.join(' or ')}`))
+  .optional()
+  .meta({ description: 'Type in which the levels are sent: values are converted on the way. Default: as stored.' });
+
+/** Which levels of a feature set are sent, what is cut out of them, in which order and in which type. */
 export const levelQuerySchema = z.strictObject({
   levels: listOf(z.string())
     .optional()
@@ -24,12 +30,15 @@ export const levelQuerySchema = z.strictObject({
     example: '128,0,512,256',
   }),
   order: orderSchema,
+  as: asSchema,
 });
 export type LevelQuery = z.output<typeof levelQuerySchema>;
 
 export interface LevelChoice {
   readonly levels: readonly LevelDescription[];
   readonly window: Window | undefined;
+  /** Type to convert values to. */
+  readonly as: SentDtype | undefined;
 }
 
 /** @throws CairnError `level-absent`, or `option-invalid` for a window beyond the canvas. */
@@ -38,6 +47,7 @@ export function selectLevels(archive: ArchiveReader, query: Partial<LevelQuery> 
   return {
     levels: query.order === 'coarse-first' ? levels.toSorted((a, b) => b.stride - a.stride) : levels,
     window: query.window === undefined ? undefined : windowWithin(query.window, archive.description.size),
+    as: query.as,
   };
 }
 

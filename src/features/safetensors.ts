@@ -3,17 +3,25 @@ import { BYTES_PER_ELEMENT, type Dtype } from '../backbone/tensor.js';
 import { writeHead, type SafetensorsDtype } from '../formats/safetensors/write.js';
 import type { Description, FeatureSet, LevelDescription } from './feature-set.js';
 
-const SAFETENSORS_DTYPE = { float32: 'F32', float16: 'F16' } as const satisfies Record<Dtype, SafetensorsDtype>;
+const SAFETENSORS_DTYPE = { float32: 'F32', float16: 'F16', uint8: 'U8' } as const satisfies Record<
+  Dtype,
+  SafetensorsDtype
+>;
 
-/** The head of a safetensors file with the given levels; the set's provenance and `more` become its metadata. */
+/**
+ * The head of a safetensors file with the given levels. Its metadata are the set's provenance, the levels' strides, the
+ * scale and zero point of those that are integers, and `more`.
+ */
 export function safetensorsHeader(
   description: Description,
   levels: readonly LevelDescription[],
   more: Readonly<Record<string, unknown>> = {},
 ): Buffer {
   const strides = Object.fromEntries(levels.map((level) => [level.name, level.stride]));
+  const integers = levels.flatMap(({ name, quantization }) => (quantization ? [[name, quantization] as const] : []));
+  const quantization = integers.length > 0 && { quantization: Object.fromEntries(integers) };
   const heads = levels.map(({ name, dtype, shape }) => ({ name, dtype: SAFETENSORS_DTYPE[dtype], shape }));
-  return writeHead({ ...provenanceOf(description), strides, ...more }, heads);
+  return writeHead({ ...provenanceOf(description), strides, ...quantization, ...more }, heads);
 }
 
 /** A description without its levels, which the header declares itself. */

@@ -24,6 +24,15 @@ export function cutOf(level: LevelDescription, [y0, x0, y1, x1]: Window): Cut {
   });
 }
 
+/** The cut that is all of a level. */
+export function wholeOf({ shape: [first, second, third] }: LevelDescription): Cut {
+  return [
+    [0, first],
+    [0, second],
+    [0, third],
+  ];
+}
+
 /** Row and column of a level where a cut begins. */
 export function originOf(level: LevelDescription, cut: Cut): [row: number, column: number] {
   const { y, x } = byAxis(level, cut);

@@ -1,6 +1,7 @@
 import { bandsOf } from './level-axes.js';
 import type { Description, LevelDescription } from './feature-set.js';
-import { axesOf } from '../backbone/tensor.js';
+import type { QuantizationParameters } from '../backbone/quantization.js';
+import { axesOf, BYTES_PER_ELEMENT } from '../backbone/tensor.js';
 import { ZSTD_LEVEL } from '../formats/zstd.js';
 
 /** Paths inside an archive: a Zarr v3 group with one array per level. */
@@ -22,8 +23,13 @@ export function groupMetadata(description: Description): object {
   };
 }
 
-/** `zarr.json` of one level (Zarr v3 core specification): little-endian bytes, then zstd. */
+/**
+ * `zarr.json` of one level (Zarr v3 core specification): little-endian bytes, then zstd. Integers have the attributes of
+ * the CF conventions (section 8.1, packed data), `value = scale_factor · q + add_offset`, and the integer that stands for
+ * 0 as their fill value.
+ */
 export function arrayMetadata(level: LevelDescription): object {
+  const { quantization } = level;
   return {
     zarr_format: 3,
     node_type: 'array',
@@ -31,12 +37,19 @@ export function arrayMetadata(level: LevelDescription): object {
     data_type: level.dtype,
     chunk_grid: { name: 'regular', configuration: { chunk_shape: bandsOf(level).shape } },
     chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
-    fill_value: 0,
-    codecs: [
-      { name: 'bytes', configuration: { endian: 'little' } },
-      { name: 'zstd', configuration: { level: ZSTD_LEVEL, checksum: false } },
-    ],
+    fill_value: quantization?.zeroPoint ?? 0,
+    codecs: [bytesCodec(level), { name: 'zstd', configuration: { level: ZSTD_LEVEL, checksum: false } }],
     dimension_names: axesOf(level),
-    attributes: { stride: level.stride },
+    attributes: { stride: level.stride, ...(quantization && packing(quantization)) },
   };
+}
+
+/** Elements of one byte have no order of bytes. */
+function bytesCodec({ dtype }: LevelDescription): object {
+  return BYTES_PER_ELEMENT[dtype] === 1 ? { name: 'bytes' } : { name: 'bytes', configuration: { endian: 'little' } };
+}
+
+/** The product of a float32 and 8 bits is exact in a float64. */
+function packing({ scale, zeroPoint }: QuantizationParameters): object {
+  return { scale_factor: scale, add_offset: 0 - scale * zeroPoint };
 }

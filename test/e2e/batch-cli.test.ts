@@ -148,6 +148,20 @@ test('a folder is submitted, followed and written; the same command again comput
   expect(parse(other.stdout).summary['id']).not.toBe(summary['id']);
 });
 
+test('levels of uint8 are fetched as integers, with what they stand for, and only once', async () => {
+  await addImages(1);
+  const args = ['submit', 'images', ...SMALL, '--dtype', 'uint8', '--follow', '--out', 'out', '--json'];
+  expect(await batch(args)).toMatchObject({ status: 0 });
+  const path = join(out, 'image-0.safetensors');
+  const { header, data } = parseSafetensors(await readFile(path));
+  expect([header['C4']!.dtype, data.length]).toEqual(['U8', 4 * 4 * 256]);
+  const { quantization } = header['__metadata__'] as unknown as { quantization: string };
+  expect(JSON.parse(quantization)).toEqual({ C4: { scale: expect.any(Number), zeroPoint: 0 } });
+  await utimes(path, 1000, 1000);
+  expect(await batch(args)).toMatchObject({ status: 0 });
+  expect((await stat(path)).mtimeMs).toBe(1_000_000);
+});
+
 test('a manifest of paths, URLs and bad lines: the good ones are computed, the others named, the status is 1', async () => {
   await addImages(1);
   await writeFile(join(images, 'large.png'), Buffer.alloc(3_000_000));

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseSafetensors } from '../integration/support/client.js';
+import { readZarrArray, unzip } from '../support/zarr.js';
 
 const CLI = fileURLToPath(new URL('../../dist/src/cli/cairn.js', import.meta.url));
 const image = (name: string) => fileURLToPath(new URL(`../fixtures/images/${name}`, import.meta.url));
@@ -52,6 +53,25 @@ test('extract --json prints one line an image and writes what it names', async (
   const { header, data } = parseSafetensors(await readFile(join(out, 'st/astronaut.safetensors')));
   expect(header['C4']!.shape).toEqual([8, 8, 1024]);
   expect(data.length).toBe((16 * 16 * 512 + 8 * 8 * 1024) * 2);
+});
+
+test.each(['zarr', 'safetensors'])('extract --dtype uint8 tells what the integers stand for, as %s', async (format) => {
+  const folder = join(out, `uint8-${format}`);
+  const flags = ['--model', 'mask-rcnn-resnet18', '--size', '64', '--levels', 'C3', '--dtype', 'uint8', '--json'];
+  const { stdout } = await cairn('extract', image('tiny.png'), ...flags, '--format', format, '--out', folder);
+  const { levels, path } = JSON.parse(stdout) as { levels: Record<string, unknown>[]; path: string };
+  const quantization = { scale: expect.any(Number), zeroPoint: expect.any(Number) };
+  expect(levels).toEqual([{ name: 'C3', shape: [8, 8, 128], dtype: 'uint8', stride: 8, quantization }]);
+  const file = await readFile(path);
+  if (format === 'zarr') {
+    const { attributes } = (await readZarrArray(await unzip(file), 'C3')).metadata;
+    expect(attributes['scale_factor']).toBe((levels[0]!['quantization'] as { scale: number }).scale);
+  } else {
+    const { header, data } = parseSafetensors(file);
+    expect([header['C3']!.dtype, data.length]).toEqual(['U8', 8 * 8 * 128]);
+    const metadata = header['__metadata__'] as unknown as Record<string, string>;
+    expect(JSON.parse(metadata['quantization']!)).toEqual({ C3: levels[0]!['quantization'] });
+  }
 });
 
 test('a bad image fails alone: the others are written, the status is 1', async () => {

@@ -18,13 +18,14 @@ export function plansOf(dtype: Dtype): LevelPlan[] {
   ];
 }
 
-/** A level whose bytes are random, with runs of zeros as a ReLU leaves them. */
+/** A level whose bytes are random, with runs of zeros as a ReLU leaves them; integers have parameters of their own. */
 export function randomLevel({ name, shape, dtype }: LevelPlan, seed = 1): Level {
   const random = randomNumbers(seed);
   const data = new Uint8Array(shape[0] * shape[1] * shape[2] * BYTES_PER_ELEMENT[dtype]);
   const words = new Uint16Array(data.buffer);
   for (let i = 0; i < words.length; i++) if (i % 16 > 4) words[i] = random() * 0x7c00;
-  return { name, stride: 4, tensor: { dtype, shape, data }, clipped: false };
+  const quantization = dtype === 'uint8' && { quantization: { scale: Math.fround(seed / 300), zeroPoint: 7 * seed } };
+  return { name, stride: 4, tensor: { dtype, shape, data, ...quantization }, clipped: false };
 }
 
 /** A feature set of random levels. */

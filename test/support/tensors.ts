@@ -5,9 +5,13 @@ import { decodeHalf } from './half.js';
 const { abs, imul, sqrt } = Math;
 const { isNaN } = Number;
 
-/** The elements of a tensor as numbers. */
-export function numbersOf({ dtype, data }: Tensor): Float64Array {
+/** The elements of a tensor as numbers, integers as the values that they stand for. */
+export function numbersOf({ dtype, data, quantization }: Tensor): Float64Array {
   const bytes = data.slice();
+  if (dtype === 'uint8') {
+    const { scale, zeroPoint } = quantization!;
+    return Float64Array.from(bytes, (integer) => scale * (integer - zeroPoint));
+  }
   return dtype === 'float32'
     ? Float64Array.from(new Float32Array(bytes.buffer))
     : Float64Array.from(new Uint16Array(bytes.buffer), decodeHalf);
@@ -64,13 +68,13 @@ export function randomNumbers(seed: number): () => number {
 }
 
 /** A tensor `[height, width, channels]` as `[channels, height, width]`. */
-export function channelsFirst({ dtype, shape, data }: Tensor): Tensor {
+export function channelsFirst({ dtype, shape, data, ...rest }: Tensor): Tensor {
   const [height, width, channels] = shape as [number, number, number];
-  const Elements = dtype === 'float32' ? Uint32Array : Uint16Array;
+  const Elements = { float32: Uint32Array, float16: Uint16Array, uint8: Uint8Array }[dtype];
   const from = new Elements(data.slice().buffer);
   const to = new Elements(from.length);
   for (let cell = 0, at = 0; cell < height * width; cell++) {
     for (let channel = 0; channel < channels; channel++) to[channel * height * width + cell] = from[at++]!;
   }
-  return { dtype, layout: 'nchw', shape: [channels, height, width], data: new Uint8Array(to.buffer) };
+  return { ...rest, dtype, layout: 'nchw', shape: [channels, height, width], data: new Uint8Array(to.buffer) };
 }

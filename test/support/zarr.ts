@@ -21,7 +21,7 @@ export interface ZarrArray {
   readonly chunk_grid: { readonly name: string; readonly configuration: { readonly chunk_shape: number[] } };
   readonly chunk_key_encoding: { readonly name: string; readonly configuration: { readonly separator: string } };
   readonly fill_value: number;
-  readonly codecs: readonly { readonly name: string; readonly configuration: Record<string, unknown> }[];
+  readonly codecs: readonly { readonly name: string; readonly configuration?: Record<string, unknown> }[];
   readonly dimension_names: string[];
   readonly attributes: Record<string, unknown>;
 }
@@ -34,7 +34,7 @@ export async function readZarrArray(files: ReadonlyMap<string, Buffer>, name: st
   const metadata = JSON.parse(files.get(`${name}/zarr.json`)!.toString('utf8')) as ZarrArray;
   const { shape, chunk_grid, chunk_key_encoding, data_type } = metadata;
   const chunkShape = chunk_grid.configuration.chunk_shape;
-  const itemBytes = { float32: 4, float16: 2 }[data_type]!;
+  const itemBytes = { float32: 4, float16: 2, uint8: 1 }[data_type]!;
   const data = Buffer.alloc(shape.reduce((product, length) => product * length) * itemBytes);
   const zstd = await loadZstd();
   const grid = shape.map((length, axis) => Math.ceil(length / chunkShape[axis]!));

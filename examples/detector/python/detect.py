@@ -24,13 +24,14 @@ class Detections(NamedTuple):
 def detect(server, features, weights):
     """Runs the detector on the feature set with this id. Raises server.Refused if it lacks one of P2 to P6."""
     found = {}
-    path = f"/v1/features/{features}.safetensors?levels={','.join(LEVELS)}&order=coarse-first"
+    # Whatever type the levels are stored in, the server sends their values in float32.
+    path = f"/v1/features/{features}.safetensors?levels={','.join(LEVELS)}&order=coarse-first&as=float32"
     with server.open(path) as stream:
         metadata, tensors = read_header(stream)
         size = int(metadata["size"])
         for name, level in read_tensors(stream, tensors):
             # P6 is a three-hundredth of all bytes: the network runs on it while the others are still arriving.
-            scores, deltas = run_rpn(level.astype(np.float32, copy=False), weights)
+            scores, deltas = run_rpn(level, weights)
             found[name] = level_anchors(name, level.shape[:2], size), scores, deltas
     # Matterport concatenates the levels finest first; for equal scores the order decides.
     anchors, scores, deltas = (np.concatenate(parts) for parts in zip(*map(found.get, LEVELS), strict=True))

@@ -2,6 +2,8 @@
 
 The format: 8 bytes of length, that many bytes of JSON, then the tensors' data. Cairn sends the tensors in the order of
 their offsets, with `order=coarse-first` the smallest level first.
+
+Arrays have the type of the stream. Levels that are stored in uint8 are integers, unless the request has `as=float32`.
 """
 
 import json

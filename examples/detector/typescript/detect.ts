@@ -19,7 +19,8 @@ export interface Detected {
  * @throws Refused if it lacks one of P2 to P6.
  */
 export async function detect(server: Server, features: string, weights: Weights): Promise<Detected> {
-  const path = `/v1/features/${features}.safetensors?levels=${LEVELS.join(',')}&order=coarse-first`;
+  // Whatever type the levels are stored in, the server sends their values in float32.
+  const path = `/v1/features/${features}.safetensors?levels=${LEVELS.join(',')}&order=coarse-first&as=float32`;
   const { metadata, tensors } = await openSafetensors(await server.stream(path));
   const size = Number(metadata['size']);
   const found = new Map<string, RpnOutput & { readonly anchors: Box[] }>();

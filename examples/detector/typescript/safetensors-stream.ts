@@ -16,7 +16,8 @@ interface TensorHead {
 
 /**
  * Opens a safetensors stream: 8 bytes of length, that many bytes of JSON, then the tensors' data. `tensors` yields each
- * as float32 as soon as its last byte has arrived; with `order=coarse-first` that is the smallest level first.
+ * as float32 as soon as its last byte has arrived; with `order=coarse-first` that is the smallest level first. Integers are
+ * not scaled: levels that are stored in uint8 need `as=float32` in the request.
  */
 export async function openSafetensors(stream: AsyncIterable<Uint8Array>) {
   const source = new ExactReader(stream);

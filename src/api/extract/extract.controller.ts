@@ -1,7 +1,7 @@
 import { Controller, Module, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { orderSchema, selectLevels } from '../../features/level-query.js';
+import { asSchema, orderSchema, selectLevels } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
@@ -16,7 +16,7 @@ import { binary, header, Operation } from '../openapi/operation.js';
 /** A client waits for the answer. */
 const PRIORITY = 'high';
 /** The other options may also be in a form or JSON, and are checked together. */
-const querySchema = z.looseObject({ order: orderSchema });
+const querySchema = z.looseObject({ order: orderSchema, as: asSchema });
 
 @Controller('v1/extract')
 export class ExtractController {
@@ -34,6 +34,7 @@ export class ExtractController {
     query: jobOptionsSchema.extend({
       priority: z.enum(PRIORITY_NAMES).default(PRIORITY).meta({ description: 'Place in the queue.' }),
       order: orderSchema,
+      as: asSchema,
     }),
     headers: { 'Accept-Encoding': { description: '`zstd` before all others: compressed frames.', example: 'zstd' } },
     body: SUBMISSION_BODY,
@@ -48,7 +49,7 @@ export class ExtractController {
   })
   async extract(
     @Req() request: FastifyRequest,
-    @Query(zod(querySchema)) { order, ...given }: GivenOptions & z.output<typeof querySchema>,
+    @Query(zod(querySchema)) { order, as, ...given }: GivenOptions & z.output<typeof querySchema>,
     @Res() reply: FastifyReply,
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
@@ -58,7 +59,7 @@ export class ExtractController {
     const archive = await this.library.archive(id);
     // Nothing would close a stream that is sent to a closed connection.
     if (gone.aborted) return archive.close();
-    await sendLevels(archive, (held) => selectLevels(held, { order }), reply);
+    await sendLevels(archive, (held) => selectLevels(held, { order, as }), reply);
   }
 }
 

@@ -88,9 +88,9 @@ export async function sendLevels(
   reply: FastifyReply,
 ): Promise<void> {
   try {
-    const { levels, window } = choose(archive);
+    const { levels, ...choice } = choose(archive);
     const compressed = prefersZstd(reply.request.headers['accept-encoding']);
-    const { length, stream } = await streamLevels(archive, levels, { window, compressed });
+    const { length, stream } = await streamLevels(archive, levels, { ...choice, compressed });
     void reply.headers({
       'content-type': 'application/octet-stream',
       vary: 'accept-encoding',

@@ -16,6 +16,7 @@ const PRIORITY = 'high';
 const DTYPES = new Map([
   ['FP32', 'float32'],
   ['FP16', 'float16'],
+  ['UINT8', 'uint8'],
 ]);
 
 export interface RequestedOutput {
@@ -66,7 +67,7 @@ export async function readInferenceRequest(
   const options = optionsOf(model, outputs, parameters);
   const someInJson = outputs ? outputs.some((output) => !output.binary) : !binary;
   if (options.spec.dtype === 'float16' && someInJson) {
-    throw malformed('FP16 has no form in JSON: ask for binary data, or for FP32.');
+    throw malformed('FP16 has no form in JSON: ask for binary data, or for FP32 or UINT8.');
   }
   return { id: json.id, options, images: await keepImages(input, body, intake), outputs, binary };
 }

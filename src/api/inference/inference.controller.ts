@@ -13,7 +13,7 @@ import { MODEL_VERSION, modelOf } from './model-metadata.js';
 import { MODEL } from './protocol.controller.js';
 import { ProtocolFilter } from './protocol-error.js';
 import { inferenceRequestSchema } from './request-schema.js';
-import { streamAnswer } from './response-stream.js';
+import { DATATYPES, streamAnswer } from './response-stream.js';
 
 const HEADER_LENGTH = 'Inference-Header-Content-Length';
 
@@ -30,10 +30,19 @@ const answerSchema = z
     outputs: z.array(
       z.object({
         name: z.string(),
-        datatype: z.enum(['FP32', 'FP16']),
+        datatype: z.enum(Object.values(DATATYPES)),
         shape: z.array(z.int()).meta({ description: '[images, height, width, channels]' }),
         data: z.array(z.number()).optional(),
-        parameters: z.object({ binary_data_size: z.int() }).optional(),
+        parameters: z
+          .object({
+            binary_data_size: z.int().optional(),
+            scale: z
+              .string()
+              .optional()
+              .meta({ description: 'UINT8 only: values are scale × (data − zero_point). One number per image.' }),
+            zero_point: z.string().optional().meta({ description: 'UINT8 only: the integers that stand for 0.' }),
+          })
+          .optional(),
       }),
     ),
   })

@@ -24,7 +24,10 @@ export const modelMetadataSchema = z
     versions: z.array(z.string()),
     platform: z.string(),
     inputs: z.array(tensorSchema).meta({ description: 'A request has exactly one of them.' }),
-    outputs: z.array(tensorSchema).meta({ description: 'Every level, at the default size and type.' }),
+    outputs: z.array(tensorSchema).meta({
+      description:
+        'Every level, in the default size and type; the parameters `size` and `dtype` of a request change them.',
+    }),
   })
   .meta({ id: 'ModelMetadata', description: 'Inputs and outputs of a model.' });
 export type ModelMetadata = z.infer<typeof modelMetadataSchema>;

@@ -5,7 +5,10 @@ import type { LevelDescription } from '../../features/feature-set.js';
 import { levelBytes } from '../../features/safetensors.js';
 import type { RequestedOutput } from './inference-request.js';
 
-const DATATYPES = { float32: 'FP32', float16: 'FP16' } as const satisfies Record<LevelDescription['dtype'], string>;
+export const DATATYPES = { float32: 'FP32', float16: 'FP16', uint8: 'UINT8' } as const satisfies Record<
+  LevelDescription['dtype'],
+  string
+>;
 
 export interface Answer {
   readonly modelName: string;
@@ -57,11 +60,12 @@ function jsonPieces(
   for (const [i, { binary, level }] of outputs.entries()) {
     const { name, shape, dtype } = level;
     const size = levelBytes(level) * archives.length;
+    const parameters = { ...(binary && { binary_data_size: size }), ...quantizationOf(archives, name) };
     const tensor = {
       name,
       datatype: DATATYPES[dtype],
       shape: [archives.length, ...shape],
-      ...(binary && { parameters: { binary_data_size: size } }),
+      ...(Object.keys(parameters).length > 0 && { parameters }),
     };
     const begin = `${i === 0 ? '' : ','}${JSON.stringify(tensor)}`;
     if (binary) {
@@ -70,15 +74,25 @@ function jsonPieces(
     }
     pieces.push(text(`${begin.slice(0, -1)},"data":[`));
     for (const [band, read] of bandPieces(archives, level).entries()) {
-      pieces.push(async () => Buffer.from(`${band === 0 ? '' : ','}${numbers(await read())}`));
+      pieces.push(async () => Buffer.from(`${band === 0 ? '' : ','}${numbers(await read(), dtype)}`));
     }
     pieces.push(text(']}'));
   }
   return [...pieces, text(']}')];
 }
 
-/** float32 as the shortest decimal numbers that are the same in float64. */
-function numbers({ buffer, byteOffset, byteLength }: Uint8Array): string {
+/** What the integers of a level stand for, one value per archive, separated by commas; nothing where it has floats. */
+function quantizationOf(archives: readonly ArchiveReader[], name: string) {
+  const found = archives.flatMap((archive) => archive.select([name])[0]!.quantization ?? []);
+  if (found.length === 0) return {};
+  const joined = (key: 'scale' | 'zeroPoint') => found.map((quantization) => quantization[key]).join(',');
+  return { scale: joined('scale'), zero_point: joined('zeroPoint') };
+}
+
+/** Integers, or float32 as the shortest decimal numbers that are the same in float64. */
+function numbers(bytes: Uint8Array, dtype: LevelDescription['dtype']): string {
+  if (dtype === 'uint8') return bytes.join(',');
+  const { buffer, byteOffset, byteLength } = bytes;
   return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)).join(',');
 }
 

@@ -4,7 +4,7 @@ import type { ArchiveReader } from '../archive-reader.js';
 import { eager } from '../band-stream.js';
 import type { LevelDescription } from '../feature-set.js';
 
-/** Bands of about 2 MiB as float32: 256 MiB. */
+/** Bands of up to about 2 MiB, float16 as float32: 256 MiB. */
 const MOST_BANDS = 128;
 /** All bands of a pyramid of 1024 pixels: more would not be used. */
 const MOST_EACH = 64;
@@ -39,9 +39,12 @@ export class BandBudget {
   }
 }
 
-/** Bands of one archive, decompressed and widened to float32; the least recently used leave first. */
+/** Numbers of a band: float16 is widened to float32; integers stay as they are, since as floats they would be four times as large. */
+export type BandNumbers = Float32Array | Uint8Array;
+
+/** Bands of one archive, decompressed; the least recently used leave first. */
 export class BandCache {
-  private readonly bands = new Map<string, Promise<Float32Array>>();
+  private readonly bands = new Map<string, Promise<BandNumbers>>();
 
   constructor(
     private readonly archive: ArchiveReader,
@@ -49,7 +52,7 @@ export class BandCache {
   ) {}
 
   /** May be called ahead of need: reading starts at once, and a failure is kept until the promise is awaited. */
-  get(level: LevelDescription, number: number): Promise<Float32Array> {
+  get(level: LevelDescription, number: number): Promise<BandNumbers> {
     const key = `${level.name}/${number}`;
     const band = this.bands.get(key) ?? eager(() => this.read(level, number));
     this.bands.delete(key);
@@ -62,8 +65,9 @@ export class BandCache {
     return band;
   }
 
-  private async read(level: LevelDescription, number: number): Promise<Float32Array> {
+  private async read(level: LevelDescription, number: number): Promise<BandNumbers> {
     const bytes = await this.archive.band(level, number);
+    if (level.dtype === 'uint8') return bytes;
     // A copy is aligned.
     return toFloat32(new Uint8Array(bytes), level.dtype);
   }

@@ -4,7 +4,7 @@ import type { ArchiveReader } from '../archive-reader.js';
 import type { LevelDescription } from '../feature-set.js';
 import { lengthOf, rowsOf, type Rows } from '../level-axes.js';
 import { planAxis, type Bin } from './axis.js';
-import { BandCache, type BandShare } from './band-budget.js';
+import { BandCache, type BandNumbers, type BandShare } from './band-budget.js';
 import type { Box, RoiMethod } from './boxes.js';
 
 export interface RoiOptions {
@@ -15,6 +15,8 @@ export interface RoiOptions {
   readonly samplingRatio: number;
 }
 
+/** Floats are the values themselves. */
+const FLOATS = { scale: 1, zeroPoint: 0 };
 /** The thread yields to other work after this long. */
 const BUSY_MS = 10;
 /** Bands read ahead of the one that is being used. */
@@ -46,7 +48,7 @@ export class RegionReader {
   async region(box: Box, level: LevelDescription): Promise<Float32Array<ArrayBuffer>> {
     const { method, outputSize, samplingRatio } = this.options;
     const [height, width] = outputSize;
-    const { channels, stride } = level;
+    const { channels, stride, quantization: { scale, zeroPoint } = FLOATS } = level;
     const region = new Float32Array(height * width * channels);
     const along = (axis: 'y' | 'x', bins: number, from: number, to: number) =>
       planAxis({ from, to, bins, length: lengthOf(level, axis), stride }, method, samplingRatio);
@@ -63,13 +65,17 @@ export class RegionReader {
         sums.fill(0);
         for (const { at, weight } of bin) {
           const { band: number, start } = part.at(at);
-          addRow(await band(number), start, part, x, weight, sums);
+          addRow(await band(number), zeroPoint, start, part, x, weight, sums);
           await this.rest();
           if (this.signal?.aborted) throw new CairnError('cancelled', 'The regions are no longer wanted.');
         }
         for (let column = 0; column < width; column++) {
           const values = sums.subarray(column * count, (column + 1) * count);
-          region.set(values, (index * width + column) * channels + first);
+          // Pooling is linear, so one multiplication per bin replaces one per element.
+          region.set(
+            scale === 1 ? values : values.map((value) => scale * value),
+            (index * width + column) * channels + first,
+          );
         }
       }
     }
@@ -81,7 +87,7 @@ export class RegionReader {
     level: LevelDescription,
     parts: readonly Rows[],
     bins: readonly Bin[],
-  ): (band: number) => Promise<Float32Array> {
+  ): (band: number) => Promise<BandNumbers> {
     const rows = bins.flat();
     const needed = [...new Set(parts.flatMap((part) => rows.map(({ at }) => part.at(at).band)))];
     return (number) => {
@@ -100,9 +106,13 @@ export class RegionReader {
   }
 }
 
-/** Adds a row of a level, which begins at `start` of its band, times `weight`, to the bins along x, `[bins, channels]`. */
+/**
+ * Adds a row of a level, which begins at `start` of its band, minus `zeroPoint` and times `weight`, to the bins along x,
+ * `[bins, channels]`.
+ */
 function addRow(
-  band: Float32Array,
+  band: BandNumbers,
+  zeroPoint: number,
   start: number,
   { channels: [first, last], columnStep, channelStep }: Rows,
   x: readonly Bin[],
@@ -115,7 +125,7 @@ function addRow(
     for (const share of bin) {
       const factor = weight * share.weight;
       let from = start + share.at * columnStep;
-      for (let c = 0; c < count; c++, from += channelStep) sums[into + c]! += factor * band[from]!;
+      for (let c = 0; c < count; c++, from += channelStep) sums[into + c]! += factor * (band[from]! - zeroPoint);
     }
     into += count;
   }

@@ -13,7 +13,7 @@ import { streamLevels } from '../../../src/features/stream-levels.js';
 import { arrayMetadata } from '../../../src/features/zarr-metadata.js';
 import { loadZstd } from '../../../src/formats/zstd.js';
 import { collect } from '../../support/chunks.js';
-import { pyramid, setOf } from '../../support/pyramids.js';
+import { inNchw, pyramid } from '../../support/pyramids.js';
 import { parseSafetensors } from '../../support/safetensors-bytes.js';
 import { useTempDirs } from '../../support/temp-dir.js';
 import { channelsFirst, levelOf } from '../../support/tensors.js';
@@ -22,13 +22,6 @@ import { channelsFirst, levelOf } from '../../support/tensors.js';
 const SIZE = 512;
 const tempDir = useTempDirs();
 const zstd = await loadZstd();
-
-function inNchw(set: FeatureSet): FeatureSet {
-  return setOf(
-    set.levels.map((level) => ({ ...level, tensor: channelsFirst(level.tensor) })),
-    SIZE,
-  );
-}
 
 async function opened(set: FeatureSet): Promise<ArchiveReader> {
   const store = new FileStore(await tempDir());
@@ -63,7 +56,7 @@ describe.each(DTYPES)('nchw in %s', (dtype: Dtype) => {
   beforeAll(() => {
     // P2 has several bands in either layout: rows of all channels, or channels of all rows.
     last = pyramid(SIZE, 96, dtype);
-    first = inNchw(last);
+    first = inNchw(last, SIZE);
   });
 
   test('declares its axes, and bands of whole channels that divide them', () => {

@@ -7,7 +7,7 @@ const CHANNELS = { C1: 64, C2: 256, C3: 512, C4: 1024, C5: 2048 };
 const STRIDES = { C1: 4, C2: 4, C3: 8, C4: 16, C5: 32 };
 const LEVELS = ['C1', 'C2', 'C3', 'C4', 'C5'] as const;
 
-/** Every level of every canvas up to 2048, in both types. */
+/** Every level of every canvas up to 2048, in every type. */
 const CASES = Array.from({ length: 32 }, (_, i) => 64 * (i + 1)).flatMap((size) =>
   LEVELS.flatMap((name) =>
     DTYPES.map((dtype) => {
@@ -20,7 +20,7 @@ const CASES = Array.from({ length: 32 }, (_, i) => 64 * (i + 1)).flatMap((size) 
         stride: 4,
         channels,
       };
-      const rowBytes = side * channels * (dtype === 'float32' ? 4 : 2);
+      const rowBytes = side * channels * { float32: 4, float16: 2, uint8: 1 }[dtype];
       return { size, side, level, rowBytes, bands: bandsOf(level) };
     }),
   ),
@@ -28,7 +28,7 @@ const CASES = Array.from({ length: 32 }, (_, i) => 64 * (i + 1)).flatMap((size) 
 
 describe('bandsOf', () => {
   test('divides the height without rest for all canvases up to 2048', () => {
-    expect(CASES).toHaveLength(32 * 5 * 2);
+    expect(CASES).toHaveLength(32 * 5 * 3);
     expect(CASES.filter(({ side, bands }) => bands.length * bands.count !== side)).toEqual([]);
     expect(CASES.filter(({ rowBytes, bands }) => bands.bytes !== bands.length * rowBytes)).toEqual([]);
     expect(CASES.filter(({ bands }) => !(Number.isInteger(bands.length) && bands.length >= 1))).toEqual([]);
@@ -51,6 +51,7 @@ describe('bandsOf', () => {
   test.each([
     ['C2', [256, 256, 256], 'float32', { length: 4, count: 64, bytes: MIB }],
     ['C5', [32, 32, 2048], 'float16', { length: 8, count: 4, bytes: MIB }],
+    ['C2', [256, 256, 256], 'uint8', { length: 16, count: 16, bytes: MIB }],
     ['C4', [4, 4, 1024], 'float16', { length: 4, count: 1, bytes: 32768 }],
     ['C2', [1, 7, 3], 'float32', { length: 1, count: 1, bytes: 84 }],
     ['C2', [13, 1024, 1024], 'float32', { length: 1, count: 13, bytes: 4 * MIB }],

@@ -27,6 +27,14 @@ describe('selectLevels', () => {
     expect(levelsOf({ order: 'coarse-first' })).toBe('P5,P4,P3,P2');
   });
 
+  test('a type to send levels in is float16 or float32', () => {
+    expect([choose({}).as, choose({ as: 'float16' }).as, choose({ as: 'float32' }).as]).toEqual([
+      undefined,
+      'float16',
+      'float32',
+    ]);
+  });
+
   test('a window is four numbers within the canvas', () => {
     expect(choose({ window: '0,1,2.5,64' }).window).toEqual([0, 1, 2.5, 64]);
   });
@@ -35,6 +43,7 @@ describe('selectLevels', () => {
     ['window', ['', '1,2,3', '0,0,1,1,1', '0,0,65,1', '0,0,1,65', '-1,0,1,1', '2,0,2,1', '2,0,1,1', '0,5,1,4']],
     ['window', ['a,b,c,d', '0,0,1e1,1', '0,0,Infinity,1', '0,0,0x9,1', ' 0,0,1,1', '0,0,1,', '0,0,.5,1']],
     ['order', ['', 'fine', 'fine-first,coarse-first']],
+    ['as', ['', 'uint8', 'FP32', 'float16,float32']],
   ])('another %s is refused: %j', (name, values) => {
     for (const value of values) {
       expect(() => choose({ [name]: value })).toThrow(
@@ -45,7 +54,10 @@ describe('selectLevels', () => {
 
   test('another option is refused', () => {
     expect(() => choose({ windows: '0,0,1,1' })).toThrow(
-      expect.objectContaining({ code: 'option-unknown', message: expect.stringContaining('levels, window, order') }),
+      expect.objectContaining({
+        code: 'option-unknown',
+        message: expect.stringContaining('levels, window, order, as'),
+      }),
     );
   });
 });

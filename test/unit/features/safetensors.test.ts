@@ -58,6 +58,19 @@ describe('safetensorsHeader', () => {
   });
 });
 
+describe('levels of integers', () => {
+  const { description } = featureSet(plansOf('uint8'));
+
+  test('are U8, and the metadata has the scale and zero point of those that are sent', () => {
+    const { tensors, metadata } = parseSafetensors(safetensorsHeader(description, description.levels.slice(1)));
+    expect([...tensors.values()].map(({ dtype }) => dtype)).toEqual(['U8', 'U8']);
+    expect(JSON.parse(metadata['quantization']!)).toEqual({
+      C3: { scale: Math.fround(2 / 300), zeroPoint: 14 },
+      C4: { scale: Math.fround(3 / 300), zeroPoint: 21 },
+    });
+  });
+});
+
 describe('writeSafetensors', () => {
   test('is the header, then the tensors one after the other', async () => {
     const file = await collect(writeSafetensors(set) as AsyncIterable<Uint8Array>);
@@ -72,4 +85,5 @@ test('levelBytes is height × width × channels × bytes of the type', () => {
   const [level] = featureSet([{ name: 'C1', shape: [3, 5, 7], dtype: 'float16' }]).levels;
   expect(levelBytes(describeLevel(level!))).toBe(210);
   expect(levelBytes({ ...describeLevel(level!), dtype: 'float32' })).toBe(420);
+  expect(levelBytes({ ...describeLevel(level!), dtype: 'uint8' })).toBe(105);
 });

@@ -1,9 +1,12 @@
 import { Decoder } from '@toondepauw/node-zstd';
 import { describe, expect, test } from '@jest/globals';
+import type { QuantizationParameters } from '../../../src/backbone/quantization.js';
+import { DTYPES, type Dtype } from '../../../src/backbone/tensor.js';
 import { ArchiveReader } from '../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../src/features/archive-writer.js';
 import { archiveKey, describeLevel } from '../../../src/features/feature-set.js';
 import { FileStore } from '../../../src/features/store/file-store.js';
+import { SENT_DTYPES } from '../../../src/features/level-values.js';
 import { streamLevels, type StreamOptions } from '../../../src/features/stream-levels.js';
 import { cutOf } from '../../../src/features/window.js';
 import { loadZstd } from '../../../src/formats/zstd.js';
@@ -13,6 +16,7 @@ import { expectNoOpenFiles } from '../../support/open-files.js';
 import { numberLevel, setOf } from '../../support/pyramids.js';
 import { parseSafetensors } from '../../support/safetensors-bytes.js';
 import { useTempDirs } from '../../support/temp-dir.js';
+import { largestAbsolute, largestDifference, numbersOf } from '../../support/tensors.js';
 
 const tempDir = useTempDirs();
 expectNoOpenFiles();
@@ -23,19 +27,20 @@ const set = setOf(
   512,
 );
 const WINDOW = [100, 33, 203.5, 400] as const;
+const TYPES: Readonly<Record<string, Dtype>> = { F32: 'float32', F16: 'float16', U8: 'uint8' };
 
-async function stored() {
+async function archiveOf(of = set) {
   const files = new FileStore(await tempDir());
-  const key = archiveKey(set.description.id);
-  await files.put(key, writeArchive(set, zstd));
+  const key = archiveKey(of.description.id);
+  await files.put(key, writeArchive(of, zstd));
   const { store, bytes } = countReads(files);
   const archive = await ArchiveReader.open((await store.open(key))!, zstd);
   const opened = bytes();
   return { archive, bytesRead: () => bytes() - opened };
 }
 
-async function streamed(options: StreamOptions) {
-  const { archive, bytesRead } = await stored();
+async function streamed(options: StreamOptions, of = set) {
+  const { archive, bytesRead } = await archiveOf(of);
   const { stream, length } = await streamLevels(archive, archive.select(), options);
   const file = await collect(stream as AsyncIterable<Uint8Array>);
   return { file, length, archive, bytesRead };
@@ -80,7 +85,7 @@ describe('as frames of zstd', () => {
   });
 
   test('whole levels are not decompressed on the way', async () => {
-    const { archive } = await stored();
+    const { archive } = await archiveOf();
     const refusing = { ...zstd, decompress: () => Promise.reject(new Error('not to be called')) };
     Object.assign(archive, { zstd: refusing });
     const { stream } = await streamLevels(archive, archive.select(), { compressed: true });
@@ -91,5 +96,68 @@ describe('as frames of zstd', () => {
     const { file, length } = await streamed({ window: WINDOW, compressed: true });
     expect(length).toBeUndefined();
     expect((await new Decoder().decode(file)).equals((await streamed({ window: WINDOW })).file)).toBe(true);
+  });
+});
+
+describe.each(DTYPES)('levels of %s in another type', (stored) => {
+  // P2 has several bands.
+  const levels = [numberLevel('P2', [128, 128, 96], 4, stored), numberLevel('P3', [64, 64, 24], 8, stored)];
+  const given = setOf(levels, 512);
+
+  /** Each level of a file: the numbers that it stands for. */
+  function valuesIn(file: Buffer) {
+    const { tensors, metadata } = parseSafetensors(file);
+    const quantization = JSON.parse(metadata['quantization'] ?? '{}') as Record<string, QuantizationParameters>;
+    return [...tensors].map(([name, { dtype, shape, data }]) => {
+      const own = quantization[name];
+      const tensor = { dtype: TYPES[dtype]!, shape, data: Uint8Array.from(data), ...(own && { quantization: own }) };
+      return { dtype, shape, values: numbersOf(tensor) };
+    });
+  }
+
+  describe.each(SENT_DTYPES)('%s', (as) => {
+    test.each([
+      ['whole levels', {}],
+      ['a window', { window: WINDOW }],
+      ['a window of whole rows', { window: [0, 0, 512, 512] as const }],
+    ])('%s have the values of the stored ones, and the length that is announced', async (_, options) => {
+      const [sent, plain] = [await streamed({ ...options, as }, given), await streamed(options, given)];
+      expect(sent.file).toHaveLength(sent.length!);
+      const [found, expected] = [valuesIn(sent.file), valuesIn(plain.file)];
+      expect(found.map(({ shape }) => shape)).toEqual(expected.map(({ shape }) => shape));
+      for (const [i, { dtype, values }] of found.entries()) {
+        expect(dtype).toBe(as === 'float32' ? 'F32' : 'F16');
+        const tolerance = as === 'float32' ? 1e-6 : 2 ** -11;
+        const largest = largestAbsolute(expected[i]!.values);
+        expect(largestDifference(values, expected[i]!.values)).toBeLessThan(tolerance * largest);
+      }
+      const { quantization, ...others } = parseSafetensors(plain.file).metadata;
+      expect(parseSafetensors(sent.file).metadata).toEqual(others);
+      expect(quantization !== undefined).toBe(stored === 'uint8');
+    });
+
+    test('are compressed on the way, and decode to the plain stream', async () => {
+      for (const options of [{ as }, { as, window: WINDOW }]) {
+        const [packed, plain] = [
+          await streamed({ ...options, compressed: true }, given),
+          await streamed(options, given),
+        ];
+        expect((await new Decoder().decode(packed.file)).equals(plain.file)).toBe(true);
+        expect(packed.length).toBe(stored === as && !options.window ? packed.file.length : undefined);
+      }
+    });
+
+    test('are converted band by band, a few at a time', async () => {
+      const { archive } = await archiveOf(given);
+      let [working, most] = [0, 0];
+      const band = archive.band.bind(archive);
+      archive.band = async (...args) => {
+        most = Math.max(most, ++working);
+        return band(...args).finally(() => working--);
+      };
+      const { stream } = await streamLevels(archive, archive.select(), { as });
+      await collect(stream as AsyncIterable<Uint8Array>);
+      expect(most).toBeLessThanOrEqual(3);
+    });
   });
 });

@@ -4,6 +4,7 @@ import { writeArchive } from '../../../src/features/archive-writer.js';
 import { loadZstd } from '../../../src/formats/zstd.js';
 import { collect } from '../../support/chunks.js';
 import { featureSet, plansOf } from '../../support/feature-sets.js';
+import { largestAbsolute, largestDifference, numbersOf } from '../../support/tensors.js';
 import { readZarrArray, unzip } from '../../support/zarr.js';
 
 const zstd = await loadZstd();
@@ -38,13 +39,14 @@ describe.each(DTYPES)('an archive of %s, read as Zarr v3 by its metadata alone',
       data_type: dtype,
       chunk_grid: { name: 'regular', configuration: { chunk_shape: expect.any(Array) } },
       chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
-      fill_value: 0,
+      fill_value: level.tensor.quantization?.zeroPoint ?? 0,
       codecs: [
-        { name: 'bytes', configuration: { endian: 'little' } },
+        // A byte has no order of bytes.
+        { name: 'bytes', ...(dtype !== 'uint8' && { configuration: { endian: 'little' } }) },
         { name: 'zstd', configuration: { level: 1, checksum: false } },
       ],
       dimension_names: ['y', 'x', 'channel'],
-      attributes: { stride: 4 },
+      attributes: expect.objectContaining({ stride: 4 }),
     });
   });
 
@@ -59,5 +61,31 @@ describe.each(DTYPES)('an archive of %s, read as Zarr v3 by its metadata alone',
       for (let band = 0; band < tensor.shape[0]! / chunk_shape[0]!; band++) expected.push(`${name}/c/${band}/0/0`);
     }
     expect([...files.keys()]).toEqual(expected);
+  });
+});
+
+describe('levels of integers', () => {
+  const set = featureSet(plansOf('uint8'));
+  const archive = collect(writeArchive(set, zstd)).then(unzip);
+
+  test.each(set.levels.map((level) => [level.name, level.tensor] as const))(
+    '%s decodes by the CF attributes to its values, and chunks that are not there to 0',
+    async (name, tensor) => {
+      const { metadata, data } = await readZarrArray(await archive, name);
+      const { scale_factor, add_offset, ...others } = metadata.attributes as Record<string, number>;
+      expect(others).toEqual({ stride: 4 });
+      const decoded = Float64Array.from(data, (integer) => integer * scale_factor! + add_offset!);
+      const values = numbersOf(tensor);
+      expect(largestDifference(decoded, values)).toBeLessThan(1e-12 * largestAbsolute(values));
+      expect(metadata.fill_value * scale_factor! + add_offset!).toBe(0);
+      // xarray decodes in float32, where both products round alike.
+      const { fround } = Math;
+      expect(fround(fround(metadata.fill_value * scale_factor!) + fround(add_offset!))).toBe(0);
+    },
+  );
+
+  test('floats have no attributes of CF', async () => {
+    const files = await collect(writeArchive(featureSet(plansOf('float16')), zstd)).then(unzip);
+    expect((await readZarrArray(files, 'C3')).metadata.attributes).toEqual({ stride: 4 });
   });
 });

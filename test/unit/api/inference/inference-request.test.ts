@@ -129,6 +129,15 @@ describe('options', () => {
     ]);
   });
 
+  test.each(['UINT8', 'uint8'])('%s has a form in JSON', async (dtype) => {
+    const { options, outputs } = await accepted({
+      ...withInput(input),
+      outputs: [{ name: 'C4' }],
+      parameters: { dtype },
+    });
+    expect([options.spec.dtype, outputs]).toEqual(['uint8', [{ name: 'C4', binary: false }]]);
+  });
+
   test("Triton's own parameters change nothing", async () => {
     const parameters = { priority: 5, timeout: 1, sequence_id: 7, sequence_start: true, triton_any: 1, headers: {} };
     expect((await accepted({ ...withInput(input), parameters })).options.priority).toBe('high');

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamAnswer, type Answer } from '../../../../src/api/inference/response-stream.js';
+import type { Dtype } from '../../../../src/backbone/tensor.js';
 import { ArchiveReader } from '../../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../../src/features/archive-writer.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';
@@ -19,7 +20,7 @@ afterEach(async () => {
 });
 
 /** Two archives of two levels, the finer of which has several bands; each set has numbers of its own. */
-async function twoArchives(dtype: 'float32' | 'float16') {
+async function twoArchives(dtype: Dtype) {
   const folder = await newFolder();
   const store = new FileStore(folder);
   const zstd = await loadZstd();
@@ -58,32 +59,47 @@ async function allClosed(folder: string): Promise<void> {
   expect(openFilesBelow(folder)).toEqual([]);
 }
 
-test.each(['float32', 'float16'] as const)(
-  'binary %s: JSON, then the outputs as they were asked for',
-  async (dtype) => {
-    const { archives, stacked, folder } = await twoArchives(dtype);
-    const outputs = ['P3', 'P2'].map((name) => ({ name, binary: true }));
-    const { stream, headerLength, length } = await streamAnswer(archives, answer(outputs, 'mine "one"'));
-    const body = await collect(stream);
-    expect(length).toBe(body.length);
-    const json = JSON.parse(body.subarray(0, headerLength).toString()) as AnswerJson;
-    const bytes = dtype === 'float32' ? 4 : 2;
-    const datatype = dtype === 'float32' ? 'FP32' : 'FP16';
-    const id = archives[0]!.description.id;
-    expect(json).toEqual({
-      model_name: 'm',
-      model_version: '1',
-      id: 'mine "one"',
-      parameters: { features: `${id},${id}` },
-      outputs: [
-        { name: 'P3', datatype, shape: [2, 32, 32, 4], parameters: { binary_data_size: 2 * 32 * 32 * 4 * bytes } },
-        { name: 'P2', datatype, shape: [2, 64, 64, 96], parameters: { binary_data_size: 2 * 64 * 64 * 96 * bytes } },
-      ],
-    });
-    expect(body.subarray(headerLength).equals(Buffer.concat([stacked('P3'), stacked('P2')]))).toBe(true);
-    await allClosed(folder);
-  },
-);
+test.each([
+  ['float32', 'FP32', 4],
+  ['float16', 'FP16', 2],
+  ['uint8', 'UINT8', 1],
+] as const)('binary %s: JSON, then the outputs as they were asked for', async (dtype, datatype, bytes) => {
+  const { archives, stacked, folder } = await twoArchives(dtype);
+  const outputs = ['P3', 'P2'].map((name) => ({ name, binary: true }));
+  const { stream, headerLength, length } = await streamAnswer(archives, answer(outputs, 'mine "one"'));
+  const body = await collect(stream);
+  expect(length).toBe(body.length);
+  const json = JSON.parse(body.subarray(0, headerLength).toString()) as AnswerJson;
+  // The parameters of integers are strings, one number per image.
+  const quantization = (strides: number[]) =>
+    dtype === 'uint8' && {
+      scale: strides.map((stride) => Math.fround(2 / (100 + stride))).join(','),
+      zero_point: strides.map((stride) => 100 + stride).join(','),
+    };
+  const id = archives[0]!.description.id;
+  expect(json).toEqual({
+    model_name: 'm',
+    model_version: '1',
+    id: 'mine "one"',
+    parameters: { features: `${id},${id}` },
+    outputs: [
+      {
+        name: 'P3',
+        datatype,
+        shape: [2, 32, 32, 4],
+        parameters: { binary_data_size: 2 * 32 * 32 * 4 * bytes, ...quantization([16, 32]) },
+      },
+      {
+        name: 'P2',
+        datatype,
+        shape: [2, 64, 64, 96],
+        parameters: { binary_data_size: 2 * 64 * 64 * 96 * bytes, ...quantization([8, 16]) },
+      },
+    ],
+  });
+  expect(body.subarray(headerLength).equals(Buffer.concat([stacked('P3'), stacked('P2')]))).toBe(true);
+  await allClosed(folder);
+});
 
 test('JSON has the same numbers', async () => {
   const { archives, stacked } = await twoArchives('float32');
@@ -95,6 +111,18 @@ test('JSON has the same numbers', async () => {
   for (const { name, data } of json.outputs) {
     expect(Buffer.from(Float32Array.from(data!).buffer).equals(stacked(name))).toBe(true);
   }
+});
+
+test('JSON has integers as they are, with what they stand for', async () => {
+  const { archives, stacked } = await twoArchives('uint8');
+  const { stream } = await streamAnswer(archives, answer([{ name: 'P3', binary: false }]));
+  const [output] = (JSON.parse((await collect(stream)).toString()) as AnswerJson).outputs;
+  expect(output).toMatchObject({ datatype: 'UINT8', shape: [2, 32, 32, 4] });
+  expect(output!.parameters).toEqual({
+    scale: `${Math.fround(2 / 116)},${Math.fround(2 / 132)}`,
+    zero_point: '116,132',
+  });
+  expect(Buffer.from(output!.data!).equals(stacked('P3'))).toBe(true);
 });
 
 test('both kinds at once: the header tells the length of the JSON with its numbers', async () => {

@@ -15,6 +15,11 @@ const GRAPHS: [string, Graph][] = [
   ['pre-activation', preactivationGraph()],
 ];
 
+/** An image of half the contrast, whose levels have ranges of their own. */
+function dim(image: Uint8Array): Uint8Array {
+  return image.map((value) => value / 2);
+}
+
 /** What every engine must do, whatever it compiles to. Runs on graphs of a few layers. */
 export function testEngine(name: string, device: string): void {
   describe(`engine ${name} on ${device}`, () => {
@@ -41,8 +46,9 @@ export function testEngine(name: string, device: string): void {
         for (const { name: level, stride, tensor } of levels) {
           const output = graph.outputs[level as OutputName]!;
           expect(stride).toBe(output.stride);
-          const { data } = tensor;
-          expect(tensor).toEqual({ dtype, layout: 'nhwc', shape: shapes.get(output.node), data });
+          const { data, quantization } = tensor;
+          const described = { dtype, layout: 'nhwc', shape: shapes.get(output.node), data };
+          expect(tensor).toEqual(dtype === 'uint8' ? { ...described, quantization } : described);
           const elements = tensor.shape.reduce((product, length) => product * length);
           expect(tensor.data.byteLength).toBe(elements * BYTES_PER_ELEMENT[dtype]);
         }
@@ -98,6 +104,33 @@ export function testEngine(name: string, device: string): void {
           expect(largestDifference(numbersOf(tensor), rounded)).toBe(0);
           expect(clipped).toBe(false);
         }
+      });
+
+      test('uint8 is within half a step of float32, with zeros kept, by the range of each image', async () => {
+        const two = Buffer.concat([pixels(6), dim(pixels(7))]);
+        const floats = await (await compile(graph, weights, { outputs })).run(two, 2);
+        const integers = await (await compile(graph, weights, { outputs, dtype: 'uint8' })).run(two, 2);
+        for (const [image, levels] of integers.entries()) {
+          for (const { name: level, tensor, clipped } of levels) {
+            const { scale, zeroPoint } = tensor.quantization!;
+            expect(Math.fround(scale)).toBe(scale);
+            expect([zeroPoint >= 0, zeroPoint <= 255, Number.isInteger(zeroPoint), clipped]).toEqual([
+              true,
+              true,
+              true,
+              false,
+            ]);
+            const exact = numbersOf(levelOf(floats[image]!, level).tensor);
+            const found = numbersOf(tensor);
+            expect(largestDifference(found, exact)).toBeLessThanOrEqual(scale / 2 + 1e-6 * largestAbsolute(exact));
+            expect(exact.every((value, i) => value !== 0 || found[i] === 0)).toBe(true);
+            // No integers are wasted: the range of the level is that of the integers. A map of zeros has none.
+            const [least, most] = [Math.min(0, ...exact), Math.max(0, ...exact)];
+            if (most > least) expect(scale * 255).toBeLessThan(1.001 * (most - least));
+          }
+        }
+        const scales = integers.map((levels) => levelOf(levels, 'C2').tensor.quantization!.scale);
+        expect(scales[0]).not.toBe(scales[1]);
       });
 
       test.each(DTYPES)(

@@ -84,14 +84,16 @@ export function testLimits(compile: ReturnType<typeof engineUnderTest>, device: 
       ...(HIDES_NAN.includes(device) ? [] : [NAN_BEHIND_RELU]),
       ['infinity minus infinity in a signed level', true, [1, 1, -1, -1]],
     ];
-    const cases = kinds.flatMap(([kind, signed, second]) =>
-      places.map(([where, place]) => [kind, where, signed, second, place] as const),
+    const cases = (['float32', 'uint8'] as const).flatMap((dtype) =>
+      kinds.flatMap(([kind, signed, second]) =>
+        places.map(([where, place]) => [kind, where, dtype, signed, second, place] as const),
+      ),
     );
 
-    test.each(cases)('%s %s', async (_kind, _where, signed, second, place) => {
+    test.each(cases)('%s %s, in %s', async (_kind, _where, dtype, signed, second, place) => {
       const biases = { 'conv1/bias': [0, 0], 'conv2/bias': [1, 1] };
       const weights = weightsOf({ 'conv1/kernel': [3e38, 3e38, 0, 0, 0, 0], 'conv2/kernel': second, ...biases });
-      const session = await compile(stackGraph({ signed }), weights);
+      const session = await compile(stackGraph({ signed }), weights, { dtype });
       await expect(session.run(pixelAt(place), 1)).rejects.toMatchObject({
         code: 'features-not-finite',
         message: expect.stringContaining('C1'),

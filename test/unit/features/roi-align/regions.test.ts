@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Level } from '../../../../src/backbone/tensor.js';
+import { LAYOUTS, type Level } from '../../../../src/backbone/tensor.js';
 import { ArchiveReader } from '../../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../../src/features/archive-writer.js';
 import { archiveKey, describeLevel, type FeatureSet } from '../../../../src/features/feature-set.js';
@@ -13,7 +13,7 @@ import { loadZstd } from '../../../../src/formats/zstd.js';
 import { collect } from '../../../support/chunks.js';
 import { countReads } from '../../../support/counting-store.js';
 import { expectNoOpenFiles } from '../../../support/open-files.js';
-import { numberLevel, pyramid, setOf } from '../../../support/pyramids.js';
+import { inNchw, numberLevel, pyramid, setOf } from '../../../support/pyramids.js';
 import { parseSafetensors } from '../../../support/safetensors-bytes.js';
 import { useTempDirs } from '../../../support/temp-dir.js';
 import { largestDifference, levelOf, numbersOf, randomNumbers } from '../../../support/tensors.js';
@@ -55,6 +55,15 @@ async function regionsOf(set: FeatureSet, boxes: readonly Box[], options: RoiOpt
   const { tensors, metadata } = parseSafetensors(file);
   const [regions, numbers] = [tensors.get('regions')!, tensors.get('levels')!];
   return { regions, numbers, metadata, values: new Float32Array(new Uint8Array(regions.data).buffer) };
+}
+
+/** The set with its integers decoded to float32. */
+function decoded(set: FeatureSet): FeatureSet {
+  const levels = set.levels.map((level) => {
+    const data = new Uint8Array(Float32Array.from(numbersOf(level.tensor)).buffer);
+    return { ...level, tensor: { dtype: 'float32', shape: level.tensor.shape, data } as const };
+  });
+  return setOf(levels, set.description.size);
 }
 
 /** 30 boxes anywhere, and those that are easily got wrong; `yxyx` pixels. */
@@ -155,6 +164,18 @@ describe.each(ROI_METHODS)('regions as %s pools them', (method) => {
     const boxes = place([[3, 5, 40, 64]], method, 64);
     const { values } = await regionsOf(set, boxes, optionsOf(method));
     expect(largestDifference(values, reference(set.levels[0]!, boxes[0]!, optionsOf(method)))).toBeLessThan(1e-5);
+  });
+
+  test.each(LAYOUTS)('integers in %s are pooled as the floats that they stand for', async (layout) => {
+    const floats = decoded(pyramid(256, 5, 'uint8'));
+    const boxes = place(trickyBoxes(256), method, 256);
+    const integers = layout === 'nhwc' ? pyramid(256, 5, 'uint8') : inNchw(pyramid(256, 5, 'uint8'), 256);
+    const [found, expected] = await Promise.all(
+      [integers, floats].map((set) => regionsOf(set, boxes, optionsOf(method, [7, 3]))),
+    );
+    expect(largestDifference(found!.values, expected!.values)).toBeLessThan(1e-6 * 2);
+    expect(Math.max(...expected!.values)).toBeGreaterThan(1);
+    expect(found!.metadata).not.toHaveProperty('quantization');
   });
 
   test('a box outside of the image gives zeros and reads nothing', async () => {
