@@ -57,7 +57,7 @@ describe('Supervisor', () => {
     supervise('process.exit(3)');
     await until(() => pids().length >= 6);
     expect(performance.now() - begun).toBeGreaterThanOrEqual(40 + 80 + 160 + 160 + 160);
-    expect(logged.filter((line) => line.includes('again')).slice(0, 5)).toEqual(
+    expect(logged.filter((line) => line.includes('restarting')).slice(0, 5)).toEqual(
       [0.04, 0.08, 0.16, 0.16, 0.16].map((delay) => `one ended with status 3; restarting in ${delay} s`),
     );
     expect(new Set(pids()).size).toBe(pids().length);
@@ -66,7 +66,7 @@ describe('Supervisor', () => {
   test('after a healthy life the delay is the first one again', async () => {
     supervise('setTimeout(() => process.exit(0), 100)', { healthyMs: 50 });
     await until(() => pids().length >= 4);
-    for (const line of logged.filter((line) => line.includes('again'))) expect(line).toContain('again in 0.04 s');
+    for (const line of logged.filter((line) => line.includes('restarting'))) expect(line).toContain('restarting in 0.04 s');
   });
 
   test('one that is killed comes back; the other does not notice', async () => {
@@ -98,7 +98,7 @@ describe('Supervisor', () => {
     // Each wrote once when it was ready, and once when it was done.
     expect((await linesOf(file)).map(Number).sort()).toEqual([...pids(), ...pids()].sort());
     expect(pids().map(isAlive)).toEqual([false, false]);
-    expect(logged.filter((line) => line.includes('again') || line.includes('killed'))).toEqual([]);
+    expect(logged.filter((line) => line.includes('restarting') || line.includes('killed'))).toEqual([]);
     await supervisor.stop();
   });
 
@@ -115,7 +115,7 @@ describe('Supervisor', () => {
 
   test('stopping during the pause before a restart does not wait for it', async () => {
     const supervisor = supervise('process.exit(1)', { firstDelayMs: 600_000, maxDelayMs: 600_000 });
-    await until(() => logged.some((line) => line.includes('again')));
+    await until(() => logged.some((line) => line.includes('restarting')));
     await supervisor.stop();
     expect(pids()).toHaveLength(1);
   });

@@ -63,7 +63,8 @@ describe('JobQueue while Redis is away', () => {
 });
 
 test('a Redis that takes the connection and then says nothing is as good as none', async () => {
-  const silent = createServer().listen(0, '127.0.0.1');
+  // It reads, so that its sockets close when the client's do.
+  const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
   await new Promise((resolve) => silent.once('listening', resolve));
   const { port } = silent.address() as AddressInfo;
   const { queue, close } = open(`redis://127.0.0.1:${port}`);
