@@ -27,7 +27,7 @@ export interface Provenance {
   readonly engine: string;
   readonly device: string;
   readonly weights: { readonly source: string; readonly digest: string };
-  readonly calibrationDigest: string | undefined;
+  readonly calibrationDigest?: string | undefined;
 }
 
 interface Compiled {

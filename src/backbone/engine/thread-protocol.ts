@@ -12,7 +12,7 @@ export interface CompiledReply {
   readonly engine: string;
   readonly device: string;
   readonly weights: { readonly source: string; readonly digest: string };
-  readonly calibrationDigest: string | undefined;
+  readonly calibrationDigest?: string | undefined;
 }
 
 export type SessionCall = { readonly id: number; readonly session: number } & (

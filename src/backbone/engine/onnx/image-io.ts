@@ -8,9 +8,6 @@ import { ELEMENT_TYPE, type ModelProto } from './model-proto.js';
 /** Name of the model's input: uint8, `[batch, size, size, 3]`, RGB. */
 export const IMAGES = 'images';
 
-/** The least normal float32. */
-const SMALLEST_NORMAL = 2 ** -126;
-
 /** What a model tells of a level beside its elements: float32, one value for the whole batch or one per image. */
 export type Statistic = 'max' | 'min' | 'sum' | 'scale' | 'zeroPoint';
 
@@ -109,7 +106,8 @@ function ownParameters(model: ModelProto, name: OutputName, max: string, min: st
   const extent = model.node('Sub', `${name}/extent`, [high, low]);
   const step = model.node('Div', `${name}/steps`, [extent, number('integers', LARGEST_UINT8)]);
   // A map of zeros has no range; any scale represents it.
-  const scale = model.node('Max', `${name}/step`, [step, number('least', SMALLEST_NORMAL)]);
+  const positive = model.node('Greater', `${name}/positive`, [step, nothing]);
+  const scale = model.node('Where', `${name}/step`, [positive, step, number('one', 1)]);
   const position = model.node('Div', `${name}/position`, [model.node('Neg', `${name}/below`, [low]), scale]);
   const rounded = model.node('Round', `${name}/rounded`, [position]);
   return [scale, model.node('Cast', `${name}/zero`, [rounded], { to: ELEMENT_TYPE.uint8 })];

@@ -3,7 +3,7 @@ import { fidelity } from '../../../../src/backbone/calibration/fidelity.js';
 
 test('equal maps lose nothing, maps of zeros included', () => {
   const map = Float32Array.of(1, -2, 3);
-  expect(fidelity(map, map)).toEqual({ cosine: expect.closeTo(1, 12) as number, snrDb: Infinity, maxAbs: 0 });
+  expect(fidelity(map, map)).toEqual({ cosine: 1, snrDb: Infinity, maxAbs: 0 });
   expect(fidelity(new Float32Array(3), new Float32Array(3))).toEqual({ cosine: 1, snrDb: Infinity, maxAbs: 0 });
 });
 
