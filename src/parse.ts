@@ -46,6 +46,11 @@ export function must(rule: string, end = '') {
   return { error: ({ input }: { input?: unknown }) => `${rule}, not "${showValue(input)}"${end}` };
 }
 
+/** Names as a choice: `a, b or c`. */
+export function oneOf(names: readonly string[]): string {
+  return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(names);
+}
+
 function unknownOption(schema: z.ZodType, key: string, path: string): string {
   if (path) return `There is no option "${key}" in ${path}.`;
   const known = 'shape' in schema ? Object.keys((schema as z.ZodObject).shape) : [];

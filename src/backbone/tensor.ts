@@ -21,6 +21,10 @@ export interface TensorFormat {
   readonly layout?: Layout | undefined;
 }
 
+/** How the chunks of a level are compressed in an archive: without loss, or as JPEG images, for `uint8` alone. */
+export const CODECS = ['zstd', 'jpeg'] as const;
+export type Codec = (typeof CODECS)[number];
+
 /** The axes of one image's level. */
 export type Axis = 'y' | 'x' | 'channel';
 export type Axes = readonly [Axis, Axis, Axis];

@@ -45,6 +45,9 @@ export function extractCommand(): Command {
 async function extractImages(images: string[], flags: Flags): Promise<void> {
   const config = loadConfig(readEnv());
   const spec = specFromFlags(flags);
+  if (flags.format === 'safetensors' && spec.codec === 'jpeg') {
+    throw new CairnError('option-invalid', 'codec=jpeg is for archives: safetensors files hold plain elements.');
+  }
   const outputOf = (image: string) => parse(image).name + EXTENSIONS[flags.format];
   refuseConflicts(images, outputOf);
   const report = new Report(images.length, flags.json ?? false);

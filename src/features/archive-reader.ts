@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { asCairnError, CairnError } from '../errors.js';
 import { ZipReader, type Entry } from '../formats/zip/zip-reader.js';
+import { decodeBand } from './jpeg-band.js';
 import { bandsOf } from './level-axes.js';
 import { descriptionSchema, type Description, type LevelDescription } from './feature-set.js';
 import type { StoredObject } from './store/store.js';
@@ -51,10 +52,12 @@ export class ArchiveReader {
 
   /** One band of a level, decompressed: `bandsOf(level).shape` in C order. */
   async band(level: LevelDescription, band: number): Promise<Uint8Array> {
-    return this.zstd.decompress(await this.storedBand(level, band), bandsOf(level).bytes);
+    const stored = await this.storedBand(level, band);
+    if (level.codec === 'jpeg') return decodeBand(stored, level, band);
+    return this.zstd.decompress(stored, bandsOf(level).bytes);
   }
 
-  /** One band as stored: one frame of zstd. */
+  /** One band as stored: one frame of zstd, or one JPEG image. */
   storedBand(level: LevelDescription, band: number): Promise<Uint8Array> {
     return this.entries.read(bandPath(level.name, band));
   }

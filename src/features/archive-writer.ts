@@ -2,7 +2,8 @@ import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
 import { bandsOf } from './level-axes.js';
 import { inOrder } from './band-stream.js';
-import { describeLevel, type FeatureSet } from './feature-set.js';
+import type { FeatureSet, LevelDescription } from './feature-set.js';
+import { encodeBand } from './jpeg-band.js';
 import { arrayMetadata, arrayPath, bandPath, GROUP_PATH, groupMetadata } from './zarr-metadata.js';
 import { writeZip, type ZipEntry } from '../formats/zip/zip-writer.js';
 import type { Zstd } from '../formats/zstd.js';
@@ -22,17 +23,19 @@ type Task = () => Promise<ZipEntry>;
 
 function* tasks(set: FeatureSet, zstd: Zstd): Generator<Task> {
   yield () => json(GROUP_PATH, groupMetadata(set.description));
-  for (const level of set.levels) {
-    yield () => json(arrayPath(level.name), arrayMetadata(describeLevel(level)));
-    yield* bandTasks(level, zstd);
+  for (const [index, level] of set.levels.entries()) {
+    const described = set.description.levels[index]!;
+    yield () => json(arrayPath(level.name), arrayMetadata(described));
+    yield* bandTasks(level, described, zstd);
   }
 }
 
-function* bandTasks(level: Level, zstd: Zstd): Generator<Task> {
-  const { count, bytes } = bandsOf(describeLevel(level));
+function* bandTasks({ name, tensor }: Level, described: LevelDescription, zstd: Zstd): Generator<Task> {
+  const { count, bytes } = bandsOf(described);
   for (let band = 0; band < count; band++) {
-    const slice = level.tensor.data.subarray(band * bytes, (band + 1) * bytes);
-    yield async () => ({ path: bandPath(level.name, band), data: await zstd.compress(slice) });
+    const slice = tensor.data.subarray(band * bytes, (band + 1) * bytes);
+    const compress = () => (described.codec === 'jpeg' ? encodeBand(slice, described, band) : zstd.compress(slice));
+    yield async () => ({ path: bandPath(name, band), data: await compress() });
   }
 }
 

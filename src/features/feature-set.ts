@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { sha256Schema } from '../formats/sha256.js';
 import { LARGEST_UINT8 } from '../backbone/quantization.js';
-import { axesOf, DTYPES, formatOf, LAYOUTS, PRECISIONS, type Level } from '../backbone/tensor.js';
+import { axesOf, DTYPES, formatOf, LAYOUTS, PRECISIONS, type Codec, type Level } from '../backbone/tensor.js';
 
 const quantizationSchema = z
   .object({ scale: z.number().positive(), zeroPoint: z.int().min(0).max(LARGEST_UINT8) })
@@ -9,6 +9,12 @@ const quantizationSchema = z
     id: 'Quantization',
     description: 'An integer q stands for scale × (q − zeroPoint); scale is a float32. Only levels of uint8 have it.',
   });
+
+const lossSchema = z.object({ snrDb: z.number().nullable(), maxAbs: z.number() }).meta({
+  id: 'Loss',
+  description:
+    'Signal-to-noise ratio in dB (null where nothing was lost), and the largest error over the largest magnitude.',
+});
 
 const levelSchema = z
   .object({
@@ -22,11 +28,22 @@ const levelSchema = z
     channels: z.int().positive(),
     /** Present where the dtype is `uint8`. */
     quantization: quantizationSchema.optional(),
+    /** Absent where it is zstd. */
+    codec: z.literal('jpeg').optional(),
+    /** That of the JPEG images. */
+    quality: z.int().min(1).max(100).optional(),
   })
   .refine(({ dtype, quantization }) => (dtype === 'uint8') === (quantization !== undefined), {
     path: ['quantization'],
     message: 'belongs to uint8, and uint8 needs it',
-  });
+  })
+  .refine(
+    ({ codec, dtype, quality }) => (codec === 'jpeg') === (quality !== undefined) && (!codec || dtype === 'uint8'),
+    {
+      path: ['codec'],
+      message: 'jpeg needs a quality, and levels of uint8',
+    },
+  );
 export type LevelDescription = z.infer<typeof levelSchema>;
 
 /** How a feature set was made: the group attributes of an archive, and the API's description of it. */
@@ -55,6 +72,8 @@ export const descriptionSchema = z.object({
   /** Canvas pixels per image pixel. */
   scale: z.number().positive(),
   levels: z.array(levelSchema).min(1).max(11),
+  /** What JPEG lost of the integers, by level, measured on some of its chunks. */
+  loss: z.record(z.string(), lossSchema).optional(),
   /** Names of levels in which a value was clipped to the range of float16. */
   clipped: z.array(z.string()),
   softwareVersion: z.string(),
@@ -69,12 +88,19 @@ export interface FeatureSet {
   readonly levels: readonly Level[];
 }
 
-export function describeLevel({ name, stride, tensor }: Level): LevelDescription {
+/** How chunks are to be compressed: a part of the spec. */
+export interface Encoding {
+  readonly codec: Codec;
+  readonly quality: number;
+}
+
+export function describeLevel({ name, stride, tensor }: Level, encoding?: Encoding): LevelDescription {
   const [first, second, third] = tensor.shape as [number, number, number];
   const channels = tensor.shape[axesOf(tensor).indexOf('channel')]!;
   const { quantization } = tensor;
   const described = { name, shape: [first, second, third] as [number, number, number], ...formatOf(tensor) };
-  return { ...described, stride, channels, ...(quantization && { quantization: { ...quantization } }) };
+  const jpeg = encoding?.codec === 'jpeg' && { codec: encoding.codec, quality: encoding.quality };
+  return { ...described, stride, channels, ...(quantization && { quantization: { ...quantization } }), ...jpeg };
 }
 
 /** Where archives are kept in a store. */

@@ -34,13 +34,39 @@ export interface Bands {
 
 /**
  * The largest band of about 1 MiB whose length divides the first axis: Zarr would pad a shorter last
- * chunk, which would then no longer be a slice of the tensor.
+ * chunk, which would then no longer be a slice of the tensor. Bands of rows that are stored as JPEG are a multiple of
+ * 8 rows instead; the last may be shorter.
  */
-export function bandsOf({ shape: [first, second, third], dtype }: LevelDescription): Bands {
+export function bandsOf(level: LevelDescription): Bands {
+  const { shape, dtype, codec } = level;
+  const [first, second, third] = shape;
   const sliceBytes = second * third * BYTES_PER_ELEMENT[dtype];
   let length = Math.min(first, Math.max(1, Math.round(TARGET_BYTES / sliceBytes)));
-  while (first % length !== 0) length--;
-  return { length, count: first / length, shape: [length, second, third], bytes: length * sliceBytes };
+  if (codec === 'jpeg') length = Math.min(length, longestInJpeg(level));
+  if (codec === 'jpeg' && axesOf(level)[0] === 'y')
+    length = Math.min(first, Math.max(length - (length % BLOCK), BLOCK));
+  else while (first % length !== 0) length--;
+  return { length, count: Math.ceil(first / length), shape: [length, second, third], bytes: length * sliceBytes };
+}
+
+/** Sides of the blocks that JPEG compresses, in elements. */
+const BLOCK = 8;
+/** JPEG's sides are 16-bit numbers. */
+const MAX_JPEG_SIDE = 65_535;
+
+const wholeBlocks = (length: number) => Math.ceil(length / BLOCK) * BLOCK;
+
+/** How many indices of the first axis fit into one image with the planes of all channels below each other. */
+function longestInJpeg(level: LevelDescription): number {
+  const other = axesOf(level)[0] === 'channel' ? wholeBlocks(lengthOf(level, 'y')) : lengthOf(level, 'channel');
+  return Math.floor(MAX_JPEG_SIDE / other);
+}
+
+/** The shape of a chunk that is stored as JPEG: its rows and columns are whole blocks, beyond the map where need be. */
+export function jpegChunk(level: LevelDescription): [number, number, number] {
+  const [first, second, third] = bandsOf(level).shape;
+  if (axesOf(level)[0] === 'channel') return [first, wholeBlocks(second), wholeBlocks(third)];
+  return [wholeBlocks(first), wholeBlocks(second), third];
 }
 
 /** The rows of some channels of a level, each of which lies in one band. */

@@ -12,7 +12,7 @@ export interface StreamOptions {
   readonly window?: Window | undefined;
   /** Convert values to this type; as they are stored without it. */
   readonly as?: SentDtype | undefined;
-  /** As frames of zstd. Whole levels in the type that they are stored in are sent as they are stored. */
+  /** As frames of zstd. Whole levels that are stored as such frames, in the type that is sent, are sent as they are. */
   readonly compressed?: boolean;
 }
 
@@ -56,7 +56,7 @@ function cutsOf(levels: readonly LevelDescription[], window: Window) {
 
 function partOf(archive: ArchiveReader, level: LevelDescription, { window, as, compressed }: StreamOptions): Part {
   const converted = levelAs(level, as);
-  if (compressed && !window && converted === level) {
+  if (compressed && !window && converted === level && level.codec === undefined) {
     const pieces = Array.from({ length: bandsOf(level).count }, (_, band) => () => archive.storedBand(level, band));
     return { level, length: archive.storedBytes(level), pieces };
   }

@@ -1,7 +1,7 @@
-import { bandsOf } from './level-axes.js';
+import { bandsOf, jpegChunk } from './level-axes.js';
 import type { Description, LevelDescription } from './feature-set.js';
 import type { QuantizationParameters } from '../backbone/quantization.js';
-import { axesOf, BYTES_PER_ELEMENT } from '../backbone/tensor.js';
+import { axesOf, BYTES_PER_ELEMENT, NCHW } from '../backbone/tensor.js';
 import { ZSTD_LEVEL } from '../formats/zstd.js';
 
 /** Paths inside an archive: a Zarr v3 group with one array per level. */
@@ -35,13 +35,33 @@ export function arrayMetadata(level: LevelDescription): object {
     node_type: 'array',
     shape: level.shape,
     data_type: level.dtype,
-    chunk_grid: { name: 'regular', configuration: { chunk_shape: bandsOf(level).shape } },
+    chunk_grid: { name: 'regular', configuration: { chunk_shape: chunkShape(level) } },
     chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
     fill_value: quantization?.zeroPoint ?? 0,
-    codecs: [bytesCodec(level), { name: 'zstd', configuration: { level: ZSTD_LEVEL, checksum: false } }],
+    codecs: codecsOf(level),
     dimension_names: axesOf(level),
     attributes: { stride: level.stride, ...(quantization && packing(quantization)) },
   };
+}
+
+function chunkShape(level: LevelDescription): readonly number[] {
+  return level.codec === 'jpeg' ? jpegChunk(level) : bandsOf(level).shape;
+}
+
+/**
+ * JPEG as in the draft of the codec in zarr-extensions (pull request 66): a grey image of a two-dimensional array, which
+ * `transpose` and `reshape` make of the chunk: channels first, their planes below each other.
+ */
+function codecsOf(level: LevelDescription): object[] {
+  if (level.codec !== 'jpeg') {
+    return [bytesCodec(level), { name: 'zstd', configuration: { level: ZSTD_LEVEL, checksum: false } }];
+  }
+  const order = NCHW.map((axis) => axesOf(level).indexOf(axis));
+  return [
+    ...(order[0] === 0 ? [] : [{ name: 'transpose', configuration: { order } }]),
+    { name: 'reshape', configuration: { shape: [[0, 1], [2]] } },
+    { name: 'jpeg', configuration: { quality: level.quality } },
+  ];
 }
 
 /** Elements of one byte have no order of bytes. */

@@ -20,7 +20,7 @@ export function encodeJpeg(pixels: Uint8Array, width: number, height: number, qu
  * @throws Error when it is damaged, or not a grey image of this size.
  */
 export async function decodeJpeg(bytes: Uint8Array, width: number, height: number): Promise<Buffer> {
-  const { data, info } = await sharp(bytes, { limitInputPixels: false, failOn: 'warning' })
+  const { data, info } = await sharp(bytes, { limitInputPixels: width * height, failOn: 'warning' })
     .toColourspace('b-w')
     .raw()
     .toBuffer({ resolveWithObject: true });

@@ -9,10 +9,10 @@ import {
   SIZE_STEP,
 } from '../backbone/catalogue.js';
 import { LEVEL_NAMES } from '../backbone/graph/graph.js';
-import { DTYPES, LAYOUTS, PRECISIONS } from '../backbone/tensor.js';
-import type { ErrorCode } from '../errors.js';
+import { CODECS, DTYPES, LAYOUTS, PRECISIONS } from '../backbone/tensor.js';
+import { CairnError, type ErrorCode } from '../errors.js';
 import type { Description } from '../features/feature-set.js';
-import { must, parse, showValue, toBoolean, toNumber } from '../parse.js';
+import { must, oneOf, parse, showValue, toBoolean, toNumber } from '../parse.js';
 
 // Text comes from a query, a form or a flag; JSON, manifests and the queue bring typed values. Both mean the same.
 const toList = (value: unknown) => (typeof value === 'string' ? value.split(',').map((name) => name.trim()) : value);
@@ -23,6 +23,9 @@ const problem = (sentence: string) => must(sentence, '.');
 const unknown = (what: string, known: readonly string[]) => ({
   error: ({ input }: { input?: unknown }) => `There is no ${what} "${showValue(input)}"; known: ${known.join(', ')}.`,
 });
+/** About 28 dB for C2 to C5 of ResNet-50. */
+const DEFAULT_QUALITY = 75;
+const QUALITY = problem('quality must be a whole number from 1 to 100');
 const SIZE = problem(`size must be a multiple of ${SIZE_STEP} from ${MIN_SIZE} to ${MAX_SIZE}`);
 
 /**
@@ -51,18 +54,26 @@ export const requestedSpecSchema = z.strictObject({
   dtype: z
     .preprocess(toText, z.enum(DTYPES, unknown('dtype', DTYPES)))
     .default('float16')
-    .meta({ description: `Element type in which the levels are kept: ${DTYPES.join(' or ')}.` }),
+    .meta({ description: `Element type in which the levels are kept: ${oneOf(DTYPES)}.` }),
   precision: z
-    .preprocess(toText, z.enum(PRECISIONS, problem(`precision must be ${PRECISIONS.join(' or ')}`)))
+    .preprocess(toText, z.enum(PRECISIONS, problem(`precision must be ${oneOf(PRECISIONS)}`)))
     .default('float32')
     .meta({
       description:
         'Element type in which the network computes: float32, float16 (on a GPU), or int8 (on a CPU, with a calibration).',
     }),
   layout: z
-    .preprocess(toText, z.enum(LAYOUTS, problem(`layout must be ${LAYOUTS.join(' or ')}`)))
+    .preprocess(toText, z.enum(LAYOUTS, problem(`layout must be ${oneOf(LAYOUTS)}`)))
     .default('nhwc')
     .meta({ description: 'Order of the axes of a level: nhwc, or nchw with the channels first.' }),
+  codec: z
+    .preprocess(toText, z.enum(CODECS, must(`codec must be ${oneOf(CODECS)}`)))
+    .default('zstd')
+    .meta({ description: 'How the archive is compressed: zstd, or jpeg (with loss, for dtype uint8).' }),
+  quality: z
+    .preprocess(toNumber, z.int(QUALITY).min(1, QUALITY).max(100, QUALITY))
+    .default(DEFAULT_QUALITY)
+    .meta({ description: 'Quality of codec jpeg, 1 to 100.' }),
   size: z
     .preprocess(toNumber, z.int(SIZE).min(MIN_SIZE, SIZE).max(MAX_SIZE, SIZE).multipleOf(SIZE_STEP, SIZE))
     .default(DEFAULT_SIZE)
@@ -86,12 +97,24 @@ const CODES: Readonly<Record<string, ErrorCode>> = { levels: 'level-unknown', dt
  *   `levels-unsuitable` or `dtype-unknown`.
  */
 export function parseOptions<S extends z.ZodType<RequestedSpec>>(schema: S, values: unknown): z.infer<S> {
-  return Object.freeze(checkLevels(parse(schema, values, { codes: CODES }))) as z.infer<S>;
+  const spec = parse(schema, values, { codes: CODES });
+  checkEncoding(spec);
+  return Object.freeze(checkLevels(spec)) as z.infer<S>;
 }
 
 /** The spec that options give. @throws CairnError as `parseOptions`. */
 export function parseSpec(values: unknown): RequestedSpec {
   return parseOptions(requestedSpecSchema, values);
+}
+
+/** @throws CairnError `option-invalid` for an encoding that does not fit the type of the levels. */
+function checkEncoding({ codec, dtype, quality }: RequestedSpec): void {
+  if (codec === 'jpeg' && dtype !== 'uint8') {
+    throw new CairnError('option-invalid', `codec=jpeg is for dtype=uint8, not for ${dtype}.`);
+  }
+  if (codec !== 'jpeg' && quality !== DEFAULT_QUALITY) {
+    throw new CairnError('option-invalid', `quality is for codec=jpeg, not for ${codec}.`);
+  }
 }
 
 /** Levels of a model, finest first and without repeats. @throws CairnError for those that it does not have. */

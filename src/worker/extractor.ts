@@ -6,7 +6,9 @@ import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
 import { writeArchive } from '../features/archive-writer.js';
 import { featureId } from '../spec/feature-id.js';
-import { archiveKey, describeLevel, type Description, type FeatureSet } from '../features/feature-set.js';
+import { archiveKey, describeLevel, type Description } from '../features/feature-set.js';
+import type { Encoding, FeatureSet, LevelDescription } from '../features/feature-set.js';
+import { withLoss } from '../features/jpeg-loss.js';
 import { writeSafetensors } from '../features/safetensors.js';
 import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../formats/zstd.js';
@@ -28,6 +30,9 @@ export interface Image {
   readonly bytes: Buffer;
   readonly sha256: string;
 }
+
+/** What to compute, and how to compress it. */
+export type ExtractRequest = SessionRequest & Partial<Encoding>;
 
 export interface ExtractOptions {
   readonly format?: 'zarr' | 'safetensors';
@@ -75,7 +80,12 @@ export class Extractor {
    * @throws CairnError of any module of the library; `cancelled` when the signal was aborted;
    *   `weights-changed` when the weights are not those that the caller expects.
    */
-  async extract(image: Image, request: SessionRequest, options: ExtractOptions = {}): Promise<Extraction> {
+  async extract(
+    image: Image,
+    { codec = 'zstd', quality = 0, ...request }: ExtractRequest,
+    options: ExtractOptions = {},
+  ): Promise<Extraction> {
+    const encoding: Encoding = { codec, quality };
     const timings: Record<Stage, number> = { preprocess: 0, run: 0, pack: 0 };
     const stage = <T>(name: Stage, work: () => Promise<T>): Promise<T> =>
       this.turns[name](async () => {
@@ -104,16 +114,25 @@ export class Extractor {
         `The calibration of ${request.model} is not the one that the job was submitted with.`,
       );
     }
-    const id = options.featuresId ?? featureId(image.sha256, madeBy.weights.digest, { ...request, calibrationDigest });
-    const description = this.describe(id, image, request, canvas, levels, madeBy);
+    const id =
+      options.featuresId ??
+      featureId(image.sha256, madeBy.weights.digest, {
+        ...request,
+        ...(codec === 'jpeg' && encoding),
+        calibrationDigest,
+      });
+    const described = levels.map((level) => describeLevel(level, encoding));
+    const description = this.describe(id, image, request, canvas, levels, described, madeBy);
     const key = options.key ?? archiveKey(description.id);
-    const { size } = await stage('pack', () => this.pack({ description, levels }, key, options));
-    return { description, key, bytes: size, timings };
+    const { set, size } = await stage('pack', () => this.pack({ description, levels }, key, options));
+    return { description: set.description, key, bytes: size, timings };
   }
 
-  private pack(set: FeatureSet, key: string, { format, signal }: ExtractOptions): Promise<{ size: number }> {
+  private async pack(set: FeatureSet, key: string, { format, signal }: ExtractOptions) {
     const { store, zstd } = this.parts;
-    return store.put(key, format === 'safetensors' ? writeSafetensors(set) : writeArchive(set, zstd, signal));
+    if (format === 'safetensors') return { set, ...(await store.put(key, writeSafetensors(set))) };
+    const measured = await withLoss(set);
+    return { set: measured, ...(await store.put(key, writeArchive(measured, zstd, signal))) };
   }
 
   private describe(
@@ -122,6 +141,7 @@ export class Extractor {
     { model, stage5, precision }: SessionRequest,
     canvas: Canvas,
     levels: Level[],
+    described: LevelDescription[],
     madeBy: Provenance,
   ): Description {
     const { family, architecture } = findModel(model);
@@ -142,7 +162,7 @@ export class Extractor {
       size: canvas.size,
       window: [...canvas.window],
       scale: canvas.scale,
-      levels: levels.map(describeLevel),
+      levels: described,
       clipped: levels.filter((level) => level.clipped).map((level) => level.name),
       softwareVersion: this.parts.softwareVersion,
       createdAt: new Date().toISOString(),

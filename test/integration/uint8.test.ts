@@ -200,3 +200,62 @@ test('/v2 answers in UINT8, with the scale and zero point of each image', async 
   expect(json.outputs[1]!.data).toHaveLength(2 * c4!.length);
   expect(json.outputs[1]!.data!.slice(0, c4!.length)).toEqual([...c4!]);
 });
+
+describe('codec=jpeg', () => {
+  test('every reader decodes it, and the description says what was lost', async () => {
+    const { bytes, path: stream } = await ask('dtype=uint8&codec=jpeg&quality=90');
+    const features = stream.replace('.safetensors', '');
+    expect(features).not.toBe(path);
+    const about = JSON.parse((await client.bytes(features)).toString()) as Description & {
+      loss: Record<string, { snrDb: number; maxAbs: number }>;
+    };
+    expect(about.levels).toMatchObject(LEVELS.map((name) => ({ name, dtype: 'uint8', codec: 'jpeg', quality: 90 })));
+    const decoded = parseSafetensors(bytes);
+    for (const name of LEVELS) {
+      const [before, after] = [integers.tensors.get(name)!.data, decoded.tensors.get(name)!.data];
+      const { zeroPoint } = about.levels.find((level) => level.name === name)!.quantization!;
+      const power = before.reduce((sum, q) => sum + (q - zeroPoint) ** 2, 0);
+      const noise = before.reduce((sum, q, i) => sum + (q - after[i]!) ** 2, 0);
+      const snrDb = 10 * Math.log10(power / noise);
+      expect(snrDb).toBeGreaterThan(20);
+      // Of a sample of its chunks.
+      expect(Math.abs(about.loss[name]!.snrDb - snrDb)).toBeLessThan(1);
+    }
+    // Windows, conversions and compression on the way read the same integers.
+    const window = '&levels=C2&window=0,0,64,128';
+    const part = parseSafetensors(await client.bytes(`${features}.safetensors?as=float32${window}`));
+    const whole = parseSafetensors(await client.bytes(`${features}.safetensors?as=float32`)).tensors.get('C2')!.data;
+    expect(whole.subarray(0, whole.length / 2).equals(part.tensors.get('C2')!.data)).toBe(true);
+    const headers = { 'accept-encoding': 'zstd' };
+    const asking = get(`${client.url}${features}.safetensors`, { headers });
+    const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+    const body = await new Decoder().decode(await collect(answer as AsyncIterable<Uint8Array>));
+    expect(body.equals(bytes)).toBe(true);
+    const size = async (of: string) => (await client.bytes(`${of}.zarr.zip`)).length;
+    expect(await size(features)).toBeLessThan(await size(path));
+  });
+
+  test('in either layout the same elements', async () => {
+    const [last, first] = [await ask('dtype=uint8&codec=jpeg'), await ask('dtype=uint8&codec=jpeg&layout=nchw')];
+    const [nhwc, nchw] = [last, first].map(({ bytes }) => parseSafetensors(bytes).tensors.get('C4')!.data);
+    const [positions, channels] = [8 * 8, 256];
+    expect(nchw!.every((q, at) => q === nhwc![(at % positions) * channels + Math.floor(at / positions)])).toBe(true);
+  });
+
+  test.each([
+    ['codec=jpeg', /codec=jpeg is for dtype=uint8, not for float16/],
+    ['codec=jpeg&dtype=float32', /not for float32/],
+    ['codec=webp&dtype=uint8', /codec must be zstd or jpeg, not "webp"/],
+    ['codec=jpeg&dtype=uint8&quality=0', /quality must be a whole number from 1 to 100, not "0"/],
+    ['codec=jpeg&dtype=uint8&quality=101', /not "101"/],
+    ['codec=jpeg&dtype=uint8&quality=high', /not "high"/],
+    ['quality=80&dtype=uint8', /quality is for codec=jpeg, not for zstd/],
+  ])('%s is refused', async (options, detail) => {
+    const url = `${client.url}/v1/jobs?${QUESTION}&${options}`;
+    const response = await fetch(url, { method: 'POST', body: new Uint8Array(image) });
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { code: 'option-invalid', detail: expect.stringMatching(detail) },
+    ]);
+  });
+});

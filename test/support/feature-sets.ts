@@ -49,7 +49,7 @@ export function featureSet(plans: readonly LevelPlan[], changed: Partial<Descrip
       size: 256,
       window: [42, 0, 213, 256],
       scale: 0.4266666666666667,
-      levels: levels.map(describeLevel),
+      levels: levels.map((level) => describeLevel(level)),
       clipped: ['C2'],
       softwareVersion: '0.0.0-test',
       createdAt: '2024-02-29T12:00:00.000Z',

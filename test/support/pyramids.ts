@@ -35,7 +35,7 @@ export function numberLevel(
 /** A feature set of the given levels. */
 export function setOf(levels: readonly Level[], size: number): FeatureSet {
   const { description } = featureSet([]);
-  return { levels, description: { ...description, size, levels: levels.map(describeLevel) } };
+  return { levels, description: { ...description, size, levels: levels.map((level) => describeLevel(level)) } };
 }
 
 /** P2 to P5 of a canvas. */

@@ -66,7 +66,8 @@ describe('Supervisor', () => {
   test('after a healthy life the delay is the first one again', async () => {
     supervise('setTimeout(() => process.exit(0), 100)', { healthyMs: 50 });
     await until(() => pids().length >= 4);
-    for (const line of logged.filter((line) => line.includes('restarting'))) expect(line).toContain('restarting in 0.04 s');
+    for (const line of logged.filter((line) => line.includes('restarting')))
+      expect(line).toContain('restarting in 0.04 s');
   });
 
   test('one that is killed comes back; the other does not notice', async () => {

@@ -21,7 +21,7 @@ expectNoOpenFiles();
 
 const zstd = await loadZstd();
 const set = featureSet(plansOf('float32'));
-const [tall] = set.levels.map(describeLevel);
+const [tall] = set.levels.map((level) => describeLevel(level));
 const sound = await collect(writeArchive(set, zstd));
 const corrupt = (message = /./) => ({ code: 'archive-corrupt', message: expect.stringMatching(message) });
 

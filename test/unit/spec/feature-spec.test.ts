@@ -11,6 +11,8 @@ describe('parseSpec', () => {
       dtype: 'float16',
       precision: 'float32',
       layout: 'nhwc',
+      codec: 'zstd',
+      quality: 75,
       size: 1024,
     },
   };
@@ -27,12 +29,14 @@ describe('parseSpec', () => {
     model: 'mask-rcnn-resnet101',
     stage5: false,
     levels: ['C4', 'C1'],
-    dtype: 'float32',
+    dtype: 'uint8',
     precision: 'float16',
     layout: 'nchw',
+    codec: 'jpeg',
+    quality: 60,
     size: 4096,
   };
-  const text = { ...typed, stage5: 'false', levels: ' C4, C1 ', size: '4096' };
+  const text = { ...typed, stage5: 'false', levels: ' C4, C1 ', quality: '60', size: '4096' };
   test.each([
     ['text', text],
     ['typed values', typed],
@@ -75,7 +79,7 @@ describe('parseSpec', () => {
     [{ size: 512.5 }, 'option-invalid', /size must be a multiple of 32/],
     [{ size: { toString: 1 } }, 'option-invalid', /size must be a multiple of 32/],
     [{ layout: 'hwcn' }, 'option-invalid', /layout must be nhwc or nchw, not "hwcn"/],
-    [{ precision: 'int4' }, 'option-invalid', /precision must be float32 or float16, not "int4"/],
+    [{ precision: 'int4' }, 'option-invalid', /precision must be float32, float16 or int8, not "int4"/],
     ...['0', '32', '100', '240', '1000', '4128', '-64', '64.0', '1e3', '0x40', ' 64', '640000', 'big', ''].map(
       (size): [SpecOptions, string, RegExp] => [
         { size },
