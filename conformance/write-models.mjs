@@ -25,4 +25,7 @@ const options = { outputs, size: Number(size), device: 'cpu', threads: 0, dtype:
 await writeFile(join(folder, 'float.onnx'), lowerToOnnx(plan, weights, options, IMAGE_IO));
 await writeFile(join(folder, 'int8.onnx'), lowerToInt8(plan, weights, { ...options, ranges }, IMAGE_IO));
 const nodes = plan.outline().map(({ name }) => name);
-await writeFile(join(folder, 'ranges.json'), JSON.stringify({ nodes, ranges, input: inputRange(graph.input.normalization) }));
+await writeFile(
+  join(folder, 'ranges.json'),
+  JSON.stringify({ nodes, ranges, input: inputRange(graph.input.normalization) }),
+);

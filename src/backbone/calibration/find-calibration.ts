@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CairnError } from '../../errors.js';
-import type { Dtype, Precision } from '../tensor.js';
+import type { Precision } from '../tensor.js';
 import { parseSeed } from '../weights/weights.js';
 import { parseCalibration, type Calibration } from './calibration.js';
 
@@ -24,28 +24,21 @@ export function calibrationPaths(model: string, weights: string, folder: string)
   return [join(folder, file), ...(seed === 0 ? [join(OF_SEEDED_WEIGHTS, file)] : [])];
 }
 
-/** The part of a spec that decides whether its numbers depend on a calibration. */
-interface Quantized {
-  readonly model: string;
-  readonly precision: Precision;
-  readonly dtype: Dtype;
-}
-
 /**
- * Path of the calibration that the numbers of a spec depend on. Integer networks need one; levels kept as integers take
- * their ranges from it where there is one. `given` is taken before what lies beside the weights.
+ * Path of the calibration that a spec is computed by: integer networks need one. `given` is taken before what lies
+ * beside the weights.
  *
  * @throws CairnError `calibration-missing`.
  */
 export function findCalibration(
-  { model, precision, dtype }: Quantized,
+  { model, precision }: { readonly model: string; readonly precision: Precision },
   weights: string,
   folder: string,
   given?: string,
 ): string | undefined {
-  if (precision !== 'int8' && dtype !== 'uint8') return undefined;
+  if (precision !== 'int8') return undefined;
   const path = given ?? calibrationPaths(model, weights, folder).find((candidate) => existsSync(candidate));
-  if (path !== undefined || precision !== 'int8') return path;
+  if (path !== undefined) return path;
   throw new CairnError(
     'calibration-missing',
     `precision=int8 needs the ranges of the network's values; \`cairn calibrate ${model} IMAGE…\` measures them.`,

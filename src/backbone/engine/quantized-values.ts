@@ -4,7 +4,6 @@ import type { Outline, Plan } from './plan.js';
 
 /** Operations whose values have ranges of their own; others move values, or stay in floating point. */
 const RANGED: ReadonlySet<Outline['op']> = new Set(['conv2d', 'affine', 'add', 'averagePool', 'relu']);
-const MOVING: ReadonlySet<Outline['op']> = new Set(['maxPool', 'zeroPad', 'upsample']);
 
 /** Which values of a plan an integer network holds, and where their ranges come from. */
 export class QuantizedValues {
@@ -26,13 +25,6 @@ export class QuantizedValues {
     return [...this.steps.values()]
       .filter(({ name, op }) => RANGED.has(op) && this.reluAfter(name) === undefined)
       .map(({ name }) => name);
-  }
-
-  /** The observed value that has the range of another one; undefined where none has. */
-  rangeOf(value: string): string | undefined {
-    const step = this.steps.get(value);
-    if (step && MOVING.has(step.op)) return this.rangeOf(step.inputs[0]!);
-    return step && RANGED.has(step.op) ? value : undefined;
   }
 
   /** The other term of a sum that a ReLU clips, of a value that nothing else reads: far below 0 it need not be exact. */

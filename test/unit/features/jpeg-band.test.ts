@@ -35,11 +35,11 @@ const bandsIn = ({ data, described }: { data: Uint8Array; described: LevelDescri
 
 describe.each(['nhwc', 'nchw'] as const)('%s', (layout) => {
   test.each([
-    [[64, 64, 512], 'several bands'],
-    [[37, 21, 9], 'sides that are no multiple of 8'],
-    [[2, 2, 2048], 'maps smaller than a block'],
-    [[40, 8, 2048], 'as many planes as an image holds'],
-  ] as const)('%j, %s', async (shape, _) => {
+    { shape: [64, 64, 512], of: 'several bands' },
+    { shape: [37, 21, 9], of: 'sides that are no multiple of 8' },
+    { shape: [2, 2, 2048], of: 'maps smaller than a block' },
+    { shape: [40, 8, 2048], of: 'as many planes as an image holds' },
+  ] as const)('$shape: $of', async ({ shape }) => {
     const level = levelOf(layout, shape);
     const bands = bandsIn(level);
     expect(Buffer.concat(bands).equals(level.data)).toBe(true);

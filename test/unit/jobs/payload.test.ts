@@ -21,6 +21,8 @@ const spec = {
   dtype: 'float16',
   precision: 'float32',
   layout: 'nhwc',
+  codec: 'zstd',
+  quality: 75,
   size: 1024,
 };
 const payload = {

@@ -14,6 +14,8 @@ const payload: JobPayload = {
     dtype: 'float16',
     precision: 'float32',
     layout: 'nhwc',
+    codec: 'zstd',
+    quality: 75,
     size: 64,
   },
   weightsDigest: SHA,

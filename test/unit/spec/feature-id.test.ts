@@ -14,6 +14,8 @@ const SPEC: FeatureSpec = {
   dtype: 'float16',
   precision: 'float32',
   layout: 'nhwc',
+  codec: 'zstd',
+  quality: 75,
 };
 const MODEL = findModel(SPEC.model);
 const { normalization } = MODEL;
@@ -39,6 +41,10 @@ const others: [string, string][] = [
   ['dtype', specified({ dtype: 'float32' })],
   ['precision', specified({ precision: 'float16' })],
   ['layout', specified({ layout: 'nchw' })],
+  ['codec', specified({ codec: 'jpeg' })],
+  ['codec and quality', specified({ codec: 'jpeg', quality: 60 })],
+  ['calibration', featureId(IMAGE, WEIGHTS, { ...SPEC, calibrationDigest: 'cc'.repeat(32) })],
+  ['another calibration', featureId(IMAGE, WEIGHTS, { ...SPEC, calibrationDigest: 'dd'.repeat(32) })],
   ['precision and layout', specified({ precision: 'float16', layout: 'nchw' })],
 ];
 

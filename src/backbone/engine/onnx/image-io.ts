@@ -1,5 +1,5 @@
 import type { OutputName } from '../../graph/graph.js';
-import { LARGEST_UINT8, quantizationFor, type QuantizationParameters, type Range } from '../../quantization.js';
+import { LARGEST_UINT8, type QuantizationParameters } from '../../quantization.js';
 import { NCHW, permutationFrom, shapeIn, type Dtype } from '../../tensor.js';
 import type { PlannedOutput } from '../plan.js';
 import type { ModelIo } from './lower.js';
@@ -44,7 +44,7 @@ export const IMAGE_IO: ModelIo = {
     const perm = permutationFrom(NCHW, options);
     const ordered = model.node('Transpose', done ? name : `${name}/ordered`, [value.name], { perm });
     if (value.quantization) fromIntegers(model, name, ordered, value.quantization, dtype);
-    else fromFloats(model, output, ordered, dtype, value.range);
+    else fromFloats(model, output, ordered, dtype);
     model.output(name, dtype, ['batch', ...shapeIn(options, shape)]);
   },
 };
@@ -74,24 +74,16 @@ function fromIntegers(
 }
 
 /** Levels of a network that computes in floating point, with the statistics that show what is not finite. */
-function fromFloats(
-  model: ModelProto,
-  { name, signed }: PlannedOutput,
-  floats: string,
-  dtype: Dtype,
-  range: Range | undefined,
-): void {
-  // One range per image where it decides the integers, else one for all.
-  const axes = { keepdims: 0, ...(dtype === 'uint8' && !range && { axes: [1, 2, 3] }) };
+function fromFloats(model: ModelProto, { name, signed }: PlannedOutput, floats: string, dtype: Dtype): void {
+  // For each image where they decide its integers, else of the whole batch.
+  const axes = { keepdims: 0, ...(dtype === 'uint8' && { axes: [1, 2, 3] }) };
   // The extremes show values beyond float16. They may skip NaN, which a sum does not.
   const max = expose(model, statisticOf(name, 'max'), 'ReduceMax', [floats], axes);
   const min = signed && expose(model, statisticOf(name, 'min'), 'ReduceMin', [floats], axes);
   expose(model, statisticOf(name, 'sum'), 'ReduceSum', [floats], { keepdims: 0 });
   if (dtype === 'float16') model.node('Cast', name, [floats], { to: ELEMENT_TYPE.float16 });
   if (dtype !== 'uint8') return;
-  const parameters = range
-    ? constantParameters(model, name, quantizationFor(range))
-    : ownParameters(model, name, max, min);
+  const parameters = ownParameters(model, name, max, min);
   model.node('QuantizeLinear', name, [floats, ...parameters], { axis: 0 });
   exposeParameters(model, name, parameters);
 }

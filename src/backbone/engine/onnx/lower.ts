@@ -2,10 +2,9 @@ import { floatsToHalves } from '../../../formats/float16.js';
 import type { Margins } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
 import type { Weights } from '../../weights/weights.js';
-import type { QuantizationParameters, Range } from '../../quantization.js';
+import type { QuantizationParameters } from '../../quantization.js';
 import type { CompileOptions } from '../engine.js';
 import type { Plan, PlannedOutput, Step } from '../plan.js';
-import { QuantizedValues } from '../quantized-values.js';
 import { ELEMENT_TYPE, ModelProto, type ElementType } from './model-proto.js';
 
 /** The first and last nodes of a model: its inputs and outputs. */
@@ -16,11 +15,10 @@ export interface ModelIo {
   output(model: ModelProto, output: PlannedOutput, value: Value, options: CompileOptions): void;
 }
 
-/** A value of the network as the model holds it: in float32, with its range where that is known, or as uint8. */
+/** A value of the network as the model holds it: in float32, or quantised to uint8. */
 export interface Value {
   readonly name: string;
   readonly quantization?: QuantizationParameters;
-  readonly range?: Range | undefined;
 }
 
 /** Writes the plan of a graph as an ONNX model; `io` adds its inputs and outputs. */
@@ -32,12 +30,10 @@ export function lowerToOnnx(plan: Plan, weights: Weights, options: CompileOption
     type === 'float32' ? value : model.node('Cast', `${value}/${to}`, [value], { to: ELEMENT_TYPE[to] });
   // Values have the names of the steps that produce them, except the input.
   const input = cast(io.input(model, graphInput.normalization, options), 'float16');
-  const values = new QuantizedValues(plan);
   const named = (name: string) => (name === graphInput.name ? input : name);
   for (const step of plan.steps(weights)) lowerStep(model, { ...step, inputs: step.inputs.map(named) }, type);
   for (const output of plan.outputs) {
-    const name = cast(named(output.value), 'float32');
-    io.output(model, output, { name, range: options.ranges?.[values.rangeOf(output.value) ?? ''] }, options);
+    io.output(model, output, { name: cast(named(output.value), 'float32') }, options);
   }
   return model.encode(`${family}-${architecture}`);
 }

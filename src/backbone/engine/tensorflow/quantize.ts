@@ -1,6 +1,6 @@
 import type * as Tfjs from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { LARGEST_UINT8, quantizationFor, type QuantizationParameters, type Range } from '../../quantization.js';
+import { LARGEST_UINT8, quantizationFor, type QuantizationParameters } from '../../quantization.js';
 
 /** A batch of levels as integers, one image after the other, with the parameters of each. */
 export interface QuantizedBatch {
@@ -9,13 +9,13 @@ export interface QuantizedBatch {
   readonly zeroPoints: readonly number[];
 }
 
-/** Quantises each image of a batch by the range given, or by its own. */
-export function quantizeBatch(tf: typeof Tfjs, levels: Tensor4D, range: Range | undefined): QuantizedBatch {
+/** Quantises each image of a batch by its own range. */
+export function quantizeBatch(tf: typeof Tfjs, levels: Tensor4D): QuantizedBatch {
   const axes = [1, 2, 3];
   const extremes = (which: 'min' | 'max') => tf.tidy(() => tf[which](levels, axes).dataSync<'float32'>());
-  const own = range ? [] : [extremes('min'), extremes('max')];
+  const [least, most] = [extremes('min'), extremes('max')];
   const parameters = Array.from({ length: levels.shape[0] }, (_, image): QuantizationParameters => {
-    return quantizationFor(range ?? [own[0]![image]!, own[1]![image]!]);
+    return quantizationFor([least[image]!, most[image]!]);
   });
   const scales = parameters.map(({ scale }) => scale);
   const zeroPoints = parameters.map(({ zeroPoint }) => zeroPoint);

@@ -2,14 +2,12 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { asCairnError, CairnError } from '../../../errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
-import type { Range } from '../../quantization.js';
 import { NHWC, permutationFrom, type Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Device, Engine, Session } from '../engine.js';
 import { findDevice, missingGpu } from '../devices.js';
 import { finishOutput } from '../finish-output.js';
 import { Plan, type PlannedOutput } from '../plan.js';
-import { QuantizedValues } from '../quantized-values.js';
 import { lowerToTensorFlow, type LoweredNetwork } from './lower.js';
 import { loadPixels, readOutput, type Runtime } from './native.js';
 import { quantizeBatch } from './quantize.js';
@@ -125,16 +123,12 @@ class TensorFlowSession implements Session {
     const ordered = inOrder ? value : tf.transpose(value, permutation);
     try {
       if (options.dtype === 'uint8') {
-        const { bytes, ...parameters } = quantizeBatch(tf, ordered, this.rangeOf(output));
+        const { bytes, ...parameters } = quantizeBatch(tf, ordered);
         return finishOutput(output, options, bytes, batch, { ...statistics, ...parameters });
       }
       return finishOutput(output, options, readOutput(this.runtime, ordered, options.dtype), batch, statistics);
     } finally {
       if (!inOrder) ordered.dispose();
     }
-  }
-
-  private rangeOf({ value }: PlannedOutput): Range | undefined {
-    return this.options.ranges?.[new QuantizedValues(this.plan).rangeOf(value) ?? ''];
   }
 }
