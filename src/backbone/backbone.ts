@@ -116,7 +116,8 @@ export class Backbone {
     await this.thread.close();
   }
 
-  private async use<T>(request: SessionRequest, task: (compiled: Compiled) => Promise<T>): Promise<T> {
+  private async use<T>(spec: SessionRequest, task: (compiled: Compiled) => Promise<T>): Promise<T> {
+    const request = requestOf(spec);
     const key = JSON.stringify(Object.entries(request).sort());
     const slot = this.slots.get(key) ?? { compiled: this.compile(request), users: 0 };
     this.slots.delete(key);
@@ -157,6 +158,12 @@ export class Backbone {
     const run = (images: Uint8Array<ArrayBuffer>, batch: number) => session.run(images, batch);
     return { session, batcher: new Batcher(run, { imageBytes: size * size * 3, maxBatch, maxDelayMs }) };
   }
+}
+
+/** The request in a spec, whose other fields do not make another session. */
+function requestOf(spec: SessionRequest): SessionRequest {
+  const { model, stage5, levels, top, precision, size, weights, calibration, dtype, layout } = spec;
+  return { model, stage5, levels, ...(top && { top }), precision, size, weights, calibration, dtype, layout };
 }
 
 function provenance({ engine, device, weights, calibrationDigest }: ThreadedSession): Provenance {

@@ -56,6 +56,12 @@ describe('Backbone', () => {
     expect(compiled[0]!.run).toHaveBeenCalledWith(expect.any(Uint8Array), 1);
   });
 
+  test('the encoding of a spec makes no other session', async () => {
+    const backbone = new Backbone();
+    for (const quality of [75, 90]) await backbone.load({ ...request(), ...{ codec: 'jpeg', quality } });
+    expect(compile).toHaveBeenCalledTimes(1);
+  });
+
   test('hands its options and the whole request to the engine', async () => {
     await new Backbone({ engine: 'onnx', device: 'cuda', threads: 3 }).load(request('seeded:4'));
     expect(compile).toHaveBeenCalledWith({

@@ -5,8 +5,8 @@ describe('quantizationFor', () => {
   test.each([
     [[0, 255], 1, 0],
     [[0, 5.1], Math.fround(0.02), 0],
-    // 127.5 steps of a scale that float32 rounds up.
-    [[-1, 1], Math.fround(2 / 255), 127],
+    // 127.5 steps: to even.
+    [[-1, 1], Math.fround(2 / 255), 128],
     [[-255, 0], 1, 255],
     // 0 is always in the range: padding and ReLU need it.
     [[51, 255], 1, 0],
