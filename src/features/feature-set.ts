@@ -94,7 +94,7 @@ export interface Encoding {
   readonly quality: number;
 }
 
-export function describeLevel({ name, stride, tensor }: Level, encoding?: Encoding): LevelDescription {
+export function describeLevel({ name, stride, tensor }: Level, encoding?: Partial<Encoding>): LevelDescription {
   const [first, second, third] = tensor.shape as [number, number, number];
   const channels = tensor.shape[axesOf(tensor).indexOf('channel')]!;
   const { quantization } = tensor;

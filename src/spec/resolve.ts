@@ -90,22 +90,26 @@ export class ModelRegistry {
 
 function digestOf({ path, digests }: WeightsFile, { model, stage5, levels }: FeatureSpec): Promise<string> {
   const key = `${stage5} ${levels.some(isPyramidLevel)}`;
-  const known = digests.get(key);
-  if (known) return known;
-  const read = loadWeights(path, graphFor(findModel(model), stage5, levels)).then(({ digest }) => digest);
-  digests.set(key, read);
-  // A file that could not be read may be replaced.
-  return forgetting(read, () => digests.delete(key));
+  return remembered(digests, key, () => loadWeights(path, graphFor(findModel(model), stage5, levels)));
 }
 
 /** The digest of a calibration that fits the weights. */
 async function calibrationDigestOf(file: WeightsFile, path: string, weightsDigest: string): Promise<string> {
   const key = `${await stampOf(path)} ${weightsDigest}`;
-  const known = file.calibrations.get(key);
+  return remembered(file.calibrations, key, () => loadCalibration(path, weightsDigest));
+}
+
+function remembered(
+  digests: Map<string, Promise<string>>,
+  key: string,
+  load: () => Promise<{ readonly digest: string }>,
+): Promise<string> {
+  const known = digests.get(key);
   if (known) return known;
-  const read = loadCalibration(path, weightsDigest).then(({ digest }) => digest);
-  file.calibrations.set(key, read);
-  return forgetting(read, () => file.calibrations.delete(key));
+  const read = load().then(({ digest }) => digest);
+  digests.set(key, read);
+  // A file that could not be read may be replaced.
+  return forgetting(read, () => digests.delete(key));
 }
 
 async function stampOf(path: string): Promise<string> {

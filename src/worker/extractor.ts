@@ -80,12 +80,7 @@ export class Extractor {
    * @throws CairnError of any module of the library; `cancelled` when the signal was aborted;
    *   `weights-changed` when the weights are not those that the caller expects.
    */
-  async extract(
-    image: Image,
-    { codec = 'zstd', quality = 0, ...request }: ExtractRequest,
-    options: ExtractOptions = {},
-  ): Promise<Extraction> {
-    const encoding: Encoding = { codec, quality };
+  async extract(image: Image, request: ExtractRequest, options: ExtractOptions = {}): Promise<Extraction> {
     const timings: Record<Stage, number> = { preprocess: 0, run: 0, pack: 0 };
     const stage = <T>(name: Stage, work: () => Promise<T>): Promise<T> =>
       this.turns[name](async () => {
@@ -114,14 +109,8 @@ export class Extractor {
         `The calibration of ${request.model} is not the one that the job was submitted with.`,
       );
     }
-    const id =
-      options.featuresId ??
-      featureId(image.sha256, madeBy.weights.digest, {
-        ...request,
-        ...(codec === 'jpeg' && encoding),
-        calibrationDigest,
-      });
-    const described = levels.map((level) => describeLevel(level, encoding));
+    const id = options.featuresId ?? featureId(image.sha256, madeBy.weights.digest, { ...request, calibrationDigest });
+    const described = levels.map((level) => describeLevel(level, request));
     const description = this.describe(id, image, request, canvas, levels, described, madeBy);
     const key = options.key ?? archiveKey(description.id);
     const { set, size } = await stage('pack', () => this.pack({ description, levels }, key, options));

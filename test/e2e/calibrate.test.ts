@@ -1,17 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runCli, type CliResult } from './support/run-cli.js';
 import { startPrivateRedis } from '../../scripts/redis.mjs';
 import type { CalibrationFile } from '../../src/backbone/calibration/calibration.js';
 import { Client, fixture, type Problem } from '../integration/support/client.js';
 import { startService, type Service } from '../integration/support/service.js';
 import { zeroKerasFile } from '../support/keras-file.js';
 
-const CLI = fileURLToPath(new URL('../../dist/src/cli/cairn.js', import.meta.url));
 const image = (name: string) => fileURLToPath(new URL(`../fixtures/images/${name}`, import.meta.url));
 const MODEL = 'mask-rcnn-resnet18';
 const SPEC = ['--model', MODEL, '--size', '64', '--weights', 'seeded', '--precision', 'int8'];
@@ -30,13 +28,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(out, { recursive: true, force: true }));
 
-async function cairn(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: out, env: { PATH: process.env['PATH'] } });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, stdout, stderr };
+function cairn(...args: string[]): Promise<CliResult> {
+  return runCli([...args], { cwd: out });
 }
 
 test('calibrate writes the ranges of all levels, judged on images held out, and prints what they cost', async () => {

@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runCli, type CliResult } from './support/run-cli.js';
 import { parseSafetensors } from '../integration/support/client.js';
 import { readZarrArray, unzip } from '../support/zarr.js';
 
-const CLI = fileURLToPath(new URL('../../dist/src/cli/cairn.js', import.meta.url));
 const image = (name: string) => fileURLToPath(new URL(`../fixtures/images/${name}`, import.meta.url));
 const weights = (name: string) => fileURLToPath(new URL(`../fixtures/weights/${name}`, import.meta.url));
 
@@ -20,13 +18,8 @@ beforeAll(async () => {
 afterAll(() => rm(out, { recursive: true, force: true }));
 
 /** Runs the command line as a user does, in an empty folder and without their environment. */
-async function cairn(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: out, env: { PATH: process.env['PATH'] } });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, stdout, stderr };
+function cairn(...args: string[]): Promise<CliResult> {
+  return runCli([...args], { cwd: out });
 }
 
 test('extract --json prints one line an image and writes what it names', async () => {

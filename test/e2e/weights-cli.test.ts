@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { runCli, type CliResult } from './support/run-cli.js';
 
-const CLI = fileURLToPath(new URL('../../dist/src/cli/cairn.js', import.meta.url));
 const NAME = 'mask-rcnn-resnet101-coco';
 
 let home: string;
@@ -20,14 +17,9 @@ beforeEach(async () => {
 afterAll(() => rm(home, { recursive: true, force: true }));
 
 /** Runs `cairn weights` with a folder as its mirror, so that no test leaves this machine. */
-async function weights(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+function weights(...args: string[]): Promise<CliResult> {
   const env = { PATH: process.env['PATH'], CAIRN_WEIGHTS_DIR: join(home, 'weights'), CAIRN_WEIGHTS_MIRROR: 'mirror' };
-  const child = spawn(process.execPath, [CLI, 'weights', ...args], { cwd: home, env });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, stdout, stderr };
+  return runCli(['weights', ...args], { cwd: home, env });
 }
 
 const pulled = () => readdir(join(home, 'weights')).catch(() => []);

@@ -1,9 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { runCli, type CliResult } from './support/run-cli.js';
 import { findModel, modelGraph } from '../../src/backbone/catalogue.js';
 import { fpnGraph } from '../../src/backbone/graph/fpn-graph.js';
 import { sizeOf } from '../../src/backbone/graph/summary.js';
@@ -12,17 +10,11 @@ import { fixturePath } from '../support/fixtures.js';
 import { safetensorsBytes, type Tensors } from '../support/safetensors-bytes.js';
 import { useTempDirs } from '../support/temp-dir.js';
 
-const CLI = fileURLToPath(new URL('../../dist/src/cli/cairn.js', import.meta.url));
 const tempDir = useTempDirs();
 
-async function inspect(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+function inspect(...args: string[]): Promise<CliResult> {
   const env = { PATH: process.env['PATH'] };
-  const child = spawn(process.execPath, [CLI, 'weights', 'inspect', ...args], { env });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, stdout, stderr };
+  return runCli(['weights', 'inspect', ...args], { env });
 }
 
 interface Report {

@@ -1,3 +1,4 @@
+import { toFloat32 } from '../../formats/floats.js';
 import { findModel, graphFor } from '../catalogue.js';
 import type { CompileOptions, Session } from '../engine/engine.js';
 import { OnnxEngine } from '../engine/onnx/onnx-engine.js';
@@ -118,20 +119,20 @@ async function time(sessions: Sessions, pixels: Uint8Array, onRound: () => void)
   return { float32: median(times.float32), int8: median(times.int8) };
 }
 
-/** Feature sets name the digest of the part of the network that their levels need. */
-async function digestsOf({ model, weights, levels }: CalibrationRequest, own: string): Promise<string[]> {
+/** Feature sets name the digest of the part of the network that their levels need: the whole has that of `whole`. */
+async function digestsOf({ model, weights, levels }: CalibrationRequest, whole: string): Promise<string[]> {
   const backbone = levels.filter((level) => !isPyramidLevel(level));
-  const digests = [own];
-  for (const stage5 of [true, false]) {
-    for (const part of [levels, backbone]) {
-      const present = stage5 ? part : part.filter((level) => level !== 'C5' && !isPyramidLevel(level));
-      if (present.length === 0) continue;
-      digests.push((await loadWeights(weights, graphFor(findModel(model), stage5, present))).digest);
-    }
+  const digests = [whole];
+  for (const [stage5, part] of [
+    [true, backbone.length < levels.length ? backbone : []],
+    [false, backbone.filter((level) => level !== 'C5')],
+  ] as const) {
+    if (part.length === 0) continue;
+    digests.push((await loadWeights(weights, graphFor(findModel(model), stage5, part))).digest);
   }
-  return [...new Set(digests)];
+  return digests;
 }
 
 function floatsOf({ tensor: { data } }: Level): Float32Array {
-  return new Float32Array(data.buffer, data.byteOffset, data.byteLength / Float32Array.BYTES_PER_ELEMENT);
+  return toFloat32(data, 'float32');
 }

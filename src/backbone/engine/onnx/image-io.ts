@@ -57,7 +57,7 @@ function fromIntegers(
   quantization: QuantizationParameters,
   dtype: Dtype,
 ): void {
-  const parameters = constantParameters(model, name, quantization);
+  const parameters = model.quantization(name, quantization);
   if (dtype === 'uint8') {
     exposeParameters(model, name, parameters);
     return;
@@ -69,7 +69,7 @@ function fromIntegers(
   const bounds = { max: scale * (LARGEST_UINT8 - zeroPoint), min: -scale * zeroPoint };
   for (const which of ['max', 'min'] as const) {
     const bound = model.constant(`${name}/bound_${which}`, 'float32', [], Float32Array.of(bounds[which]));
-    expose(model, statisticOf(name, which), 'Identity', [bound]);
+    model.expose('Identity', statisticOf(name, which), [bound]);
   }
 }
 
@@ -78,9 +78,9 @@ function fromFloats(model: ModelProto, { name, signed }: PlannedOutput, floats: 
   // For each image where they decide its integers, else of the whole batch.
   const axes = { keepdims: 0, ...(dtype === 'uint8' && { axes: [1, 2, 3] }) };
   // The extremes show values beyond float16. They may skip NaN, which a sum does not.
-  const max = expose(model, statisticOf(name, 'max'), 'ReduceMax', [floats], axes);
-  const min = signed && expose(model, statisticOf(name, 'min'), 'ReduceMin', [floats], axes);
-  expose(model, statisticOf(name, 'sum'), 'ReduceSum', [floats], { keepdims: 0 });
+  const max = model.expose('ReduceMax', statisticOf(name, 'max'), [floats], axes);
+  const min = signed && model.expose('ReduceMin', statisticOf(name, 'min'), [floats], axes);
+  model.expose('ReduceSum', statisticOf(name, 'sum'), [floats], { keepdims: 0 });
   if (dtype === 'float16') model.node('Cast', name, [floats], { to: ELEMENT_TYPE.float16 });
   if (dtype !== 'uint8') return;
   const parameters = ownParameters(model, name, max, min);
@@ -105,26 +105,7 @@ function ownParameters(model: ModelProto, name: OutputName, max: string, min: st
   return [scale, model.node('Cast', `${name}/zero`, [rounded], { to: ELEMENT_TYPE.uint8 })];
 }
 
-function constantParameters(model: ModelProto, name: string, parameters: QuantizationParameters): [string, string] {
-  return [
-    model.constant(`${name}/step`, 'float32', [], Float32Array.of(parameters.scale)),
-    model.constant(`${name}/zero`, 'uint8', [], Uint8Array.of(parameters.zeroPoint)),
-  ];
-}
-
 function exposeParameters(model: ModelProto, name: OutputName, [scale, zero]: readonly [string, string]): void {
-  expose(model, statisticOf(name, 'scale'), 'Identity', [scale]);
-  expose(model, statisticOf(name, 'zeroPoint'), 'Cast', [zero], { to: ELEMENT_TYPE.float32 });
-}
-
-/** Adds a node whose value, in float32, is an output of the model. */
-function expose(
-  model: ModelProto,
-  name: string,
-  opType: string,
-  inputs: readonly string[],
-  attributes: Record<string, number | number[]> = {},
-): string {
-  model.output(model.node(opType, name, inputs, attributes), 'float32', undefined);
-  return name;
+  model.expose('Identity', statisticOf(name, 'scale'), [scale]);
+  model.expose('Cast', statisticOf(name, 'zeroPoint'), [zero], { to: ELEMENT_TYPE.float32 });
 }

@@ -48,7 +48,7 @@ class Int8Lowering {
 
   /** Holds a float value as integers under `name`. */
   quantize(name: string, float: string, quantization: QuantizationParameters): void {
-    const q = this.model.node('QuantizeLinear', `${name}/q`, [float, ...this.parameters(name, quantization)]);
+    const q = this.model.node('QuantizeLinear', `${name}/q`, [float, ...this.model.quantization(name, quantization)]);
     this.values.set(name, { name: q, quantization });
   }
 
@@ -148,14 +148,7 @@ class Int8Lowering {
     const { name, quantization } = this.value(value);
     if (!quantization) return name;
     const reader = `${value}/float${this.readers++}`;
-    return this.model.node('DequantizeLinear', reader, [name, ...this.parameters(reader, quantization)]);
-  }
-
-  private parameters(name: string, { scale, zeroPoint }: QuantizationParameters): [string, string] {
-    return [
-      this.model.constant(`${name}/scale`, 'float32', [], Float32Array.of(scale)),
-      this.model.constant(`${name}/zero_point`, 'uint8', [], Uint8Array.of(zeroPoint)),
-    ];
+    return this.model.node('DequantizeLinear', reader, [name, ...this.model.quantization(reader, quantization)]);
   }
 }
 

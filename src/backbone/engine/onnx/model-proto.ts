@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/light.js';
+import type { QuantizationParameters } from '../../quantization.js';
 
 /**
  * The part of the ONNX model format that Cairn writes, as a protobuf schema: field names and
@@ -133,6 +134,25 @@ export class ModelProto {
   /** Without `dims`, the number of its axes is left open. */
   output(name: string, elementType: ElementType, dims: Dimensions | undefined): void {
     this.outputs.push(valueInfo(name, elementType, dims));
+  }
+
+  /** Adds a node whose value, in float32 of any number of axes, is an output; returns its name. */
+  expose(
+    opType: string,
+    name: string,
+    inputs: readonly string[],
+    integers: Record<string, number | number[]> = {},
+  ): string {
+    this.output(this.node(opType, name, inputs, integers), 'float32', undefined);
+    return name;
+  }
+
+  /** Adds a scale and a zero point as constants; returns their names. */
+  quantization(name: string, { scale, zeroPoint }: QuantizationParameters): [scale: string, zeroPoint: string] {
+    return [
+      this.constant(`${name}/scale_factor`, 'float32', [], Float32Array.of(scale)),
+      this.constant(`${name}/zero_point`, 'uint8', [], Uint8Array.of(zeroPoint)),
+    ];
   }
 
   /** The serialised `ModelProto`. */

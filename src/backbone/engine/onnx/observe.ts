@@ -7,6 +7,7 @@ import { QuantizedValues } from '../quantized-values.js';
 import { IMAGE_IO, IMAGES } from './image-io.js';
 import { lowerStep } from './lower.js';
 import { ModelProto } from './model-proto.js';
+import { DISABLED_OPTIMIZERS } from './providers.js';
 
 /** Shares of a value's elements that lie above (and below) its percentiles, the smallest first. */
 export const TAILS = [1e-5, 1e-4, 1e-3] as const;
@@ -59,7 +60,7 @@ export class ValueObserver {
         ['low', 0],
       ] as const) {
         const [sorted] = model.nodes('TopK', [`${name}/${end}/sorted`, `${name}/${end}/at`], [flat, most], { largest });
-        expose(model, 'Gather', `${name}/${end}`, [sorted!, picks]);
+        model.expose('Gather', `${name}/${end}`, [sorted!, picks]);
       }
     });
     return new Observation(session, this.options.size, (data) =>
@@ -89,18 +90,14 @@ export class ValueObserver {
           ? value
           : model.node('Relu', `${prefix}/relu`, [model.node('Add', `${prefix}/sum`, [value, term])]);
       const effect = effectOf(name, sample);
-      expose(model, 'ReduceSumSquare', `${name}/power`, [effect], { keepdims: 0 });
+      model.expose('ReduceSumSquare', `${name}/power`, [effect], { keepdims: 0 });
       candidates[name]!.forEach((range, candidate) => {
-        const { scale, zeroPoint } = quantizationFor(range);
         const prefix = `${name}/${candidate}`;
-        const parameters = [
-          model.constant(`${prefix}/scale`, 'float32', [], Float32Array.of(scale)),
-          model.constant(`${prefix}/zero`, 'uint8', [], Uint8Array.of(zeroPoint)),
-        ];
+        const parameters = model.quantization(prefix, quantizationFor(range));
         const q = model.node('QuantizeLinear', `${prefix}/q`, [sample, ...parameters]);
         const back = model.node('DequantizeLinear', `${prefix}/back`, [q, ...parameters]);
         const difference = model.node('Sub', `${prefix}/difference`, [effect, effectOf(prefix, back)]);
-        expose(model, 'ReduceSumSquare', `${prefix}/error`, [difference], { keepdims: 0 });
+        model.expose('ReduceSumSquare', `${prefix}/error`, [difference], { keepdims: 0 });
       });
     });
     return new Observation(session, this.options.size, (data) =>
@@ -133,7 +130,7 @@ export class ValueObserver {
       graphOptimizationLevel: 'all',
       intraOpNumThreads: this.options.threads,
       logSeverityLevel: 3,
-      extra: { optimization: { disable_specified_optimizers: 'Pad_Fusion' } },
+      extra: { optimization: DISABLED_OPTIMIZERS },
     });
   }
 }
@@ -171,14 +168,4 @@ function sampled(model: ModelProto, name: string, value: string, elements: numbe
 
 function integers(model: ModelProto, name: string, values: readonly number[]): string {
   return model.constant(name, 'int64', [values.length], BigInt64Array.from(values, BigInt));
-}
-
-function expose(
-  model: ModelProto,
-  opType: string,
-  name: string,
-  inputs: readonly string[],
-  attributes: Record<string, number> = {},
-): void {
-  model.output(model.node(opType, name, inputs, attributes), 'float32', undefined);
 }

@@ -10,7 +10,14 @@ import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToOnnx } from './lower.js';
 import { lowerToInt8 } from './lower-int8.js';
 import { IMAGE_IO, IMAGES, statisticOf, type Statistic } from './image-io.js';
-import { applySettings, listProviders, runtimeVersions, sessionOptions, type Provider } from './providers.js';
+import {
+  applySettings,
+  DISABLED_OPTIMIZERS,
+  listProviders,
+  runtimeVersions,
+  sessionOptions,
+  type Provider,
+} from './providers.js';
 
 /**
  * The cores are shared with decoding and packing. A thread that waits for another sleeps instead of
@@ -25,13 +32,6 @@ const SHARED_CORES = { intra_op: { allow_spinning: '0' }, dynamic_block_base: '4
  * ONNX Runtime then computes uint8 × uint8 instead: slower and exact. Where the instructions are present it changes nothing.
  */
 const EXACT_INTEGERS = { x64quantprecision: '1' };
-
-/**
- * ONNX Runtime turns a layer of zeros before a max-pool into the pool's own padding, which a maximum
- * ignores: where all values under a window are negative the zeros are lost. `Plan` merges the paddings that
- * may be merged.
- */
-const DISABLED_OPTIMIZERS = { disable_specified_optimizers: 'Pad_Fusion' };
 
 /** Lowers graphs to ONNX models held in memory and runs them with ONNX Runtime. */
 export class OnnxEngine implements Engine {

@@ -49,6 +49,13 @@ export function runtimeVersions(): Record<string, string> {
   return { 'onnxruntime-node': env.versions.node ?? 'unknown' };
 }
 
+/**
+ * ONNX Runtime turns a layer of zeros before a max-pool into the pool's own padding, which a maximum
+ * ignores: where all values under a window are negative the zeros are lost. `Plan` merges the paddings that
+ * may be merged.
+ */
+export const DISABLED_OPTIMIZERS = { disable_specified_optimizers: 'Pad_Fusion' };
+
 /** The providers of a session, and its settings (`session.…`) where they differ from the CPU's. */
 export function sessionOptions(provider: Provider): {
   readonly executionProviders: string[];
