@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Backbone, SessionRequest } from '../src/backbone/backbone.js';
+import type { Backbone } from '../src/backbone/backbone.js';
 import { preprocess } from '../src/backbone/preprocess/preprocess.js';
-import { STAGES, type Extractor, type Stage } from '../src/worker/extractor.js';
+import { STAGES, type Extractor, type ExtractRequest, type Stage } from '../src/worker/extractor.js';
+import { layoutFor } from '../src/features/feature-set.js';
 import type { Store } from '../src/features/store/store.js';
 import pLimit from 'p-limit';
 
@@ -13,7 +14,7 @@ export interface ChainParts {
   readonly backbone: Backbone;
   readonly extractor: Extractor;
   readonly store: Store;
-  readonly request: SessionRequest;
+  readonly request: ExtractRequest;
   /** Encoded images, taken in turn. */
   readonly images: readonly Buffer[];
 }
@@ -22,6 +23,8 @@ export interface ChainResult {
   readonly wallMs: number;
   /** Milliseconds of work per image in each stage, overlapping with other stages. */
   readonly stages: Record<Stage, number>;
+  /** Mean size of an archive. */
+  readonly bytes: number;
 }
 
 /** `count` images through decode → run → archive on disk, as the worker does it. */
@@ -33,32 +36,38 @@ export async function runChain(
   const { extractor, store, request, images } = parts;
   const turns = pLimit(IMAGES_IN_FLIGHT);
   const stages: Record<Stage, number> = { preprocess: 0, run: 0, pack: 0 };
-  let done = 0;
+  let [done, written] = [0, 0];
   const begun = performance.now();
   await Promise.all(
     Array.from({ length: count }, (_, index) =>
       turns(async () => {
         const bytes = images[index % images.length]!;
         const sha256 = createHash('sha256').update(bytes).digest('hex');
-        const { timings, key } = await extractor.extract({ bytes, sha256 }, request, { key: `${index}.zarr.zip` });
+        const {
+          timings,
+          key,
+          bytes: size,
+        } = await extractor.extract({ bytes, sha256 }, request, { key: `${index}.zarr.zip` });
         for (const stage of STAGES) stages[stage] += timings[stage] / count;
+        written += size;
         await store.delete(key);
         afterEach?.(++done);
       }),
     ),
   );
-  return { wallMs: performance.now() - begun, stages };
+  return { wallMs: performance.now() - begun, stages, bytes: written / count };
 }
 
 /** The same images through the same session and nothing else: canvases are ready, levels are dropped. */
 export async function runBare({ backbone, request, images }: ChainParts, count: number): Promise<number> {
   const canvases = await Promise.all(images.map((bytes) => preprocess(bytes, request.size)));
+  const session = { ...request, layout: layoutFor(request) };
   let wallMs = 0;
   for (let index = 0; index < count; index++) {
     const canvas = canvases[index % canvases.length]!;
     const copy = { ...canvas, pixels: canvas.pixels.slice() };
     const begun = performance.now();
-    await backbone.run(request, copy);
+    await backbone.run(session, copy);
     wallMs += performance.now() - begun;
   }
   return wallMs;

@@ -4,6 +4,9 @@ const USAGE = `npm run bench [-- SUITE [OPTIONS]]
 Results go to stdout, progress to stderr. Suites, with their defaults:
 
   chain    the whole chain against the bare run: --images 20 --rounds 2 --rss-images 100 --size 1024
+           --variants float16,jpeg
+  int8     sessions in 8-bit integers against float32: --models mask-rcnn-resnet50,mask-rcnn-resnet101 --rounds 12
+           --size 1024
   serving  a stored pyramid over HTTP: --rounds 10 --slow-seconds 90 --leaving 200
   batch    ten thousand lines while a worker and Redis are killed:
            --lines 10000 --size 128 --model mask-rcnn-resnet18 --levels C4,C5
@@ -16,6 +19,7 @@ Without a suite it is chain. All take --json.
 `;
 const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   chain: () => import('./chain-main.js'),
+  int8: () => import('./int8-main.js'),
   serving: () => import('./serving-main.js'),
   batch: () => import('./batch-main.js'),
   engines: () => import('./engines-main.js'),

@@ -39,7 +39,7 @@ export async function benchSession(
     },
   );
   const { size } = options;
-  const pixels = Uint8Array.from({ length: size * size * 3 }, (_, i) => Math.imul(i, 0x9e3779b9) >>> 24);
+  const pixels = randomPixels(size);
   const floats = new Tensor('float32', Float32Array.from(pixels), [1, 3, size, size]);
   const cairnMs: number[] = [];
   const plainMs: number[] = [];
@@ -54,7 +54,13 @@ export async function benchSession(
   return { cairnMs: median(cairnMs), plainMs: median(plainMs), ratio: median(ratios(cairnMs, plainMs)) };
 }
 
-async function time(work: () => Promise<unknown>): Promise<number> {
+/** A canvas of noise. */
+export function randomPixels(size: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: size * size * 3 }, (_, i) => Math.imul(i, 0x9e3779b9) >>> 24);
+}
+
+/** Milliseconds that `work` takes. */
+export async function time(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
   await work();
   return performance.now() - begun;

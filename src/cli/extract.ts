@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join, parse } from 'node:path';
 import { Command, Option } from 'commander';
 import pLimit from 'p-limit';
-import { Backbone, type SessionRequest } from '../backbone/backbone.js';
+import { Backbone } from '../backbone/backbone.js';
 import { withLevels } from '../spec/default-levels.js';
 import { findCalibration } from '../backbone/calibration/find-calibration.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
@@ -10,7 +10,7 @@ import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
 import { softwareVersion } from '../config/version.js';
 import { asCairnError, CairnError } from '../errors.js';
-import { Extractor, type Extraction } from '../worker/extractor.js';
+import { Extractor, type Extraction, type ExtractRequest } from '../worker/extractor.js';
 import { FileStore } from '../features/store/file-store.js';
 import { loadZstd } from '../formats/zstd.js';
 import { addEngineFlags, addFeatureFlags, engineOptions, specFromFlags } from './flags.js';
@@ -62,15 +62,15 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
 
   const weights = flags.weights ?? (await defaultWeights(spec.model, config.weightsDir));
   const calibration = findCalibration(spec, weights, config.weightsDir, flags.calibration);
-  const request: SessionRequest = { ...(await withLevels(spec, weights)), weights, calibration };
+  const request: ExtractRequest = { ...(await withLevels(spec, weights)), weights, calibration };
   const backbone = new Backbone(engineOptions(flags));
   try {
-    const { weights: loaded } = await backbone.load(request);
-    warnOfSeededWeights(spec.model, loaded.source);
     const { maxPixels } = config;
     const store = new FileStore(flags.out);
     const parts = { backbone, store, zstd: await loadZstd(), softwareVersion: softwareVersion(), maxPixels };
     const extractor = new Extractor(parts);
+    const { weights: loaded } = await extractor.load(request);
+    warnOfSeededWeights(spec.model, loaded.source);
     const turns = pLimit(IMAGES_IN_FLIGHT);
     const extract = async (image: string): Promise<void> => {
       try {

@@ -3,7 +3,6 @@ import { CairnError } from '../errors.js';
 import { bandsOf } from './level-axes.js';
 import { inOrder } from './band-stream.js';
 import type { FeatureSet, LevelDescription } from './feature-set.js';
-import { encodeBand } from './jpeg-band.js';
 import { arrayMetadata, arrayPath, bandPath, GROUP_PATH, groupMetadata } from './zarr-metadata.js';
 import { writeZip, type ZipEntry } from '../formats/zip/zip-writer.js';
 import type { Zstd } from '../formats/zstd.js';
@@ -13,7 +12,8 @@ const IN_FLIGHT = 6;
 
 /**
  * A feature set as the bytes of its archive: a Zarr v3 group in an uncompressed zip. Bands are
- * compressed in parallel and written in order; only a few are in memory at a time.
+ * compressed in parallel and written in order; only a few are in memory at a time. Levels of codec `jpeg` come with
+ * their bands: see `encodeJpegLevels`.
  */
 export function writeArchive(set: FeatureSet, zstd: Zstd, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   return writeZip(unlessCancelled(inOrder(tasks(set, zstd), IN_FLIGHT), signal));
@@ -26,7 +26,9 @@ function* tasks(set: FeatureSet, zstd: Zstd): Generator<Task> {
   for (const [index, level] of set.levels.entries()) {
     const described = set.description.levels[index]!;
     yield () => json(arrayPath(level.name), arrayMetadata(described));
-    yield* bandTasks(level, described, zstd);
+    const encoded = set.bands?.get(level.name);
+    if (encoded) yield* encoded.map((data, band) => () => Promise.resolve({ path: bandPath(level.name, band), data }));
+    else yield* bandTasks(level, described, zstd);
   }
 }
 
@@ -34,8 +36,7 @@ function* bandTasks({ name, tensor }: Level, described: LevelDescription, zstd: 
   const { count, bytes } = bandsOf(described);
   for (let band = 0; band < count; band++) {
     const slice = tensor.data.subarray(band * bytes, (band + 1) * bytes);
-    const compress = () => (described.codec === 'jpeg' ? encodeBand(slice, described, band) : zstd.compress(slice));
-    yield async () => ({ path: bandPath(name, band), data: await compress() });
+    yield async () => ({ path: bandPath(name, band), data: await zstd.compress(slice) });
   }
 }
 

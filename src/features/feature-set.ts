@@ -1,7 +1,18 @@
 import { z } from 'zod';
 import { sha256Schema } from '../formats/sha256.js';
 import { LARGEST_UINT8 } from '../backbone/quantization.js';
-import { axesOf, DTYPES, formatOf, LAYOUTS, PRECISIONS, type Codec, type Level } from '../backbone/tensor.js';
+import {
+  axesOf,
+  DTYPES,
+  formatOf,
+  LAYOUTS,
+  NHWC,
+  PRECISIONS,
+  shapeIn,
+  type Codec,
+  type Layout,
+  type Level,
+} from '../backbone/tensor.js';
 
 const quantizationSchema = z
   .object({ scale: z.number().positive(), zeroPoint: z.int().min(0).max(LARGEST_UINT8) })
@@ -84,23 +95,42 @@ export type Description = z.infer<typeof descriptionSchema>;
 /** The levels of one image, and how they were made. */
 export interface FeatureSet {
   readonly description: Description;
-  /** In the order of `description.levels`. */
+  /**
+   * In the order of `description.levels`, and in the layout that it tells; those of codec `jpeg` are always planes
+   * (`nchw`), as their images are.
+   */
   readonly levels: readonly Level[];
+  /** By level, its bands as they are stored, where they are compressed already. */
+  readonly bands?: ReadonlyMap<string, readonly Uint8Array[]>;
 }
 
-/** How chunks are to be compressed: a part of the spec. */
+/** How a level is to be stored: a part of the spec. */
 export interface Encoding {
-  readonly codec: Codec;
-  readonly quality: number;
+  readonly codec?: Codec | undefined;
+  readonly quality?: number | undefined;
+  readonly layout?: Layout | undefined;
 }
 
-export function describeLevel({ name, stride, tensor }: Level, encoding?: Partial<Encoding>): LevelDescription {
-  const [first, second, third] = tensor.shape as [number, number, number];
-  const channels = tensor.shape[axesOf(tensor).indexOf('channel')]!;
-  const { quantization } = tensor;
-  const described = { name, shape: [first, second, third] as [number, number, number], ...formatOf(tensor) };
-  const jpeg = encoding?.codec === 'jpeg' && { codec: encoding.codec, quality: encoding.quality };
-  return { ...described, stride, channels, ...(quantization && { quantization: { ...quantization } }), ...jpeg };
+/** The layout in which a network has to return levels that are stored so. */
+export function layoutFor({ codec, layout }: Encoding): Layout | undefined {
+  return codec === 'jpeg' ? 'nchw' : layout;
+}
+
+/** A level as it will be stored; by default as it is. */
+export function describeLevel({ name, stride, tensor }: Level, encoding?: Encoding): LevelDescription {
+  const { dtype, quantization } = tensor;
+  const axes = axesOf(tensor);
+  const lengths = NHWC.map((axis) => tensor.shape[axes.indexOf(axis)]!) as [number, number, number];
+  const format = formatOf({ dtype, layout: encoding?.layout ?? tensor.layout });
+  return {
+    name,
+    shape: shapeIn(format, lengths),
+    ...format,
+    stride,
+    channels: lengths[2],
+    ...(quantization && { quantization: { ...quantization } }),
+    ...(encoding?.codec === 'jpeg' && { codec: encoding.codec, quality: encoding.quality }),
+  };
 }
 
 /** Where archives are kept in a store. */

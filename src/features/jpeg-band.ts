@@ -8,78 +8,89 @@ import { bandsOf, jpegChunk, lengthOf } from './level-axes.js';
  * A band of a level as one grey image: its channels' planes, one below the other. Rows and columns are repeated up to
  * multiples of 8, so that no block of JPEG belongs to two channels and none has an edge that is not the map's.
  */
-interface Planes {
+export interface BandPlanes {
+  readonly firstChannel: number;
   readonly channels: number;
+  readonly firstRow: number;
   readonly rows: number;
   readonly columns: number;
   /** With the repetitions. */
   readonly paddedRows: number;
   readonly paddedColumns: number;
-  /** Elements between neighbours in the band's own order. */
-  readonly steps: { readonly channel: number; readonly row: number; readonly column: number };
 }
 
-function planesOf(level: LevelDescription, band: number): Planes {
+export function planesOf(level: LevelDescription, band: number): BandPlanes {
   const { length } = bandsOf(level);
-  const count = Math.min(length, level.shape[0] - band * length);
+  const first = band * length;
+  const count = Math.min(length, level.shape[0] - first);
   const columns = lengthOf(level, 'x');
-  const [first, second, third] = jpegChunk(level);
+  const chunk = jpegChunk(level);
   if (axesOf(level)[0] === 'channel') {
-    const rows = lengthOf(level, 'y');
-    const steps = { channel: rows * columns, row: columns, column: 1 };
-    return { channels: count, rows, columns, paddedRows: second, paddedColumns: third, steps };
+    const rows = { firstRow: 0, rows: lengthOf(level, 'y'), paddedRows: chunk[1] };
+    return { firstChannel: first, channels: count, columns, paddedColumns: chunk[2], ...rows };
   }
-  const channels = lengthOf(level, 'channel');
-  const steps = { channel: 1, row: columns * channels, column: channels };
-  return { channels, rows: count, columns, paddedRows: first, paddedColumns: second, steps };
+  const rows = { firstRow: first, rows: count, paddedRows: chunk[0] };
+  return { firstChannel: 0, channels: lengthOf(level, 'channel'), columns, paddedColumns: chunk[1], ...rows };
 }
 
-/** Compresses a band: uint8 in the order of the level's array. */
-export function encodeBand(bytes: Uint8Array, level: LevelDescription, band: number): Promise<Uint8Array> {
-  const planes = planesOf(level, band);
-  const { channels, paddedRows, paddedColumns } = planes;
-  return encodeJpeg(toPlanes(bytes, planes), paddedColumns, channels * paddedRows, level.quality!);
-}
-
-/** The inverse of `encodeBand`, but for what JPEG loses. @throws CairnError `archive-corrupt`. */
-export async function decodeBand(jpeg: Uint8Array, level: LevelDescription, band: number): Promise<Uint8Array> {
-  const planes = planesOf(level, band);
-  const { channels, paddedRows, paddedColumns } = planes;
-  try {
-    return fromPlanes(await decodeJpeg(jpeg, paddedColumns, channels * paddedRows), planes);
-  } catch (error) {
-    throw asCairnError(error, 'archive-corrupt');
-  }
-}
-
-function isPlanar({ rows, columns, paddedRows, paddedColumns, steps }: Planes): boolean {
-  return steps.column === 1 && rows === paddedRows && columns === paddedColumns;
-}
-
-function toPlanes(bytes: Uint8Array, planes: Planes): Uint8Array {
-  if (isPlanar(planes)) return bytes;
-  const { channels, rows, columns, paddedRows, paddedColumns, steps } = planes;
+/**
+ * The pixels of a band's image, `channels · paddedRows` × `paddedColumns`.
+ *
+ * @param map The whole level as planes, `[channels, rows, columns]`, whatever the order of its array.
+ */
+export function bandImage(map: Uint8Array, level: LevelDescription, band: number): Uint8Array {
+  const { firstChannel, channels, firstRow, rows, columns, paddedRows, paddedColumns } = planesOf(level, band);
+  const plane = lengthOf(level, 'y') * columns;
+  const start = (channel: number) => (firstChannel + channel) * plane + firstRow * columns;
+  const whole = rows === paddedRows && columns === paddedColumns;
+  if (whole && rows * columns === plane) return map.subarray(start(0), start(channels));
   const image = new Uint8Array(channels * paddedRows * paddedColumns);
-  for (let channel = 0, to = 0; channel < channels; channel++) {
+  for (let channel = 0, to = 0; channel < channels; channel++, to += paddedRows * paddedColumns) {
+    const from = start(channel);
+    if (whole) {
+      image.set(map.subarray(from, from + rows * columns), to);
+      continue;
+    }
     for (let row = 0; row < paddedRows; row++) {
-      const from = channel * steps.channel + Math.min(row, rows - 1) * steps.row;
-      for (let column = 0; column < paddedColumns; column++) {
-        image[to++] = bytes[from + Math.min(column, columns - 1) * steps.column]!;
-      }
+      const source = from + Math.min(row, rows - 1) * columns;
+      const target = to + row * paddedColumns;
+      image.set(map.subarray(source, source + columns), target);
+      image.fill(map[source + columns - 1]!, target + columns, target + paddedColumns);
     }
   }
   return image;
 }
 
-function fromPlanes(image: Uint8Array, planes: Planes): Uint8Array {
-  if (isPlanar(planes)) return image;
-  const { channels, rows, columns, paddedRows, paddedColumns, steps } = planes;
+/** Compresses the image of a band. */
+export function encodeBandImage(image: Uint8Array, level: LevelDescription, band: number): Promise<Uint8Array> {
+  const { channels, paddedRows, paddedColumns } = planesOf(level, band);
+  return encodeJpeg(image, paddedColumns, channels * paddedRows, level.quality!);
+}
+
+/** The inverse of `encodeBandImage`, but for what JPEG loses. @throws CairnError `archive-corrupt`. */
+export async function decodeBandImage(jpeg: Uint8Array, level: LevelDescription, band: number): Promise<Uint8Array> {
+  const { channels, paddedRows, paddedColumns } = planesOf(level, band);
+  try {
+    return await decodeJpeg(jpeg, paddedColumns, channels * paddedRows);
+  } catch (error) {
+    throw asCairnError(error, 'archive-corrupt');
+  }
+}
+
+/** Decompresses a band: uint8 in the order of the level's array. @throws CairnError `archive-corrupt`. */
+export async function decodeBand(jpeg: Uint8Array, level: LevelDescription, band: number): Promise<Uint8Array> {
+  const image = await decodeBandImage(jpeg, level, band);
+  const { channels, rows, columns, paddedRows, paddedColumns } = planesOf(level, band);
+  const planar = axesOf(level)[0] === 'channel';
+  if (planar && rows === paddedRows && columns === paddedColumns) return image;
+  const [channelStep, columnStep] = planar ? [rows * columns, 1] : [1, channels];
   const bytes = new Uint8Array(channels * rows * columns);
-  for (let channel = 0; channel < channels; channel++) {
-    for (let row = 0; row < rows; row++) {
+  // Row by row: the rows of all channels together stay in the cache.
+  for (let row = 0; row < rows; row++) {
+    for (let channel = 0; channel < channels; channel++) {
       const from = (channel * paddedRows + row) * paddedColumns;
-      const to = channel * steps.channel + row * steps.row;
-      for (let column = 0; column < columns; column++) bytes[to + column * steps.column] = image[from + column]!;
+      const to = channel * channelStep + row * columns * columnStep;
+      for (let column = 0; column < columns; column++) bytes[to + column * columnStep] = image[from + column]!;
     }
   }
   return bytes;

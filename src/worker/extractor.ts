@@ -6,9 +6,9 @@ import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
 import { writeArchive } from '../features/archive-writer.js';
 import { featureId } from '../spec/feature-id.js';
-import { archiveKey, describeLevel, type Description } from '../features/feature-set.js';
+import { archiveKey, describeLevel, layoutFor, type Description } from '../features/feature-set.js';
 import type { Encoding, FeatureSet, LevelDescription } from '../features/feature-set.js';
-import { withLoss } from '../features/jpeg-loss.js';
+import { encodeJpegLevels } from '../features/jpeg-levels.js';
 import { writeSafetensors } from '../features/safetensors.js';
 import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../formats/zstd.js';
@@ -32,7 +32,7 @@ export interface Image {
 }
 
 /** What to compute, and how to compress it. */
-export type ExtractRequest = SessionRequest & Partial<Encoding>;
+export type ExtractRequest = SessionRequest & Encoding;
 
 export interface ExtractOptions {
   readonly format?: 'zarr' | 'safetensors';
@@ -74,6 +74,11 @@ export class Extractor {
     this.turns = { preprocess: pLimit(1), run: pLimit(maxBatch === 1 ? 1 : 2 * maxBatch), pack: pLimit(1) };
   }
 
+  /** Compiles the session of a request now, so that the first image does not wait for it. @throws CairnError as `extract`. */
+  load(request: ExtractRequest): Promise<Provenance> {
+    return this.parts.backbone.load(sessionOf(request));
+  }
+
   /**
    * Computes and stores the levels of one image.
    *
@@ -94,7 +99,7 @@ export class Extractor {
 
     const { backbone, maxPixels } = this.parts;
     const canvas = await stage('preprocess', () => preprocess(image.bytes, request.size, maxPixels));
-    const { levels, madeBy } = await stage('run', () => backbone.run(request, canvas));
+    const { levels, madeBy } = await stage('run', () => backbone.run(sessionOf(request), canvas));
     if (options.weightsDigest !== undefined && options.weightsDigest !== madeBy.weights.digest) {
       const { source, digest } = madeBy.weights;
       throw new CairnError(
@@ -120,8 +125,8 @@ export class Extractor {
   private async pack(set: FeatureSet, key: string, { format, signal }: ExtractOptions) {
     const { store, zstd } = this.parts;
     if (format === 'safetensors') return { set, ...(await store.put(key, writeSafetensors(set))) };
-    const measured = await withLoss(set);
-    return { set: measured, ...(await store.put(key, writeArchive(measured, zstd, signal))) };
+    const encoded = await encodeJpegLevels(set);
+    return { set: encoded, ...(await store.put(key, writeArchive(encoded, zstd, signal))) };
   }
 
   private describe(
@@ -157,4 +162,9 @@ export class Extractor {
       createdAt: new Date().toISOString(),
     };
   }
+}
+
+/** The session whose levels can be stored as they are. */
+function sessionOf(request: ExtractRequest): SessionRequest {
+  return { ...request, layout: layoutFor(request) };
 }

@@ -10,20 +10,40 @@ export interface Fidelity {
 
 /** Compares two maps of the same shape, element by element. */
 export function fidelity(reference: Float32Array, map: Float32Array): Fidelity {
-  let [dot, power, mapPower, noise, peak, worst] = [0, 0, 0, 0, 0, 0];
-  for (let i = 0; i < reference.length; i++) {
-    const [a, b] = [reference[i]!, map[i]!];
-    const difference = Math.abs(a - b);
-    dot += a * b;
-    power += a * a;
-    mapPower += b * b;
-    noise += difference * difference;
-    if (difference > worst) worst = difference;
-    if (Math.abs(a) > peak) peak = Math.abs(a);
+  return new Comparison().add(reference, map).result();
+}
+
+/** A map compared with its reference piece by piece. */
+export class Comparison {
+  private dot = 0;
+  private power = 0;
+  private mapPower = 0;
+  private noise = 0;
+  private peak = 0;
+  private worst = 0;
+
+  /** Adds a piece of either map, element for element. */
+  add(reference: Float32Array, map: Float32Array): this {
+    let { dot, power, mapPower, noise, peak, worst } = this;
+    for (let i = 0; i < reference.length; i++) {
+      const [a, b] = [reference[i]!, map[i]!];
+      const difference = Math.abs(a - b);
+      dot += a * b;
+      power += a * a;
+      mapPower += b * b;
+      noise += difference * difference;
+      if (difference > worst) worst = difference;
+      if (Math.abs(a) > peak) peak = Math.abs(a);
+    }
+    return Object.assign(this, { dot, power, mapPower, noise, peak, worst });
   }
-  return {
-    cosine: power === 0 && mapPower === 0 ? 1 : dot / Math.sqrt(power * mapPower),
-    snrDb: noise === 0 ? Infinity : 10 * Math.log10(power / noise),
-    maxAbs: noise === 0 ? 0 : worst / peak,
-  };
+
+  result(): Fidelity {
+    const { dot, power, mapPower, noise, peak, worst } = this;
+    return {
+      cosine: power === 0 && mapPower === 0 ? 1 : dot / Math.sqrt(power * mapPower),
+      snrDb: noise === 0 ? Infinity : 10 * Math.log10(power / noise),
+      maxAbs: noise === 0 ? 0 : worst / peak,
+    };
+  }
 }

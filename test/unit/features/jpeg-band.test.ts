@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Layout } from '../../../src/backbone/tensor.js';
+import type { Layout, Level } from '../../../src/backbone/tensor.js';
 import { describeLevel, type LevelDescription } from '../../../src/features/feature-set.js';
-import { decodeBand, encodeBand } from '../../../src/features/jpeg-band.js';
+import { bandImage, decodeBand, encodeBandImage } from '../../../src/features/jpeg-band.js';
 import { bandsOf, jpegChunk } from '../../../src/features/level-axes.js';
 import { arrayMetadata } from '../../../src/features/zarr-metadata.js';
 
@@ -9,24 +9,26 @@ const QUALITY = 90;
 
 /** Smooth maps, each channel at another height: what leaks into a neighbour shows. */
 function levelOf(layout: Layout, [height, width, channels]: readonly [number, number, number]) {
-  const shape = layout === 'nhwc' ? [height, width, channels] : [channels, height, width];
+  const planes = new Uint8Array(height * width * channels);
   const data = new Uint8Array(height * width * channels);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       for (let c = 0; c < channels; c++) {
-        const at = layout === 'nhwc' ? (y * width + x) * channels + c : (c * height + y) * width + x;
-        data[at] = (c % 2) * 128 + ((y + x) % 64);
+        const plane = (c * height + y) * width + x;
+        planes[plane] = (c % 2) * 128 + ((y + x) % 64);
+        data[layout === 'nhwc' ? (y * width + x) * channels + c : plane] = planes[plane];
       }
     }
   }
   const quantization = { scale: 0.5, zeroPoint: 3 };
-  const tensor = { dtype: 'uint8', layout, shape, data, quantization } as const;
-  const described = describeLevel(
-    { name: 'C2', stride: 4, tensor, clipped: false },
-    { codec: 'jpeg', quality: QUALITY },
-  );
-  return { data, described };
+  const shape = [channels, height, width];
+  const tensor = { dtype: 'uint8', layout: 'nchw', shape, data: planes, quantization } as const;
+  const level: Level = { name: 'C2', stride: 4, tensor, clipped: false };
+  return { level, data, described: describeLevel(level, { codec: 'jpeg', quality: QUALITY, layout }) };
 }
+
+const encodeBand = (planes: Uint8Array, level: LevelDescription, band: number) =>
+  encodeBandImage(bandImage(planes, level, band), level, band);
 
 const bandsIn = ({ data, described }: { data: Uint8Array; described: LevelDescription }) => {
   const { count, bytes } = bandsOf(described);
@@ -44,7 +46,11 @@ describe.each(['nhwc', 'nchw'] as const)('%s', (layout) => {
     const bands = bandsIn(level);
     expect(Buffer.concat(bands).equals(level.data)).toBe(true);
     for (const [band, bytes] of bands.entries()) {
-      const back = await decodeBand(await encodeBand(bytes, level.described, band), level.described, band);
+      const back = await decodeBand(
+        await encodeBand(level.level.tensor.data, level.described, band),
+        level.described,
+        band,
+      );
       expect(back).toHaveLength(bytes.length);
       const worst = back.reduce((most, value, i) => Math.max(most, Math.abs(value - bytes[i]!)), 0);
       expect(worst).toBeLessThan(8);
@@ -84,7 +90,7 @@ describe.each(['nhwc', 'nchw'] as const)('%s', (layout) => {
 });
 
 test('a damaged image is a corrupt archive', async () => {
-  const { described, data } = levelOf('nhwc', [16, 16, 8]);
-  const jpeg = await encodeBand(data, described, 0);
+  const { described, level } = levelOf('nhwc', [16, 16, 8]);
+  const jpeg = await encodeBand(level.tensor.data, described, 0);
   await expect(decodeBand(jpeg.subarray(0, 200), described, 0)).rejects.toMatchObject({ code: 'archive-corrupt' });
 });
