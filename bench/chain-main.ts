@@ -3,20 +3,21 @@
  *
  *     npm run bench -- [--images 20] [--rounds 2] [--rss-images 100] [--size 1024] [--variants float16,jpeg] [--json]
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Backbone } from '../src/backbone/backbone.js';
-import { parseSpec, withBackboneLevels } from '../src/spec/feature-spec.js';
 import { findModel, modelGraph } from '../src/backbone/catalogue.js';
 import { loadWeights } from '../src/backbone/weights/weights.js';
 import { softwareVersion } from '../src/config/version.js';
-import { findCalibration } from '../src/backbone/calibration/find-calibration.js';
 import { Extractor, type ExtractRequest } from '../src/worker/extractor.js';
 import { FileStore } from '../src/features/store/file-store.js';
 import { loadZstd } from '../src/formats/zstd.js';
-import { loopDelay, runBare, runChain, type ChainResult } from './chain.js';
+import { loopDelay, readPhotos, requestOf, runBare, runChain, type ChainResult } from './chain.js';
+import type { Memory } from './chain-memory.js';
 import { progress } from './progress.js';
 import { benchSession, type SessionResult } from './session.js';
 import { median, ratios, sum } from './statistics.js';
@@ -34,31 +35,26 @@ const { values: flags } = parseArgs({
 });
 const images = Number(flags.images);
 const rounds = Number(flags.rounds);
-const rssImages = Number(flags['rss-images']);
 const threads = availableParallelism();
-const photo = (name: string) => readFile(new URL(`../../test/fixtures/images/${name}`, import.meta.url));
-const VARIANTS: Readonly<Record<string, object>> = {
-  float16: { dtype: 'float16' },
-  uint8: { dtype: 'uint8' },
-  int8: { precision: 'int8', dtype: 'uint8' },
-  jpeg: { precision: 'int8', dtype: 'uint8', codec: 'jpeg' },
-};
-const variants = flags.variants.split(',').map((name) => ({ name, request: requestOf('mask-rcnn-resnet50', name) }));
+const size = Number(flags.size);
+const variants = flags.variants
+  .split(',')
+  .map((name) => ({ name, request: requestOf('mask-rcnn-resnet50', name, size) }));
 
 const folder = await mkdtemp(join(tmpdir(), 'cairn-bench-'));
-const backbone = new Backbone({ threads });
+// All sessions stay: compiling one again would be timed with its first run. The last is ResNet-101's.
+const backbone = new Backbone({ threads, maxSessions: variants.length + 1 });
 try {
   const zstd = await loadZstd();
   const store = new FileStore(folder);
   const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion() });
-  const photos = await Promise.all(['astronaut.jpg', 'landscape.jpg'].map(photo));
-  const parts = { backbone, extractor, store, images: photos };
+  const parts = { backbone, extractor, store, images: await readPhotos() };
 
   const chains: Chain[] = [];
   for (const variant of variants) {
     progress(`${variant.name}: warming up, 3 images`);
     await runChain({ ...parts, request: variant.request }, 3);
-    chains.push({ ...variant, runs: [], bareMs: [], rssMb: [] });
+    chains.push({ ...variant, runs: [], bareMs: [] });
   }
   for (let round = 0; round < rounds; round++) {
     for (const { name, request, runs, bareMs } of chains) {
@@ -69,14 +65,7 @@ try {
       for (const step of round % 2 === 0 ? [chain, session] : [session, chain]) await step();
     }
   }
-  for (const { name, request, rssMb } of chains) {
-    progress(`${name}: memory over ${rssImages} images`);
-    await runChain({ ...parts, request }, rssImages, (done) => {
-      if (done === 20 || done === rssImages) rssMb.push([done, process.memoryUsage.rss() / 2 ** 20]);
-    });
-  }
-
-  const big = requestOf('mask-rcnn-resnet101', 'float16');
+  const big = requestOf('mask-rcnn-resnet101', 'float16', size);
   await runChain({ ...parts, request: big }, 1);
   progress('event loop: 6 images through ResNet-101');
   const delay = await loopDelay(() => runChain({ ...parts, request: big }, 6));
@@ -88,6 +77,7 @@ try {
   progress('the session against plain ONNX Runtime: 12 pairs of runs');
   const session = await benchSession(graph, await loadWeights('seeded', graph), options, 12);
 
+  const memory = variants.map(({ name }) => memoryOf(name));
   const result = {
     node: process.version,
     zstd: zstd.name,
@@ -96,7 +86,7 @@ try {
     images: images * rounds,
     chains: chains.map((chain) => summary(chain, chains[0]!)),
     session,
-    peakRssMb: process.resourceUsage().maxRSS / 1024,
+    memory,
     eventLoopDelayMs: delay,
   };
   if (flags.json) console.log(JSON.stringify(result));
@@ -111,19 +101,21 @@ interface Chain {
   readonly request: ExtractRequest;
   readonly runs: ChainResult[];
   readonly bareMs: number[];
-  /** Images done, and resident memory then. */
-  readonly rssMb: [images: number, mb: number][];
 }
 
-function requestOf(model: string, variant: string): ExtractRequest {
-  const options = VARIANTS[variant];
-  if (!options)
-    throw new Error(`There is no variant "${variant}"; the variants are ${Object.keys(VARIANTS).join(', ')}.`);
-  const spec = withBackboneLevels(parseSpec({ model, size: flags.size, ...options }));
-  return { ...spec, weights: 'seeded', calibration: findCalibration(spec, 'seeded', '') };
+/** In a process of its own, where nothing else has been resident. */
+function memoryOf(variant: string): Memory {
+  progress(`${variant}: memory over ${flags['rss-images']} images`);
+  const main = fileURLToPath(new URL('./main.js', import.meta.url));
+  const options = ['--variant', variant, '--images', flags['rss-images'], '--size', flags.size];
+  const output = execFileSync(process.execPath, [main, 'chain-memory', ...options], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
+  return JSON.parse(output) as Memory;
 }
 
-function summary({ name, runs, bareMs, rssMb }: Chain, first: Chain) {
+function summary({ name, runs, bareMs }: Chain, first: Chain) {
   const wallMs = runs.map((run) => run.wallMs);
   const chainMs = sum(wallMs);
   return {
@@ -140,7 +132,6 @@ function summary({ name, runs, bareMs, rssMb }: Chain, first: Chain) {
     ratios: ratios(wallMs, bareMs),
     stagesMs: runs.at(-1)!.stages,
     bytes: sum(runs.map((run) => run.bytes)) / runs.length,
-    rssMb,
   };
 }
 
@@ -152,7 +143,7 @@ function print(result: {
   images: number;
   chains: readonly ReturnType<typeof summary>[];
   session: SessionResult;
-  peakRssMb: number;
+  memory: readonly Memory[];
   eventLoopDelayMs: { p50: number; p99: number; max: number };
 }): void {
   const { chains, session, eventLoopDelayMs: delay } = result;
@@ -168,12 +159,15 @@ function print(result: {
     console.log(
       `  chain : bare  ${chain.ratioToBareRun.toFixed(3)} (rounds: ${chain.ratios.map((ratio) => ratio.toFixed(3)).join(', ')}); bare ${chain.bareMs.toFixed(0)} ms`,
     );
-    console.log(`  RSS           ${chain.rssMb.map(([n, mb]) => `${mb.toFixed(0)} MB after ${n}`).join(', ')}`);
   }
   console.log(
     `session : plain ${session.ratio.toFixed(3)} (uint8 → float16 NHWC ${session.cairnMs.toFixed(0)} ms, float32 NCHW ${session.plainMs.toFixed(0)} ms)`,
   );
-  console.log(`RSS             peak ${result.peakRssMb.toFixed(0)} MB`);
+  for (const { variant, mb } of result.memory) {
+    console.log(
+      `RSS of ${variant.padEnd(8)} ${mb.map(([done, size]) => `${size.toFixed(0)} MB after ${done}`).join(', ')}`,
+    );
+  }
   console.log(
     `event loop      p50 ${delay.p50.toFixed(1)} ms, p99 ${delay.p99.toFixed(1)} ms, max ${delay.max.toFixed(1)} ms beyond its timers, while ResNet-101 runs`,
   );

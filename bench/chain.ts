@@ -1,11 +1,22 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Backbone } from '../src/backbone/backbone.js';
+import { findCalibration } from '../src/backbone/calibration/find-calibration.js';
 import { preprocess } from '../src/backbone/preprocess/preprocess.js';
 import { STAGES, type Extractor, type ExtractRequest, type Stage } from '../src/worker/extractor.js';
 import { layoutFor } from '../src/features/feature-set.js';
 import type { Store } from '../src/features/store/store.js';
+import { parseSpec, withBackboneLevels } from '../src/spec/feature-spec.js';
 import pLimit from 'p-limit';
+
+/** Specs that are compared, by name. */
+const VARIANTS: Readonly<Record<string, object>> = {
+  float16: { dtype: 'float16' },
+  uint8: { dtype: 'uint8' },
+  int8: { precision: 'int8', dtype: 'uint8' },
+  jpeg: { precision: 'int8', dtype: 'uint8', codec: 'jpeg' },
+};
 
 /** As many as the command line and the worker keep under way. */
 const IMAGES_IN_FLIGHT = 3;
@@ -25,6 +36,18 @@ export interface ChainResult {
   readonly stages: Record<Stage, number>;
   /** Mean size of an archive. */
   readonly bytes: number;
+}
+
+export function requestOf(model: string, variant: string, size: number): ExtractRequest {
+  const options = VARIANTS[variant];
+  if (!options) throw new Error(`There is no variant "${variant}"; known: ${Object.keys(VARIANTS).join(', ')}.`);
+  const spec = withBackboneLevels(parseSpec({ model, size, ...options }));
+  return { ...spec, weights: 'seeded', calibration: findCalibration(spec, 'seeded', '') };
+}
+
+export function readPhotos(): Promise<Buffer[]> {
+  const photo = (name: string) => readFile(new URL(`../../test/fixtures/images/${name}`, import.meta.url));
+  return Promise.all(['astronaut.jpg', 'landscape.jpg'].map(photo));
 }
 
 /** `count` images through decode → run → archive on disk, as the worker does it. */

@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { findCalibration, loadCalibration } from '../src/backbone/calibration/find-calibration.js';
-import { hasIntegerDotProduct } from '../src/backbone/calibration/dot-product.js';
+import { hasIntegerDotProduct } from '../src/backbone/engine/dot-product.js';
 import { findModel, graphFor } from '../src/backbone/catalogue.js';
 import type { CompileOptions, Session } from '../src/backbone/engine/engine.js';
 import { OnnxEngine } from '../src/backbone/engine/onnx/onnx-engine.js';

@@ -24,7 +24,8 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   batch: () => import('./batch-main.js'),
   engines: () => import('./engines-main.js'),
   requests: () => import('./requests-main.js'),
-  // A part of the engines suite, in a process of its own.
+  // Parts of the chain and the engines suites, in processes of their own.
+  'chain-memory': () => import('./chain-memory.js'),
   'engine-memory': () => import('./engine-memory.js'),
 };
 

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { Command } from 'commander';
 import { calibrate, type CalibrationResult } from '../backbone/calibration/calibrate.js';
-import { hasIntegerDotProduct } from '../backbone/calibration/dot-product.js';
+import { hasIntegerDotProduct } from '../backbone/engine/dot-product.js';
 import { calibrationPaths } from '../backbone/calibration/find-calibration.js';
 import { findModel, modelGraph } from '../backbone/catalogue.js';
 import { levelsOf, type LevelName } from '../backbone/graph/graph.js';

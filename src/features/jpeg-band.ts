@@ -45,17 +45,19 @@ export function bandImage(map: Uint8Array, level: LevelDescription, band: number
   const whole = rows === paddedRows && columns === paddedColumns;
   if (whole && rows * columns === plane) return map.subarray(start(0), start(channels));
   const image = new Uint8Array(channels * paddedRows * paddedColumns);
+  // Buffers copy without a view per run.
+  const bytes = Buffer.from(map.buffer, map.byteOffset, map.byteLength);
   for (let channel = 0, to = 0; channel < channels; channel++, to += paddedRows * paddedColumns) {
     const from = start(channel);
     if (whole) {
-      image.set(map.subarray(from, from + rows * columns), to);
+      bytes.copy(image, to, from, from + rows * columns);
       continue;
     }
     for (let row = 0; row < paddedRows; row++) {
       const source = from + Math.min(row, rows - 1) * columns;
       const target = to + row * paddedColumns;
-      image.set(map.subarray(source, source + columns), target);
-      image.fill(map[source + columns - 1]!, target + columns, target + paddedColumns);
+      bytes.copy(image, target, source, source + columns);
+      image.fill(bytes[source + columns - 1]!, target + columns, target + paddedColumns);
     }
   }
   return image;
@@ -67,11 +69,20 @@ export function encodeBandImage(image: Uint8Array, level: LevelDescription, band
   return encodeJpeg(image, paddedColumns, channels * paddedRows, level.quality!);
 }
 
-/** The inverse of `encodeBandImage`, but for what JPEG loses. @throws CairnError `archive-corrupt`. */
-export async function decodeBandImage(jpeg: Uint8Array, level: LevelDescription, band: number): Promise<Uint8Array> {
+/**
+ * The inverse of `encodeBandImage`, but for what JPEG loses, of all channels or of the first few.
+ *
+ * @throws CairnError `archive-corrupt`.
+ */
+export async function decodeBandImage(
+  jpeg: Uint8Array,
+  level: LevelDescription,
+  band: number,
+  firstChannels?: number,
+): Promise<Uint8Array> {
   const { channels, paddedRows, paddedColumns } = planesOf(level, band);
   try {
-    return await decodeJpeg(jpeg, paddedColumns, channels * paddedRows);
+    return await decodeJpeg(jpeg, paddedColumns, channels * paddedRows, (firstChannels ?? channels) * paddedRows);
   } catch (error) {
     throw asCairnError(error, 'archive-corrupt');
   }

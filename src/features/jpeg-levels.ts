@@ -9,7 +9,7 @@ import { bandsOf } from './level-axes.js';
 const IN_FLIGHT = 6;
 /** Bands of a level on which the loss is measured, spread evenly. */
 const SAMPLED_BANDS = 2;
-/** Elements of a band that are compared, about: those of some of its channels. */
+/** Elements of a band that are compared, about: those of its first channels, which are no different from the others. */
 const SAMPLED_ELEMENTS = 1 << 17;
 
 type Loss = NonNullable<Description['loss']>[string];
@@ -41,8 +41,10 @@ async function encodeLevel({ tensor }: Level, level: LevelDescription): Promise<
     const image = bandImage(tensor.data, level, band);
     const jpeg = await encodeBandImage(image, level, band);
     if (isSampled(band)) {
-      const decoded = await decodeBandImage(jpeg, level, band);
-      comparison.add(sampleOf(image, level, band), sampleOf(decoded, level, band));
+      const { channels, rows, columns } = planesOf(level, band);
+      const compared = Math.min(channels, Math.ceil(SAMPLED_ELEMENTS / (rows * columns)));
+      const decoded = await decodeBandImage(jpeg, level, band, compared);
+      comparison.add(valuesOf(image, level, band, compared), valuesOf(decoded, level, band, compared));
     }
     return jpeg;
   });
@@ -52,17 +54,16 @@ async function encodeLevel({ tensor }: Level, level: LevelDescription): Promise<
   return { encoded, lost: { snrDb: Number.isFinite(snrDb) ? snrDb : null, maxAbs } };
 }
 
-/** Values of every few channels of a band, in units of the level's scale, without the repeated rows and columns. */
-function sampleOf(image: Uint8Array, level: LevelDescription, band: number): Float32Array {
-  const { channels, rows, columns, paddedRows, paddedColumns } = planesOf(level, band);
+/** Values of the first channels of a band, in units of the level's scale, without the repeated rows and columns. */
+function valuesOf(image: Uint8Array, level: LevelDescription, band: number, channels: number): Float32Array {
+  const { rows, columns, paddedRows, paddedColumns } = planesOf(level, band);
   const { zeroPoint } = level.quantization!;
-  const step = Math.ceil((channels * rows * columns) / SAMPLED_ELEMENTS);
-  const sample = new Float32Array(Math.ceil(channels / step) * rows * columns);
-  for (let channel = 0, to = 0; channel < channels; channel += step) {
+  const values = new Float32Array(channels * rows * columns);
+  for (let channel = 0, to = 0; channel < channels; channel++) {
     for (let row = 0; row < rows; row++) {
       const from = (channel * paddedRows + row) * paddedColumns;
-      for (let column = 0; column < columns; column++) sample[to++] = image[from + column]! - zeroPoint;
+      for (let column = 0; column < columns; column++) values[to++] = image[from + column]! - zeroPoint;
     }
   }
-  return sample;
+  return values;
 }

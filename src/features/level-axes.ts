@@ -51,8 +51,8 @@ export function bandsOf(level: LevelDescription): Bands {
 
 /** Sides of the blocks that JPEG compresses, in elements. */
 const BLOCK = 8;
-/** JPEG's sides are 16-bit numbers. */
-const MAX_JPEG_SIDE = 65_535;
+/** The longest side that libvips accepts. */
+const MAX_JPEG_SIDE = 65_500;
 
 const wholeBlocks = (length: number) => Math.ceil(length / BLOCK) * BLOCK;
 

@@ -23,7 +23,7 @@ const problem = (sentence: string) => must(sentence, '.');
 const unknown = (what: string, known: readonly string[]) => ({
   error: ({ input }: { input?: unknown }) => `There is no ${what} "${showValue(input)}"; known: ${known.join(', ')}.`,
 });
-/** About 28 dB for C2 to C5 of ResNet-50. */
+/** About 25 dB for C2 to C5 of ResNet-50 in 3.3 MB; see docs/choosing.md. */
 const DEFAULT_QUALITY = 75;
 const QUALITY = problem('quality must be a whole number from 1 to 100');
 const SIZE = problem(`size must be a multiple of ${SIZE_STEP} from ${MIN_SIZE} to ${MAX_SIZE}`);

@@ -5,6 +5,7 @@ import type { Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Device, Engine, Session } from '../engine.js';
 import { findDevice } from '../devices.js';
+import { hasIntegerDotProduct } from '../dot-product.js';
 import { finishOutput } from '../finish-output.js';
 import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToOnnx } from './lower.js';
@@ -28,8 +29,8 @@ import {
 const SHARED_CORES = { intra_op: { allow_spinning: '0' }, dynamic_block_base: '4' };
 
 /**
- * Without an integer dot product (VNNI), x64 kernels of uint8 × int8 add pairs of products in 16 bits, which saturate.
- * ONNX Runtime then computes uint8 × uint8 instead: slower and exact. Where the instructions are present it changes nothing.
+ * Without an integer dot product (VNNI), x64 kernels of uint8 × int8 add pairs of products in 16 bits, which saturate. This
+ * makes ONNX Runtime compute uint8 × uint8 instead: exact, but slower everywhere, also where the instructions are present.
  */
 const EXACT_INTEGERS = { x64quantprecision: '1' };
 
@@ -51,6 +52,7 @@ export class OnnxEngine implements Engine {
     applySettings(options.precision ?? 'float32');
     const plan = new Plan(graph, options.outputs, options.size);
     const lower = options.precision === 'int8' ? lowerToInt8 : lowerToOnnx;
+    const exact = options.precision === 'int8' && !(await hasIntegerDotProduct()) && EXACT_INTEGERS;
     try {
       const { session: settings = SHARED_CORES, ...providers } = sessionOptions(provider as Provider);
       const session = await InferenceSession.create(lower(plan, weights, options, IMAGE_IO), {
@@ -59,7 +61,7 @@ export class OnnxEngine implements Engine {
         graphOptimizationLevel: 'all',
         intraOpNumThreads: options.threads,
         logSeverityLevel: 3,
-        extra: { session: { ...settings, ...EXACT_INTEGERS }, optimization: DISABLED_OPTIMIZERS },
+        extra: { session: { ...settings, ...exact }, optimization: DISABLED_OPTIMIZERS },
       });
       return new OnnxSession(session, plan.outputs, options);
     } catch (error) {

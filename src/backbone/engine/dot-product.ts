@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 const FEATURES = /\b(avx512_vnni|avx_vnni|asimddp)\b/;
 
 /**
- * Whether the processor multiplies and adds 8-bit integers in one instruction, for which integer networks are made;
- * undefined where that cannot be told.
+ * Whether the processor multiplies 8-bit integers and adds the products in 32 bits in one instruction, for which integer
+ * networks are made; undefined where that cannot be told.
  */
 export async function hasIntegerDotProduct(): Promise<boolean | undefined> {
   if (process.platform === 'linux') {
