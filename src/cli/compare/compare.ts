@@ -20,7 +20,7 @@ import { expandFolders, readImage } from '../images.js';
 import { interruptible } from '../interruption.js';
 import { describeError, warnOfSeededWeights } from '../output.js';
 import { Progress } from '../progress.js';
-import { measure, STEPS_PER_IMAGE, writeReferences, type MeasureParts } from './measure.js';
+import { measure, stepsOf, writeReferences, type MeasureParts } from './measure.js';
 import { encodingName, REFERENCE, settingsOf, type Setting } from './settings.js';
 import { describeSettings, type MeasuredSetting } from './table.js';
 
@@ -53,40 +53,43 @@ async function compareSettings(paths: readonly string[], flags: Flags, signal: A
     return { ...request, calibration: findCalibration(request, weights, weightsDir, flags.calibration) };
   };
   const progress = new Progress({ bar: !flags.json });
-  const folder = await mkdtemp(join(tmpdir(), 'cairn-compare-'));
   // Settings are measured one after the other.
   const backbone = new Backbone({ ...engineOptions(flags), maxSessions: 1 });
+  // Archives come and go here, besides one of float32 levels per image.
+  const folder = await mkdtemp(join(tmpdir(), 'cairn-compare-'));
   try {
-    const [integers, ...others] = settingsOf('int8');
-    const leftOut = await whyNot(() => backbone.load(requestOf(integers!)), flags);
-    const compared = [...settingsOf('float32'), ...(leftOut ? [] : [integers!, ...others])];
-    const { engine, device, weights: loaded } = await backbone.load(requestOf(REFERENCE));
-    warnOfSeededWeights(spec.model, loaded.source);
-
     const [store, zstd] = [new FileStore(folder), await loadZstd()];
     const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels });
-    const total = images.length * (1 + STEPS_PER_IMAGE * (1 + compared.length));
-    let step = 0;
-    const measured: MeasuredSetting[] = [];
-    for (const setting of [REFERENCE, ...compared]) {
+    const integers = settingsOf('int8');
+    const leftOut = await whyNot(() => extractor.load(requestOf(integers[0]!)), flags);
+    const compared = [REFERENCE, ...settingsOf('float32'), ...(leftOut ? [] : integers)];
+    const { engine, device, weights: loaded } = await extractor.load(requestOf(REFERENCE));
+    warnOfSeededWeights(spec.model, loaded.source);
+
+    const total = stepsOf(images, compared.length);
+    let value = 0;
+    const partsFor = (setting: Setting): MeasureParts => {
       const text = `${setting.precision} as ${encodingName(setting)}`;
-      const onStep = () => progress.show({ value: ++step, total, text, eta: true });
-      const parts: MeasureParts = { extractor, store, zstd, images, signal, onStep };
-      if (setting === REFERENCE) await writeReferences(requestOf(setting), parts);
-      measured.push({ ...setting, ...(await measure(requestOf(setting), parts)) });
+      const onStep = () => progress.show({ value: ++value, total, text, eta: true });
+      return { extractor, store, zstd, images, signal, onStep };
+    };
+    await writeReferences(requestOf(REFERENCE), partsFor(REFERENCE));
+    const settings: MeasuredSetting[] = [];
+    for (const setting of compared) {
+      settings.push({ ...setting, ...(await measure(requestOf(setting), partsFor(setting))) });
     }
     progress.end();
+
     const { model, size, levels, layout } = spec;
-    const what = { model, weights: loaded.source, size, levels, layout, images: images.length, engine, device };
+    const { source } = loaded;
     if (flags.json) {
+      const what = { model, weights: source, size, levels, layout, images: images.length, engine, device };
       const reason = leftOut && { leftOut: { precision: 'int8', code: leftOut.code, message: leftOut.message } };
-      console.log(JSON.stringify({ ...what, settings: measured, ...reason }));
+      console.log(JSON.stringify({ ...what, settings, ...reason }));
       return;
     }
-    console.log(
-      `${model} on ${loaded.source} weights, ${levels.join(' ')} ${layout} at ${size}², ${engine} on ${device}\n`,
-    );
-    console.log(describeSettings(measured, images.length));
+    console.log(`${model} on ${source} weights, ${levels.join(' ')} ${layout} at ${size}², ${engine} on ${device}\n`);
+    console.log(describeSettings(settings, images.length));
     if (leftOut) console.log(`\nint8 is left out: ${describeError(leftOut)}`);
   } finally {
     progress.end();

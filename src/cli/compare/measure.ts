@@ -21,12 +21,19 @@ export interface MeasureParts {
   /** Paths. */
   readonly images: readonly string[];
   readonly signal: AbortSignal;
-  /** Called once per reference, and `STEPS_PER_IMAGE` times per image that is measured. */
+  /** Called after each image: `stepsOf` times in all. */
   readonly onStep: () => void;
 }
 
-/** Each image is measured by itself, and goes once through the whole chain with the others. */
-export const STEPS_PER_IMAGE = 2;
+/** Images through the chain, at least: of fewer, its first decoding and last packing take too large a share. */
+const LEAST_CHAIN = 8;
+
+const chainLength = (images: readonly string[]) => Math.max(images.length, LEAST_CHAIN);
+
+/** Steps of measuring this many settings, and of the references. */
+export function stepsOf(images: readonly string[], settings: number): number {
+  return images.length + settings * (images.length + chainLength(images));
+}
 
 /** Of one setting; means over the images, but for `levels`. */
 export interface Measurement {
@@ -57,7 +64,7 @@ export async function writeReferences(request: ExtractRequest, parts: MeasurePar
 
 /**
  * Measures one setting: writes the archive of each image, reads it back and removes it, one image after the other; then
- * times the chain over all images.
+ * times the chain over the images in turn.
  *
  * @throws CairnError `cancelled` when the signal was aborted; else as `Extractor.extract`.
  */
@@ -87,7 +94,7 @@ export async function measure(request: ExtractRequest, parts: MeasureParts): Pro
     float32Bytes: float32Bytes / images.length,
     encodeMBps: megabytesPerSecond(packMs),
     decodeMBps: megabytesPerSecond(readMs),
-    imagesPerSecond: images.length / (chainMs / 1000),
+    imagesPerSecond: chainLength(images) / (chainMs / 1000),
     levels: worst.errors(),
   };
 }
@@ -124,19 +131,19 @@ function sameLevel(archive: ArchiveReader, { name }: LevelDescription): LevelDes
   return archive.select([name])[0]!;
 }
 
-/** Milliseconds in which all images become archives. */
+/** Milliseconds in which `chainLength` images become archives. */
 async function timeChain(request: ExtractRequest, parts: MeasureParts): Promise<number> {
+  const { images, store, onStep } = parts;
   const turns = pLimit(IMAGES_IN_FLIGHT);
+  const chain = async (index: number) => {
+    const key = `chain-${index}.zarr.zip`;
+    await extract(images[index % images.length]!, request, key, parts);
+    await store.delete(key);
+    onStep();
+  };
   const begun = performance.now();
   const results = await Promise.allSettled(
-    parts.images.map((path, index) =>
-      turns(async () => {
-        const key = `chain-${index}.zarr.zip`;
-        await extract(path, request, key, parts);
-        await parts.store.delete(key);
-        parts.onStep();
-      }),
-    ),
+    Array.from({ length: chainLength(images) }, (_, index) => turns(() => chain(index))),
   );
   const ms = performance.now() - begun;
   // Thrown once nothing writes any more, so that the folder can be removed.

@@ -9,7 +9,7 @@ export interface Setting {
   readonly quality?: number;
 }
 
-/** Nearly lossless to small: about 33, 28 and 24 dB for the levels of ResNet-50. */
+/** The default, and one towards quality and towards size: the loss of each is in docs/choosing.md. */
 const JPEG_QUALITIES = [85, 75, 60] as const;
 
 const ENCODINGS: readonly Omit<Setting, 'precision'>[] = [
@@ -21,7 +21,7 @@ const ENCODINGS: readonly Omit<Setting, 'precision'>[] = [
 /** What the others are compared with: nothing is lost. */
 export const REFERENCE: Setting = { precision: 'float32', dtype: 'float32', codec: 'zstd' };
 
-/** The encodings of a network that computes in `precision`. Those that share a compiled session are neighbours. */
+/** The encodings of a network that computes in `precision`. Neighbours share a compiled session where they can. */
 export function settingsOf(precision: Precision): Setting[] {
   return ENCODINGS.map((encoding) => ({ precision, ...encoding }));
 }

@@ -18,7 +18,7 @@ export function describeSettings(settings: readonly MeasuredSetting[], images: n
   ]);
   const head = ['MB/image', 'times smaller', 'encode MB/s', 'decode MB/s', 'images/s'];
   return [
-    `Sizes and speeds${images === 1 ? '' : `, means of ${images} images`}. In float32, uncompressed, an image has ${float32}: sizes and MB/s refer to it.`,
+    `Sizes and speeds${images === 1 ? '' : `, means of ${images} images`}. Ratios and MB/s are of float32 without compression, ${float32} per image.`,
     table(settings, head, speeds),
     '',
     `Signal-to-noise ratio in dB${worst}, against the float32 levels of the float32 network:`,
