@@ -5,6 +5,7 @@ import { batchCommand } from './batch/batch.js';
 import { benchCommand } from './bench.js';
 import { calibrateCommand } from './calibrate.js';
 import { classifyCommand } from './classify.js';
+import { compareCommand } from './compare/compare.js';
 import { describeCommand } from './describe.js';
 import { enginesCommand } from './engines.js';
 import { extractCommand } from './extract.js';
@@ -28,6 +29,7 @@ const program = new Command('cairn')
   .addCommand(describeCommand())
   .addCommand(weightsCommand())
   .addCommand(calibrateCommand())
+  .addCommand(compareCommand())
   .addCommand(benchCommand())
   .addCommand(enginesCommand())
   .addCommand(serveCommand())

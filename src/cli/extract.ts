@@ -20,7 +20,7 @@ import { describeError, megabytes, warnOfSeededWeights } from './output.js';
 import { Progress } from './progress.js';
 
 /** One image is decoded and one packed while one runs. */
-const IMAGES_IN_FLIGHT = 3;
+export const IMAGES_IN_FLIGHT = 3;
 const EXTENSIONS = { zarr: '.zarr.zip', safetensors: '.safetensors' } as const;
 
 interface Flags extends FeatureFlags, EngineFlags {

@@ -13,17 +13,24 @@ export function specFromFlags(flags: FeatureFlags): RequestedSpec {
   return parseSpec(Object.fromEntries(Object.entries(flags).filter(([name]) => name in requestedSpecSchema.shape)));
 }
 
-/** The flags for features and weights, shared by all commands that compute features here. */
-export function addFeatureFlags(command: Command): Command {
-  return addRequestFlags(command).option(
+type FieldName = keyof RequestedSpec;
+const FIELDS = Object.keys(requestedSpecSchema.shape) as FieldName[];
+
+/**
+ * The flags for features and weights, shared by all commands that compute features here; without those for the fields
+ * that the command chooses itself.
+ */
+export function addFeatureFlags(command: Command, chosen: readonly FieldName[] = []): Command {
+  return addRequestFlags(command, chosen).option(
     '--weights <spec>',
     'FILE (.h5, .safetensors, .npz) or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
   );
 }
 
 /** The flags for features alone, from the schema of the spec: a server has weights of its own. */
-export function addRequestFlags(command: Command): Command {
-  for (const [name, field] of Object.entries(requestedSpecSchema.shape)) {
+export function addRequestFlags(command: Command, chosen: readonly FieldName[] = []): Command {
+  for (const name of FIELDS.filter((field) => !chosen.includes(field))) {
+    const field = requestedSpecSchema.shape[name];
     command.option(`--${name} <${name}>`, field.meta()?.description ?? '', field.parse(undefined)?.toString());
   }
   return addNoStage5(command).addHelpText(

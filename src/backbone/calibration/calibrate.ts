@@ -8,7 +8,7 @@ import type { Level } from '../tensor.js';
 import { loadWeights, type Weights } from '../weights/weights.js';
 import { calibrationSchema, type CalibrationFile, type LevelError } from './calibration.js';
 import { chooseRanges, FOLDS, type Canvases } from './choose-ranges.js';
-import { fidelity, type Fidelity } from './fidelity.js';
+import { fidelity, WorstOfLevels } from './fidelity.js';
 
 /** Runs of each network whose times are compared, after one that does not count. */
 const TIMED_ROUNDS = 5;
@@ -84,25 +84,17 @@ async function openSessions(graph: Graph, weights: Weights, options: CompileOpti
 
 /** The worst of all images, level by level. */
 async function measure(sessions: Sessions, canvases: Canvases, onImage: () => void): Promise<LevelError[]> {
-  const worst = new Map<string, Fidelity>();
+  const worst = new WorstOfLevels();
   for (const canvas of canvases) {
     const pixels = await canvas();
     const [exact] = await sessions.float32.run(pixels, 1);
     const [integer] = await sessions.int8.run(pixels, 1);
     exact!.forEach((level, i) => {
-      const { cosine, snrDb, maxAbs } = fidelity(floatsOf(level), floatsOf(integer![i]!));
-      const before = worst.get(level.name) ?? { cosine, snrDb, maxAbs };
-      worst.set(level.name, {
-        cosine: Math.min(cosine, before.cosine),
-        snrDb: Math.min(snrDb, before.snrDb),
-        maxAbs: Math.max(maxAbs, before.maxAbs),
-      });
+      worst.add(level.name as LevelName, fidelity(floatsOf(level), floatsOf(integer![i]!)));
     });
     onImage();
   }
-  return [...worst].map(([level, { snrDb, ...rest }]) => {
-    return { level: level as LevelName, ...rest, snrDb: Number.isFinite(snrDb) ? snrDb : null };
-  });
+  return worst.errors();
 }
 
 async function time(sessions: Sessions, pixels: Uint8Array, onRound: () => void): Promise<CalibrationResult['runMs']> {

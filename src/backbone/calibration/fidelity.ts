@@ -1,3 +1,6 @@
+import type { LevelName } from '../graph/graph.js';
+import type { LevelError } from './calibration.js';
+
 /** How near a map is to its reference. */
 export interface Fidelity {
   /** Of the angle between the maps as vectors; 1 where both are zero. */
@@ -45,5 +48,26 @@ export class Comparison {
       snrDb: noise === 0 ? Infinity : 10 * Math.log10(power / noise),
       maxAbs: noise === 0 ? 0 : worst / peak,
     };
+  }
+}
+
+/** The worst comparison of each level, over several images. */
+export class WorstOfLevels {
+  private readonly worst = new Map<LevelName, Fidelity>();
+
+  add(level: LevelName, { cosine, snrDb, maxAbs }: Fidelity): void {
+    const before = this.worst.get(level) ?? { cosine, snrDb, maxAbs };
+    this.worst.set(level, {
+      cosine: Math.min(cosine, before.cosine),
+      snrDb: Math.min(snrDb, before.snrDb),
+      maxAbs: Math.max(maxAbs, before.maxAbs),
+    });
+  }
+
+  /** In the order in which levels were first added. */
+  errors(): LevelError[] {
+    return [...this.worst].map(([level, { snrDb, ...rest }]) => {
+      return { level, ...rest, snrDb: Number.isFinite(snrDb) ? snrDb : null };
+    });
   }
 }

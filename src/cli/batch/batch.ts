@@ -3,7 +3,7 @@ import { addServerFlag, serverOf, type ServerFlags } from '../flags.js';
 import { duration } from '../output.js';
 import { BatchClient, type ResultsQuery } from './batch-client.js';
 import { followCommand } from './follow.js';
-import { interruptible } from './interruption.js';
+import { interruptible } from '../interruption.js';
 import { submitCommand } from './submit.js';
 
 /** `cairn batch`: many images, computed by a server. */

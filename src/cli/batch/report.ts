@@ -1,7 +1,7 @@
 import type { BatchView, ResultView } from '../../batches/view.js';
 import { duration } from '../output.js';
 import { Progress } from '../progress.js';
-import { interruptible } from './interruption.js';
+import { interruptible } from '../interruption.js';
 import type { BadLine } from './manifest-line.js';
 
 /** A summary that listed thousands of failures would hide the rest. */

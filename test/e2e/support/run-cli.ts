@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const CLI = fileURLToPath(new URL('../../../dist/src/cli/cairn.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../../dist/src/cli/cairn.js', import.meta.url));
 
 /** How a command ended, and what it printed. */
 export interface CliResult {

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { asCairnError } from '../../errors.js';
+import { asCairnError } from '../errors.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Shells add the number of the signal that ended a command to this. */
