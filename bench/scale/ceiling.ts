@@ -11,6 +11,7 @@ import { median, sum } from '../statistics.js';
 import { postTar, postUrls, serveDistinct, untilFinished } from './batch-load.js';
 import type { CleanUp } from './clean-up.js';
 import { Cluster } from './cluster.js';
+import { pin } from './cores.js';
 import { measurePhase, medianPhase, type Part, type Phase, type Pids } from './phase.js';
 import { RedisGauge } from './redis-gauge.js';
 import { measureStore, type StoreSpeed } from './store-speed.js';
@@ -20,7 +21,7 @@ export interface CeilingOptions {
   readonly folder: string;
   readonly loads: readonly Load[];
   readonly rounds: number;
-  /** The first for the API and the workers, which take turns; the second for Redis and this process, pinned by the caller. */
+  /** The first is that of the part under load; the second has the others. Redis and this process are pinned by the caller. */
   readonly cores: readonly [number, number] | undefined;
   /** Jobs that the worker takes at once. */
   readonly concurrency: number;
@@ -60,8 +61,6 @@ export interface Ceiling {
   readonly loads: readonly LoadResult[];
   /** The store alone, with an archive of the last load. */
   readonly store: readonly StoreSpeed[];
-  /** Parts that share a core, for `limitOf`. */
-  readonly sharing: readonly (readonly Part[])[] | undefined;
 }
 
 const PREFIX = 'ceiling';
@@ -71,6 +70,16 @@ const LOOK_EVERY_MS = 50;
 const LEAST_FOR_MEMORY = 1000;
 const WARM_SHARE = 0.1;
 const LEAST_WARM = 20;
+
+/** The parts by core. A worker has nothing to do during the intake. */
+const ON_CORES = {
+  intake: [
+    ['api', 'worker'],
+    ['redis', 'client'],
+  ],
+  work: [['worker'], ['api', 'redis', 'client']],
+} as const satisfies Record<string, readonly (readonly Part[])[]>;
+type PhaseName = keyof typeof ON_CORES;
 
 /**
  * The API, the queue, a worker without a network and the store under loads: first all images are taken in while the queue
@@ -108,7 +117,7 @@ export async function measureCeiling(options: CeilingOptions, cleanUp: CleanUp):
     redis: [redis.pid],
     client: [process.pid],
   };
-  const runs = loads.map((load) => new LoadRun(load, { cluster, queue, gauge, sender, pids }));
+  const runs = loads.map((load) => new LoadRun(load, { cluster, queue, gauge, sender, pids, cores }));
   for (const run of runs) {
     progress(`ceiling: warming up ${run.load.name}`);
     await run.warmUp();
@@ -127,10 +136,6 @@ export async function measureCeiling(options: CeilingOptions, cleanUp: CleanUp):
   return {
     loads: runs.map((run) => run.result()),
     store: await measureStore(join(folder, 'store'), archive!),
-    sharing: cores && [
-      ['api', 'worker'],
-      ['redis', 'client'],
-    ],
   };
 }
 
@@ -140,6 +145,7 @@ interface LoadParts {
   readonly gauge: RedisGauge;
   readonly sender: Sender;
   readonly pids: Pids;
+  readonly cores: readonly [number, number] | undefined;
 }
 
 /** One load, and what was measured under it. */
@@ -204,12 +210,12 @@ class LoadRun {
     const { images, query } = this.load;
     const failedBefore = await queue.getFailedCount();
     await queue.pause();
-    const intake = await measurePhase('intake', count, this.measured, async () => {
+    const intake = await this.phase('intake', count, async () => {
       await sender.each(count, () => sender.post(`/v1/jobs?${query}`, images.type, images.next()));
       return undefined;
     });
     const waiting = await gauge.memory();
-    const work = await measurePhase('work', count, this.measured, async () => {
+    const work = await this.phase('work', count, async () => {
       await queue.resume();
       while ((await countWaiting(queue)) + (await queue.getActiveCount()) > 0) await delay(LOOK_EVERY_MS);
       return undefined;
@@ -226,21 +232,21 @@ class LoadRun {
     try {
       const url = `${cluster.api.url}/v1/batches?${query}`;
       let id = '';
-      const intake = await measurePhase('intake', count, this.measured, async () => {
+      const intake = await this.phase('intake', count, async () => {
         id = await (server ? postUrls(url, server.url, count) : postTar(url, images, count));
         return undefined;
       });
-      const work = await measurePhase('work', count, this.measured, () =>
-        untilFinished(`${cluster.api.url}/v1/batches/${id}`, count),
-      );
+      const work = await this.phase('work', count, () => untilFinished(`${cluster.api.url}/v1/batches/${id}`, count));
       return { phases: [intake, work], waiting: undefined };
     } finally {
       server?.close();
     }
   }
 
-  private get measured() {
-    return { pids: this.parts.pids, redis: this.parts.gauge };
+  private phase(name: PhaseName, count: number, work: () => Promise<number | undefined>): Promise<Phase> {
+    const { pids, gauge: redis, cores, cluster } = this.parts;
+    if (cores) pin(cluster.api.pid, cores[name === 'intake' ? 0 : 1]);
+    return measurePhase(name, count, { pids, redis, onCores: cores && ON_CORES[name] }, work);
   }
 }
 

@@ -26,7 +26,11 @@ export interface Phase {
   readonly use: Readonly<Record<Part, Use>>;
   /** Bytes per image that Redis received and sent. */
   readonly redisBytes: { readonly received: number; readonly sent: number };
+  /** The parts on each core; undefined where nothing is pinned. */
+  readonly onCores: OnCores;
 }
+
+export type OnCores = readonly (readonly Part[])[] | undefined;
 
 type Times = Record<Part, ProcessorTime>;
 
@@ -34,7 +38,7 @@ type Times = Record<Part, ProcessorTime>;
 export async function measurePhase(
   name: string,
   images: number,
-  { pids, redis }: { readonly pids: Pids; readonly redis: RedisGauge },
+  { pids, redis, onCores }: { readonly pids: Pids; readonly redis: RedisGauge; readonly onCores: OnCores },
   work: () => Promise<number | undefined>,
 ): Promise<Phase> {
   const [before, traffic] = [await timesOf(pids), await redis.traffic()];
@@ -51,7 +55,7 @@ export async function measurePhase(
     received: (trafficAfter.received - traffic.received) / images,
     sent: (trafficAfter.sent - traffic.sent) / images,
   };
-  return { name, images, perSecond: images / seconds, use, redisBytes };
+  return { name, images, perSecond: images / seconds, use, redisBytes, onCores };
 }
 
 async function timesOf(pids: Pids): Promise<Times> {
@@ -65,7 +69,7 @@ async function timesOf(pids: Pids): Promise<Times> {
 
 /** The median of every figure of the same phase in several rounds. */
 export function medianPhase(phases: readonly Phase[]): Phase {
-  const [{ name, images }] = phases as [Phase];
+  const [{ name, images, onCores }] = phases as [Phase];
   const of = (figure: (phase: Phase) => number) => median(phases.map(figure));
   return {
     name,
@@ -81,6 +85,7 @@ export function medianPhase(phases: readonly Phase[]): Phase {
       received: of(({ redisBytes }) => redisBytes.received),
       sent: of(({ redisBytes }) => redisBytes.sent),
     },
+    onCores,
   };
 }
 
@@ -98,22 +103,17 @@ const NAMES: Readonly<Record<Part, string>> = {
 };
 
 /**
- * What keeps a phase from being faster, as a sentence. `sharing` lists the parts that share a core each; without it they
- * share all cores of the machine, and only a full first thread is a limit of one process.
+ * What keeps a phase from being faster. Where nothing is pinned, only a full first thread is a limit of one process, and
+ * all of them may fill the machine.
  */
-export function limitOf(
-  { use }: Phase,
-  sharing: readonly (readonly Part[])[] | undefined,
-  machineCores: number,
-): string {
-  const percent = (cores: number) => `${Math.round(100 * cores)} %`;
-  const load = (part: Part) => (sharing ? use[part].cores : use[part].mainCores);
+export function limitOf({ use, onCores }: Phase, machineCores: number): string {
+  const percent = (cores: number) => `${Math.round(100 * cores)} % of a core`;
+  const load = (part: Part) => (onCores ? use[part].cores : use[part].mainCores);
   const [fullest] = PARTS.toSorted((a, b) => load(b) - load(a)) as [Part];
-  if (load(fullest) >= FULL) return `${NAMES[fullest]}: ${percent(load(fullest))} of a core`;
+  if (load(fullest) >= FULL) return `${NAMES[fullest]}: ${percent(load(fullest))}`;
   const used = (parts: readonly Part[]) => parts.reduce((total, part) => total + use[part].cores, 0);
-  for (const parts of sharing ?? []) {
-    if (used(parts) >= FULL) return `the core that ${parts.map((part) => NAMES[part]).join(' and ')} share`;
-  }
-  if (!sharing && used(PARTS) >= FULL * machineCores) return `the ${machineCores} cores of this machine together`;
-  return `waiting (disk, turns); the fullest is ${NAMES[fullest]} with ${percent(load(fullest))} of a core`;
+  const full = onCores?.find((parts) => used(parts) >= FULL);
+  if (full) return `the core that ${full.map((part) => NAMES[part]).join(' and ')} share`;
+  if (!onCores && used(PARTS) >= FULL * machineCores) return `the ${machineCores} cores of this machine together`;
+  return `waiting for the disk or for turns; ${NAMES[fullest]}: ${percent(load(fullest))}`;
 }

@@ -21,6 +21,10 @@ export class ReadyBackbone implements WorkerBackbone {
     return levels;
   }
 
+  load(...[request]: Parameters<WorkerBackbone['load']>): ReturnType<WorkerBackbone['load']> {
+    return this.network.load(request);
+  }
+
   target(): ReturnType<WorkerBackbone['target']> {
     return this.network.target();
   }

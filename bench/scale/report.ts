@@ -15,7 +15,7 @@ export function growthText({ variants, archiveBytes }: Growth, title: string): s
   return `Growth: ${title}; an archive has ${megabytes(archiveBytes)}\n\n${formatTable(head, rows)}`;
 }
 
-export function ceilingText({ loads, store, sharing }: Ceiling, machineCores: number): string {
+export function ceilingText({ loads, store }: Ceiling, machineCores: number): string {
   const rows = loads.flatMap(({ name, phases }) =>
     phases.map((phase) => [
       name,
@@ -23,7 +23,7 @@ export function ceilingText({ loads, store, sharing }: Ceiling, machineCores: nu
       phase.perSecond.toFixed(1),
       ...PARTS.map((part) => `${phase.use[part].ms.toFixed(2)} (${phase.use[part].mainMs.toFixed(2)})`),
       `${Math.round(phase.redisBytes.received)} / ${Math.round(phase.redisBytes.sent)}`,
-      limitOf(phase, sharing, machineCores),
+      limitOf(phase, machineCores),
     ]),
   );
   const head = ['load', 'phase', 'images/s', ...PARTS.map((part) => `${part} ms`), 'Redis bytes in/out', 'limit'];

@@ -18,7 +18,7 @@ export const STAGES = ['preprocess', 'run', 'pack'] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** Canvases in, levels out: the part of the backbone that extraction uses. */
-export type LevelSource = Pick<Backbone, 'maxBatch' | 'run'>;
+export type LevelSource = Pick<Backbone, 'load' | 'maxBatch' | 'run'>;
 
 export interface ExtractorParts {
   readonly backbone: LevelSource;
