@@ -13,7 +13,7 @@ Results go to stdout, progress to stderr. Suites, with their defaults:
            --against FOLDER --rounds 5 --seconds 4
   scale    images/s with twice the workers and the threads, and where the API, Redis or the store is the limit:
            --parts growth,ceiling --rounds 3 --model mask-rcnn-resnet50 --size 1024 --images 8 --precision float32
-           --dtype float16 --codec zstd --jobs 2000 --photos 100 --concurrency 8
+           --dtype float16 --codec zstd --jobs 2000 --photos 60 --concurrency 8
 
 Without a suite it is chain. All take --json.
 `;

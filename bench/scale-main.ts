@@ -3,7 +3,7 @@
  * the images per second at which the API, Redis or the store is the limit.
  *
  *     npm run bench -- scale [--parts growth,ceiling] [--rounds 3] [--model mask-rcnn-resnet50] [--size 1024] [--images 8]
- *                            [--precision float32] [--dtype float16] [--codec zstd] [--jobs 2000] [--photos 100]
+ *                            [--precision float32] [--dtype float16] [--codec zstd] [--jobs 2000] [--photos 60]
  *                            [--concurrency 8] [--json]
  *
  * `--images`, `--precision`, `--dtype` and `--codec` are for the growth. The ceiling takes `--jobs` small images and
@@ -37,7 +37,7 @@ const { values: flags } = parseArgs({
     dtype: { type: 'string', default: 'float16' },
     codec: { type: 'string', default: 'zstd' },
     jobs: { type: 'string', default: '2000' },
-    photos: { type: 'string', default: '100' },
+    photos: { type: 'string', default: '60' },
     concurrency: { type: 'string', default: '8' },
     json: { type: 'boolean', default: false },
   },

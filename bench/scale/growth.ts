@@ -67,7 +67,10 @@ export async function measureGrowth(options: GrowthOptions, cleanUp: CleanUp): P
     const prefix = `growth${index}`;
     const cluster = await Cluster.start({ redisUrl, folder: join(folder, prefix), prefix, workers }, cleanUp);
     const run = new Run(cluster, options);
-    cleanUp.add(() => Promise.resolve(run.close()));
+    cleanUp.add(() => {
+      run.close();
+      return Promise.resolve();
+    });
     await run.warmUp();
     runs.push(run);
   }

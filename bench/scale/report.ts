@@ -3,6 +3,9 @@ import type { Ceiling } from './ceiling.js';
 import type { Growth } from './growth.js';
 import { limitOf, PARTS } from './phase.js';
 
+/** With fewer images, what the API and Redis do when idle is not small beside what they do for the images. */
+const LEAST_IMAGES = 1000;
+
 export function growthText({ variants, archiveBytes }: Growth, title: string): string {
   const rows = variants.map(({ name, perSecond, rounds, workerSeconds, efficiency, twice }) => [
     name,
@@ -28,14 +31,15 @@ export function ceilingText({ loads, store }: Ceiling, machineCores: number): st
   );
   const head = ['load', 'phase', 'images/s', ...PARTS.map((part) => `${part} ms`), 'Redis bytes in/out', 'limit'];
   const ceilings = loads.map(({ name, imageBytes, archiveBytes, phases }) => {
+    const few = phases.some(({ images }) => images < LEAST_IMAGES);
     const most = (part: (typeof PARTS)[number], kind: 'ms' | 'mainMs') =>
       Math.floor(1000 / phases.reduce((total, { use }) => total + use[part][kind], 0)).toLocaleString('en');
     return [
       name,
       megabytes(imageBytes),
       megabytes(archiveBytes),
-      most('redis', 'mainMs'),
-      `${most('api', 'ms')} (${most('api', 'mainMs')})`,
+      few ? '–' : most('redis', 'mainMs'),
+      few ? '–' : `${most('api', 'ms')} (${most('api', 'mainMs')})`,
       most('worker', 'ms'),
     ];
   });
