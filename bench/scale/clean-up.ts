@@ -15,15 +15,27 @@ export class CleanUp {
     this.steps.push(step);
   }
 
+  /** Undoes what was started within `work` once that has ended. */
+  async after<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.steps.length;
+    try {
+      return await work();
+    } finally {
+      await this.undo(before);
+    }
+  }
+
   /** A step that fails is reported and does not keep the others from running. May be called twice. */
   run(): Promise<void> {
     this.running ??= this.undo();
     return this.running;
   }
 
-  private async undo(): Promise<void> {
-    for (let step = this.steps.pop(); step; step = this.steps.pop()) {
-      await step().catch((error: unknown) => process.stderr.write(`bench: cleaning up: ${String(error)}\n`));
+  private async undo(left = 0): Promise<void> {
+    while (this.steps.length > left) {
+      await this.steps.pop()!().catch((error: unknown) =>
+        process.stderr.write(`bench: cleaning up: ${String(error)}\n`),
+      );
     }
   }
 }

@@ -24,7 +24,8 @@ export class RedisGauge {
     return { rest: used - announcements - events, announcements, events };
   }
 
-  private async size(key: string): Promise<number> {
+  /** Bytes of one key and its value; 0 where there is none. */
+  async size(key: string): Promise<number> {
     // All elements: by default Redis extrapolates from five.
     return (await this.redis.memory('USAGE', key, 'SAMPLES', 0)) ?? 0;
   }
