@@ -14,6 +14,9 @@ Results go to stdout, progress to stderr. Suites, with their defaults:
            --size 1024 --targets onnx/cpu,tensorflow/cpu --rss-runs 0 --rss-size 512
   requests short requests per second, interleaved with those of another built checkout:
            --against FOLDER --rounds 5 --seconds 4
+  scale    images/s with twice the workers and the threads, and where the API, Redis or the store is the limit:
+           --parts growth,ceiling --rounds 3 --model mask-rcnn-resnet50 --size 1024 --images 8 --precision float32
+           --dtype float16 --codec zstd --jobs 2000 --photos 60 --concurrency 8
 
 Without a suite it is chain. All take --json.
 `;
@@ -24,6 +27,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   batch: () => import('./batch-main.js'),
   engines: () => import('./engines-main.js'),
   requests: () => import('./requests-main.js'),
+  scale: () => import('./scale-main.js'),
   // Parts of the chain and the engines suites, in processes of their own.
   'chain-memory': () => import('./chain-memory.js'),
   'engine-memory': () => import('./engine-memory.js'),

@@ -8,14 +8,15 @@
  * something are the ratios.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { DistinctImages } from './distinct-images.js';
 import { progress } from './progress.js';
+import { Sender } from './sender.js';
 import { Service, startRedis } from './service.js';
 import { median } from './statistics.js';
 
@@ -41,27 +42,30 @@ type Call = keyof typeof CALLS;
 /** One build of the service with a Redis and a folder of its own. */
 class Build {
   readonly rates: Record<Call, number[]> = { 'stored job': [], 'stored extract': [], 'new job': [] };
-  private readonly agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
-  private sent = 0;
+  private readonly sender: Sender;
+  private readonly images: DistinctImages;
 
   private constructor(
     readonly name: string,
     private readonly image: Buffer,
-    private readonly url: URL,
+    private readonly url: string,
     private readonly cleanUp: () => Promise<void>,
-  ) {}
+  ) {
+    this.sender = new Sender(url, CONNECTIONS);
+    this.images = new DistinctImages(image, 'image/png');
+  }
 
   static async start(checkout: string, image: Buffer): Promise<Build> {
     const folder = await mkdtemp(join(tmpdir(), 'cairn-bench-'));
     const redis = await startRedis();
     const env = { CAIRN_QUEUE_LIMIT: '1000000', CAIRN_DEVICE: 'cpu', REDIS_URL: redis.url, CAIRN_DATA_DIR: folder };
-    const service = await Service.start('all', env, checkout);
+    const service = await Service.start('all', env, { root: checkout });
     const cleanUp = async () => {
       await service.end('SIGKILL');
       await redis.stop();
       await rm(folder, { recursive: true, force: true });
     };
-    const build = new Build(checkout, image, new URL(service.url), cleanUp);
+    const build = new Build(checkout, image, service.url, cleanUp);
     await build.send('stored extract', image);
     return build;
   }
@@ -73,7 +77,7 @@ class Build {
     let answered = 0;
     const connection = async () => {
       while (performance.now() < end) {
-        await this.send(call, call === 'new job' ? this.distinct() : this.image);
+        await this.send(call, call === 'new job' ? this.images.next() : this.image);
         answered++;
       }
     };
@@ -88,30 +92,12 @@ class Build {
   }
 
   async stop(): Promise<void> {
-    this.agent.destroy();
+    this.sender.close();
     await this.cleanUp();
   }
 
-  /** Decoders stop at the end of the image: what follows makes another digest and the same pixels. */
-  private distinct(): Buffer {
-    const counter = Buffer.alloc(8);
-    counter.writeDoubleLE(++this.sent);
-    return Buffer.concat([this.image, counter]);
-  }
-
-  private send(call: Call, body: Buffer): Promise<void> {
-    return new Promise((done, failed) => {
-      const headers = { 'content-type': 'image/png', 'content-length': body.length };
-      const sent = request(new URL(CALLS[call], this.url), { method: 'POST', agent: this.agent, headers }, (answer) => {
-        answer.resume();
-        answer.once('end', () => {
-          if (answer.statusCode! < 300) done();
-          else failed(new Error(`${call}: HTTP ${answer.statusCode}`));
-        });
-      });
-      sent.once('error', failed);
-      sent.end(body);
-    });
+  private send(call: Call, body: Buffer): Promise<string> {
+    return this.sender.post(CALLS[call], this.images.type, body);
   }
 }
 

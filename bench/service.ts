@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import type { RunningService } from '../scripts/process/service.mjs';
+import type { RunningService, ServiceOptions } from '../scripts/process/service.mjs';
 
 /** A module of scripts/, which is not part of the build. */
 async function load<T>(name: string): Promise<T> {
@@ -16,11 +16,15 @@ export async function startRedis(options: { dataDir?: string; port?: number } = 
 export class Service {
   private constructor(private readonly running: RunningService) {}
 
-  static async start(role: 'api' | 'worker' | 'all', env: Record<string, string>, root?: string): Promise<Service> {
+  static async start(
+    role: 'api' | 'worker' | 'all',
+    env: Record<string, string>,
+    options: Pick<ServiceOptions, 'root' | 'main' | 'cpus'> = {},
+  ): Promise<Service> {
     const { startService } = await load<typeof import('../scripts/process/service.mjs')>('process/service.mjs');
     const running = startService({
       env: { PATH: process.env['PATH'], ROLE: role, PORT: '0', NO_COLOR: '1', ...env },
-      ...(root !== undefined && { root }),
+      ...options,
       stderr: process.stderr,
       keep: 10_000,
     });

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Announcements } from './announcements/announcements.js';
 import { Announcer } from './announcements/announcer.js';
-import { Backbone } from './backbone/backbone.js';
+import { Backbone, type BackboneOptions } from './backbone/backbone.js';
 import { listModels } from './backbone/catalogue.js';
 import { defaultWeights } from './backbone/weights/default-weights.js';
 import { isSeeded, weightsSource } from './backbone/weights/weights.js';
@@ -28,7 +28,7 @@ import { redisKeys } from './redis/keys.js';
 import { DEAD_AFTER_MS } from './redis/stream-tail.js';
 import { ModelRegistry } from './spec/resolve.js';
 import { Supervisor, workerPerDevice } from './supervisor.js';
-import { Extractor } from './worker/extractor.js';
+import { Extractor, type LevelSource } from './worker/extractor.js';
 import { JobWorker } from './worker/job-worker.js';
 import { ExtractProcessor } from './worker/processor.js';
 
@@ -44,13 +44,22 @@ const MANIFEST_TTL_MS = 30 * 24 * 3600_000;
 /** Stops something that was started; called once. */
 type Stop = () => Promise<void>;
 
+/** What a worker needs of its backbone. */
+export type WorkerBackbone = LevelSource & Pick<Backbone, 'target' | 'close'>;
+export type MakeBackbone = (options: BackboneOptions) => WorkerBackbone;
+
 /**
  * Starts what ROLE asks for and stops it on SIGTERM or SIGINT, the worker once its jobs are done. With CAIRN_DEVICES the jobs
  * are done by child processes, one per device, which this process supervises.
  *
+ * `makeBackbone` makes the backbone of a worker in this process; benchmarks replace it.
+ *
  * @throws CairnError when something does not start; what had started is stopped then.
  */
-export async function run(overrides: Record<string, string> = {}): Promise<void> {
+export async function run(
+  overrides: Record<string, string> = {},
+  makeBackbone: MakeBackbone = (options) => new Backbone(options),
+): Promise<void> {
   const env = { ...readEnv(), ...overrides };
   const config = loadConfig(env);
   const logger = new Logger({
@@ -83,7 +92,7 @@ export async function run(overrides: Record<string, string> = {}): Promise<void>
     if (config.workerName === undefined) await logWeights(config, logger);
     if (config.role !== 'worker') await startApi(config, store, logger, stops);
     if (supervises) stops.push(startSupervisor(config, env, logger));
-    else if (config.role !== 'api') await startWorker(config, store, logger, stops);
+    else if (config.role !== 'api') await startWorker(config, makeBackbone(config.backbone), store, logger, stops);
   } catch (error) {
     await stopEach(stops, logger);
     throw error;
@@ -177,8 +186,13 @@ function startSupervisor(config: Config, env: Env, log: Logger): Stop {
   return () => supervisor.stop();
 }
 
-async function startWorker(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
-  const backbone = new Backbone(config.backbone);
+async function startWorker(
+  config: Config,
+  backbone: WorkerBackbone,
+  store: Store,
+  logger: Logger,
+  stops: Stop[],
+): Promise<void> {
   const zstd = await loadZstd();
   const { maxPixels, weightsDir, worker: options } = config;
   const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels });

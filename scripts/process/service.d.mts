@@ -18,6 +18,10 @@ export interface ServiceOptions {
   env: NodeJS.ProcessEnv;
   /** The checkout to run; this one when left out. */
   root?: string;
+  /** The program, from `root`; the service's own when left out. */
+  main?: string;
+  /** The cores it may run on, as `taskset -c` takes them: `0`, `0,1`, `0-3`. */
+  cpus?: string;
   stdout?: Writable;
   stderr?: Writable;
   /** How many characters of output `log()` keeps; all of them when left out. */

@@ -16,12 +16,14 @@ const PROBE_EVERY_MS = 1_000;
 const STOP_SLACK_MS = 15_000;
 
 /**
- * Starts `dist/src/main.js` of the checkout `root` with `env` as its whole environment, and returns at once. Its output can be read with
+ * Starts `main` of the checkout `root` with `env` as its whole environment, and returns at once. Its output can be read with
  * `log()`, which keeps the last `keep` characters, and is also written to `stdout` and `stderr` where they are given.
+ * `cpus` restricts it to these cores from its start, so that its libraries count no others (`taskset` of util-linux).
  * The process ends with this one, however this one ends.
  */
-export function startService({ env, root = ROOT, stdout, stderr, keep = Infinity }) {
-  const child = spawn(process.execPath, [join(root, 'dist/src/main.js')], {
+export function startService({ env, root = ROOT, main = 'dist/src/main.js', cpus, stdout, stderr, keep = Infinity }) {
+  const command = [...(cpus === undefined ? [] : ['taskset', '-c', cpus]), process.execPath, join(root, main)];
+  const child = spawn(command[0], command.slice(1), {
     env,
     // A process group of its own: the parent alone passes Ctrl-C on.
     detached: process.platform !== 'win32',

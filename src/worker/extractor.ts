@@ -17,8 +17,11 @@ import type { Zstd } from '../formats/zstd.js';
 export const STAGES = ['preprocess', 'run', 'pack'] as const;
 export type Stage = (typeof STAGES)[number];
 
+/** Canvases in, levels out: the part of the backbone that extraction uses. */
+export type LevelSource = Pick<Backbone, 'load' | 'maxBatch' | 'run'>;
+
 export interface ExtractorParts {
-  readonly backbone: Backbone;
+  readonly backbone: LevelSource;
   readonly store: Store;
   readonly zstd: Zstd;
   readonly softwareVersion: string;
