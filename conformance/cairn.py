@@ -19,15 +19,18 @@ def run_cairn(*arguments):
     return done.stdout
 
 
-def extract(image, folder, *, model, weights, side, levels=None, stage5=True, dtype="float32", layout=None, file_format):
+def extract(
+    image, folder, *, model, weights, side, levels=None, stage5=True, dtype="float32", layout=None, quality=None, file_format
+):
     """Extracts one image into `folder` and returns the path of the file, as the JSON line on stdout gives it.
 
-    `levels` and `layout` None leave the option out, so that Cairn takes its default.
+    `levels` and `layout` None leave the option out, so that Cairn takes its default. `quality` stores them as JPEG.
     """
     arguments = ["extract", image, "--model", model, "--weights", weights]
     arguments += ["--dtype", dtype, "--size", side, "--format", file_format]
     arguments += [] if levels is None else ["--levels", ",".join(levels)]
     arguments += [] if layout is None else ["--layout", layout]
+    arguments += [] if quality is None else ["--codec", "jpeg", "--quality", quality]
     arguments += [] if stage5 else ["--stage5", "false"]
     line = json.loads(run_cairn(*arguments, "--out", folder, "--json"))
     if levels is not None and [level["name"] for level in line["levels"]] != list(levels):

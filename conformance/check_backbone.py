@@ -5,6 +5,7 @@ import numpy as np
 import matterport
 from cairn import extract, extract_levels
 from check_archive import check_archive, check_packing
+from check_jpeg import QUALITY, check_jpeg
 from compare import error_ratio, within_one_ulp
 from results import ERROR_BAR
 from weights import give_to
@@ -47,6 +48,11 @@ def check_backbone(results, scratch, architecture, stage5, side, archives=True):
             archive = extract(image, folder, dtype="uint8", file_format="zarr", **asked)
             check_archive(results, f"{case}/uint8", archive, integers, attributes)
             check_packing(results, f"{case}/uint8", archive, ours)
+            for layout in ("nhwc", "nchw"):
+                stored = dict(dtype="uint8", layout=layout, quality=QUALITY, file_format="zarr")
+                archive = extract(image, folder, **stored, **asked)
+                expected = integers if layout == "nhwc" else {name: q.transpose(2, 0, 1) for name, q in integers.items()}
+                check_jpeg(results, f"{case}/jpeg/{layout}", archive, expected)
 
 
 def check_seeded(results, scratch, architecture, seed, side=256):

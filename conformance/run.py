@@ -80,6 +80,7 @@ def compare(arguments):
     from check_detectors import check_detectors
     from check_family import check_family
     from check_int8 import check_int8
+    from check_int8_loss import check_int8_loss
     from check_layout import check_layout
     from check_preprocess import check_preprocess
     from check_pyramid import check_pyramid
@@ -103,6 +104,8 @@ def compare(arguments):
         check_weight_files(results, scratch)
         check_layout(results, scratch)
         check_int8(results, scratch, arguments.quick)
+        if not arguments.quick:
+            check_int8_loss(results, scratch)
         check_regions(results, scratch)
         check_detectors(results, scratch, arguments.quick)
         check_batch_example(results, scratch)
