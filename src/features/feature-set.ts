@@ -83,7 +83,7 @@ export const descriptionSchema = z.object({
   /** Canvas pixels per image pixel. */
   scale: z.number().positive(),
   levels: z.array(levelSchema).min(1).max(11),
-  /** What JPEG lost of the integers, by level, measured on some of its chunks. */
+  /** What JPEG lost of the integers, by level, measured on a sample of its blocks. */
   loss: z.record(z.string(), lossSchema).optional(),
   /** Names of levels in which a value was clipped to the range of float16. */
   clipped: z.array(z.string()),

@@ -8,7 +8,7 @@ import { bandsOf, jpegChunk, lengthOf } from './level-axes.js';
  * A band of a level as one grey image: its channels' planes, one below the other. Rows and columns are repeated up to
  * multiples of 8, so that no block of JPEG belongs to two channels and none has an edge that is not the map's.
  */
-export interface BandPlanes {
+interface BandPlanes {
   readonly firstChannel: number;
   readonly channels: number;
   readonly firstRow: number;
@@ -19,7 +19,7 @@ export interface BandPlanes {
   readonly paddedColumns: number;
 }
 
-export function planesOf(level: LevelDescription, band: number): BandPlanes {
+function planesOf(level: LevelDescription, band: number): BandPlanes {
   const { length } = bandsOf(level);
   const first = band * length;
   const count = Math.min(length, level.shape[0] - first);
@@ -69,29 +69,12 @@ export function encodeBandImage(image: Uint8Array, level: LevelDescription, band
   return encodeJpeg(image, paddedColumns, channels * paddedRows, level.quality!);
 }
 
-/**
- * The inverse of `encodeBandImage`, but for what JPEG loses, of all channels or of the first few.
- *
- * @throws CairnError `archive-corrupt`.
- */
-export async function decodeBandImage(
-  jpeg: Uint8Array,
-  level: LevelDescription,
-  band: number,
-  firstChannels?: number,
-): Promise<Uint8Array> {
-  const { channels, paddedRows, paddedColumns } = planesOf(level, band);
-  try {
-    return await decodeJpeg(jpeg, paddedColumns, channels * paddedRows, (firstChannels ?? channels) * paddedRows);
-  } catch (error) {
-    throw asCairnError(error, 'archive-corrupt');
-  }
-}
-
 /** Decompresses a band: uint8 in the order of the level's array. @throws CairnError `archive-corrupt`. */
 export async function decodeBand(jpeg: Uint8Array, level: LevelDescription, band: number): Promise<Uint8Array> {
-  const image = await decodeBandImage(jpeg, level, band);
   const { channels, rows, columns, paddedRows, paddedColumns } = planesOf(level, band);
+  const image = await decodeJpeg(jpeg, paddedColumns, channels * paddedRows).catch((error: unknown) => {
+    throw asCairnError(error, 'archive-corrupt');
+  });
   const planar = axesOf(level)[0] === 'channel';
   if (planar && rows === paddedRows && columns === paddedColumns) return image;
   const [channelStep, columnStep] = planar ? [rows * columns, 1] : [1, channels];

@@ -2,15 +2,13 @@ import { Comparison } from '../backbone/calibration/fidelity.js';
 import type { Level } from '../backbone/tensor.js';
 import { inOrder } from './band-stream.js';
 import type { Description, FeatureSet, LevelDescription } from './feature-set.js';
-import { bandImage, decodeBandImage, encodeBandImage, planesOf } from './jpeg-band.js';
-import { bandsOf } from './level-axes.js';
+import { bandImage, decodeBand, encodeBandImage } from './jpeg-band.js';
+import { bandsOf, BLOCK, lengthOf } from './level-axes.js';
 
 /** Bands encoded at once: enough to keep libuv's four threads busy. */
 const IN_FLIGHT = 6;
-/** Bands of a level on which the loss is measured, spread evenly. */
-const SAMPLED_BANDS = 2;
-/** Elements of a band that are compared, about: those of its first channels, which are no different from the others. */
-const SAMPLED_ELEMENTS = 1 << 17;
+/** Multiples of it, modulo 1, are spread evenly however many there are. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
 type Loss = NonNullable<Description['loss']>[string];
 
@@ -25,45 +23,53 @@ export async function encodeJpegLevels(set: FeatureSet): Promise<FeatureSet> {
   const loss: Record<string, Loss> = {};
   for (const [index, level] of levels.entries()) {
     const described = description.levels[index]!;
-    const { encoded, lost } = await encodeLevel(level, described);
-    bands.set(level.name, encoded);
-    loss[level.name] = lost;
+    bands.set(level.name, await encodeLevel(level, described));
+    loss[level.name] = await lossOf(level, described);
   }
   return { levels, description: { ...description, loss }, bands };
 }
 
-async function encodeLevel({ tensor }: Level, level: LevelDescription): Promise<{ encoded: Uint8Array[]; lost: Loss }> {
-  const { count } = bandsOf(level);
-  const step = Math.max(1, Math.floor(count / SAMPLED_BANDS));
-  const isSampled = (band: number) => band % step === step >> 1 && band < step * SAMPLED_BANDS;
-  const comparison = new Comparison();
-  const tasks = Array.from({ length: count }, (_, band) => async () => {
-    const image = bandImage(tensor.data, level, band);
-    const jpeg = await encodeBandImage(image, level, band);
-    if (isSampled(band)) {
-      const { channels, rows, columns } = planesOf(level, band);
-      const compared = Math.min(channels, Math.ceil(SAMPLED_ELEMENTS / (rows * columns)));
-      const decoded = await decodeBandImage(jpeg, level, band, compared);
-      comparison.add(valuesOf(image, level, band, compared), valuesOf(decoded, level, band, compared));
-    }
-    return jpeg;
+async function encodeLevel({ tensor }: Level, level: LevelDescription): Promise<Uint8Array[]> {
+  const tasks = Array.from({ length: bandsOf(level).count }, (_, band) => () => {
+    return encodeBandImage(bandImage(tensor.data, level, band), level, band);
   });
   const encoded: Uint8Array[] = [];
   for await (const jpeg of inOrder(tasks, IN_FLIGHT)) encoded.push(jpeg);
-  const { snrDb, maxAbs } = comparison.result();
-  return { encoded, lost: { snrDb: Number.isFinite(snrDb) ? snrDb : null, maxAbs } };
+  return encoded;
 }
 
-/** Values of the first channels of a band, in units of the level's scale, without the repeated rows and columns. */
-function valuesOf(image: Uint8Array, level: LevelDescription, band: number, channels: number): Float32Array {
-  const { rows, columns, paddedRows, paddedColumns } = planesOf(level, band);
-  const { zeroPoint } = level.quantization!;
-  const values = new Float32Array(channels * rows * columns);
-  for (let channel = 0, to = 0; channel < channels; channel++) {
-    for (let row = 0; row < rows; row++) {
-      const from = (channel * paddedRows + row) * paddedColumns;
-      for (let column = 0; column < columns; column++) values[to++] = image[from + column]! - zeroPoint;
-    }
+/**
+ * What JPEG loses, measured on one row of blocks of every channel, each at another place. Blocks are compressed one by
+ * one, so that a block loses the same in any image.
+ */
+async function lossOf({ tensor }: Level, level: LevelDescription): Promise<Loss> {
+  const [channels, rows, columns] = [lengthOf(level, 'channel'), lengthOf(level, 'y'), lengthOf(level, 'x')];
+  const height = Math.min(BLOCK, rows);
+  const places = Math.floor(rows / height);
+  const length = height * columns;
+  const sample = new Uint8Array(channels * length);
+  const map = Buffer.from(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+  for (let channel = 0; channel < channels; channel++) {
+    const place = Math.floor(((channel * GOLDEN_RATIO) % 1) * places);
+    const from = (channel * rows + place * height) * columns;
+    map.copy(sample, channel * length, from, from + length);
   }
+  const described: LevelDescription = { ...level, layout: 'nchw', shape: [channels, height, columns] };
+  const { count, bytes } = bandsOf(described);
+  const comparison = new Comparison();
+  for (let band = 0; band < count; band++) {
+    const jpeg = await encodeBandImage(bandImage(sample, described, band), described, band);
+    const before = sample.subarray(band * bytes, (band + 1) * bytes);
+    comparison.add(valuesOf(before, level), valuesOf(await decodeBand(jpeg, described, band), level));
+  }
+  const { snrDb, maxAbs } = comparison.result();
+  return { snrDb: Number.isFinite(snrDb) ? snrDb : null, maxAbs };
+}
+
+/** In units of the level's scale. */
+function valuesOf(bytes: Uint8Array, { quantization }: LevelDescription): Float32Array {
+  const { zeroPoint } = quantization!;
+  const values = new Float32Array(bytes.length);
+  for (let i = 0; i < values.length; i++) values[i] = bytes[i]! - zeroPoint;
   return values;
 }

@@ -50,7 +50,7 @@ export function bandsOf(level: LevelDescription): Bands {
 }
 
 /** Sides of the blocks that JPEG compresses, in elements. */
-const BLOCK = 8;
+export const BLOCK = 8;
 /** The longest side that libvips accepts. */
 const MAX_JPEG_SIDE = 65_500;
 

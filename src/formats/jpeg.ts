@@ -15,16 +15,17 @@ export function encodeJpeg(pixels: Uint8Array, width: number, height: number, qu
 }
 
 /**
- * The pixels of a grey JPEG image, or of its first `rows`, which costs as much less.
+ * The pixels of a grey JPEG image.
  *
  * @throws Error when it is damaged, or not a grey image of this size.
  */
-export async function decodeJpeg(bytes: Uint8Array, width: number, height: number, rows = height): Promise<Buffer> {
-  const image = sharp(bytes, { limitInputPixels: width * height, failOn: 'warning' })
+export async function decodeJpeg(bytes: Uint8Array, width: number, height: number): Promise<Buffer> {
+  const { data, info } = await sharp(bytes, { limitInputPixels: width * height, failOn: 'warning' })
     .toColourspace('b-w')
-    .raw();
-  if (rows < height) image.extract({ left: 0, top: 0, width, height: rows });
-  const { data, info } = await image.toBuffer({ resolveWithObject: true });
-  if (info.width === width && info.height === rows && info.channels === 1) return data;
-  throw new Error(`a JPEG of ${info.width}×${info.height} with ${info.channels} channels, not ${width}×${rows} with 1`);
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  if (info.width === width && info.height === height && info.channels === 1) return data;
+  throw new Error(
+    `a JPEG of ${info.width}×${info.height} with ${info.channels} channels, not ${width}×${height} with 1`,
+  );
 }
