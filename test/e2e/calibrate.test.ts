@@ -53,7 +53,7 @@ test('calibrate writes the ranges of all levels, judged on images held out, and 
     measured,
     runMs: { float32: expect.any(Number), int8: expect.any(Number), ratio: expect.any(Number) },
   });
-});
+}, 240_000);
 
 test('the table names the levels, the images and the ratio of run times', async () => {
   const flags = ['--weights', 'seeded', '--size', '64', '--levels', 'C2,C3', '--out', join(out, 'few.json')];

@@ -74,7 +74,7 @@ describe('EngineThread', () => {
     await session.run(image, 1);
     await expect(session.run(image, 1)).rejects.toMatchObject({ name: 'CairnError', code: 'engine-failed' });
     await expect(session.run(grey(), 1)).resolves.toHaveLength(1);
-  }, 5000);
+  });
 
   test('runs that are asked for together each get their own answer', async () => {
     const session = await startThread().compile(REQUEST);
