@@ -15,8 +15,10 @@ import { readEnv, type Env } from './config/env.js';
 import { softwareVersion } from './config/version.js';
 import { asCairnError, CairnError } from './errors.js';
 import { FEATURES_PREFIX } from './features/feature-set.js';
+import { FeatureLibrary } from './features/library.js';
 import { FileStore } from './features/store/file-store.js';
-import type { Store } from './features/store/store.js';
+import { Quarantine } from './features/store/quarantine.js';
+import { quarantineKey, type Store } from './features/store/store.js';
 import { loadZstd } from './formats/zstd.js';
 import { JobEvents } from './jobs/events.js';
 import { extractQueue } from './jobs/extract-queue.js';
@@ -38,6 +40,8 @@ const EXIT_GRACE_MS = 10_000;
 const SUPERVISOR_MARGIN_MS = 2000;
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const SWEEP_EVERY_MS = 10 * 60_000;
+/** How long a damaged object can be looked at. */
+const QUARANTINE_TTL_MS = 30 * 24 * 3600_000;
 /** Longer than any batch is expected to run. */
 const MANIFEST_TTL_MS = 30 * 24 * 3600_000;
 
@@ -149,7 +153,8 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
   const batches = new BatchQueue({ redis, keys, jobs });
 
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
-  const parts = { store, zstd, queue, batches, events, announcements, registry, limits };
+  const quarantine = new Quarantine(store, logger);
+  const parts = { store, quarantine, zstd, queue, batches, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();
     throw error;
@@ -196,7 +201,9 @@ async function startWorker(
   const zstd = await loadZstd();
   const { maxPixels, weightsDir, worker: options } = config;
   const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels });
-  const processor = new ExtractProcessor({ extractor, store, weightsDir });
+  const quarantine = new Quarantine(store, logger);
+  const library = new FeatureLibrary(store, zstd, quarantine);
+  const processor = new ExtractProcessor({ extractor, store, library, quarantine, weightsDir });
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();
     throw error;
@@ -225,6 +232,8 @@ async function startWorker(
       store.sweep(IMAGES_PREFIX, options.uploadTtlMs),
       store.sweep(FEATURES_PREFIX, Infinity),
       store.sweep(BATCHES_PREFIX, MANIFEST_TTL_MS),
+      store.sweep(quarantineKey(FEATURES_PREFIX), QUARANTINE_TTL_MS),
+      store.sweep(quarantineKey(IMAGES_PREFIX), QUARANTINE_TTL_MS),
     ];
     Promise.all(swept).catch((error: unknown) => logger.warn(`sweep: ${asCairnError(error).message}`));
   };

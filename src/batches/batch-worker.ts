@@ -44,7 +44,7 @@ export class BatchWorker {
     { redis, prefix, ledger, store, queue, lockDurationMs, queueLimit, window = WINDOW }: BatchWorkerOptions,
     private readonly log: Log,
   ) {
-    const feeder = new BatchFeeder({ ledger, store, queue, window, queueLimit: Math.ceil(queueLimit / 2) });
+    const feeder = new BatchFeeder({ ledger, store, queue, window, log, queueLimit: Math.ceil(queueLimit / 2) });
     this.worker = new Worker(BATCH_QUEUE, (job, token) => this.turn(feeder, job, token), {
       connection: redis,
       prefix,

@@ -1,4 +1,5 @@
-import { CairnError } from '../errors.js';
+import { asCairnError, CairnError } from '../errors.js';
+import type { ArchiveReader } from '../features/archive-reader.js';
 import type { FeatureLibrary } from '../features/library.js';
 import { featureId } from '../spec/feature-id.js';
 import type { RequestedSpec } from '../spec/feature-spec.js';
@@ -45,19 +46,45 @@ export class JobService {
   }
 
   /**
-   * As `complete`, for each of some images: the ids in order, once all have ended. When one fails, the jobs of the
+   * As `complete`, with the archive opened and checked, to be closed by the caller. One that is damaged is made anew.
+   *
+   * @throws CairnError as `complete`; `features-corrupt` where the new one is damaged too.
+   */
+  async open(options: JobOptions, source: ImageSource, signal: AbortSignal): Promise<ArchiveReader> {
+    try {
+      return await this.openChecked(await this.complete(options, source, signal));
+    } catch (error) {
+      if (asCairnError(error).code !== 'features-corrupt') throw error;
+    }
+    return this.openChecked(await this.complete(options, source, signal));
+  }
+
+  /**
+   * As `open`, for each of some images: the archives in order, once all are there. When one fails, the jobs of the
    * others are cancelled.
    */
-  async completeAll(options: JobOptions, sources: readonly ImageSource[], signal: AbortSignal): Promise<string[]> {
+  async openAll(options: JobOptions, sources: readonly ImageSource[], signal: AbortSignal): Promise<ArchiveReader[]> {
     const failed = new AbortController();
     const stop = AbortSignal.any([signal, failed.signal]);
-    const runs = sources.map((source) => this.complete(options, source, stop));
+    const runs = sources.map((source) => this.open(options, source, stop));
     try {
       return await Promise.all(runs);
     } catch (error) {
       failed.abort();
       // Their jobs have been cancelled once these have settled.
-      await Promise.allSettled(runs);
+      const ended = await Promise.allSettled(runs);
+      await Promise.all(ended.map((run) => (run.status === 'fulfilled' ? run.value.close() : undefined)));
+      throw error;
+    }
+  }
+
+  private async openChecked(id: string): Promise<ArchiveReader> {
+    const archive = await this.library.archive(id);
+    try {
+      await archive.check(archive.description.levels);
+      return archive;
+    } catch (error) {
+      await archive.close();
       throw error;
     }
   }

@@ -121,15 +121,19 @@ export class Extractor {
     const described = levels.map((level) => describeLevel(level, request));
     const description = this.describe(id, image, request, canvas, levels, described, madeBy);
     const key = options.key ?? archiveKey(description.id);
-    const { set, size } = await stage('pack', () => this.pack({ description, levels }, key, options));
+    const { set, size } = await stage('pack', () => this.pack({ description, levels }, options));
     return { description: set.description, key, bytes: size, timings };
   }
 
-  private async pack(set: FeatureSet, key: string, { format, signal }: ExtractOptions) {
+  private async pack(set: FeatureSet, { format, key, signal }: ExtractOptions) {
     const { store, zstd } = this.parts;
-    if (format === 'safetensors') return { set, ...(await store.put(key, writeSafetensors(set))) };
+    const { id } = set.description;
+    if (format === 'safetensors') return { set, ...(await store.put(key ?? archiveKey(id), writeSafetensors(set))) };
     const encoded = await encodeJpegLevels(set);
-    return { set: encoded, ...(await store.put(key, writeArchive(encoded, zstd, signal))) };
+    const archive = writeArchive(encoded, zstd, signal);
+    // Under an id nothing changes: where a second run of a job comes late, the first one's archive stays.
+    const { size } = key === undefined ? await store.add(archiveKey(id), archive) : await store.put(key, archive);
+    return { set: encoded, size };
   }
 
   private describe(

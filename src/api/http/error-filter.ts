@@ -5,6 +5,9 @@ import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
 
 const RETRY_AFTER_SECONDS = 2;
 
+/** Headers that describe what would have been sent. */
+const OF_SUCCESS = ['accept-ranges', 'content-disposition', 'content-location', 'etag', 'last-modified'];
+
 /** An error as the client receives it. */
 export interface Failure {
   readonly code: ServerCode;
@@ -36,7 +39,8 @@ export abstract class ErrorFilter implements ExceptionFilter {
     const detail = code === 'internal' ? 'An unforeseen error; the server log has the details.' : error.message;
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
     // Drop headers that were set for the successful answer.
-    void reply.status(status).removeHeader('content-location').header('cache-control', 'no-store');
+    for (const name of OF_SUCCESS) void reply.removeHeader(name);
+    void reply.status(status).header('cache-control', 'no-store');
     this.write({ code, status, detail }, reply);
   }
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, link, open, opendir, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { asCairnError, CairnError } from '../../errors.js';
 import { readExactly } from '../../files/byte-source.js';
 import { makeFolder, sync } from '../../files/durable.js';
 import { takeHead, withHead } from '../../files/head.js';
 import { writerName, writerState } from '../../files/unfinished-file.js';
-import type { Chunks, Store, StoredObject } from './store.js';
+import { quarantineKey, type Chunks, type Store, type StoredObject } from './store.js';
 
 /** Prefix of unfinished files, which are hidden in the folder of the finished one, on the same file system. */
 const PARTIAL = '.partial.';
@@ -25,6 +25,11 @@ export class FileStore implements Store {
     this.root = resolve(root);
   }
 
+  /** @throws CairnError `store-failed` where there is no folder. */
+  async checkPresent(): Promise<void> {
+    if (!(await isThere(this.root))) throw new CairnError('store-failed', `There is no folder ${this.root}.`);
+  }
+
   async open(key: string): Promise<StoredObject | undefined> {
     let file: FileHandle;
     try {
@@ -39,6 +44,8 @@ export class FileStore implements Store {
       modified: mtime,
       read: (start, length) =>
         readExactly(file, start, length).catch((cause: unknown) => {
+          // A disk that cannot be read is not a damaged object.
+          if ((cause as NodeJS.ErrnoException).code !== undefined) throw asCairnError(cause, 'store-failed');
           throw new CairnError('archive-corrupt', `${key} ends before byte ${start + length}.`, { cause });
         }),
       stream: (start, end) => file.createReadStream({ start, end, autoClose: true }),
@@ -53,8 +60,16 @@ export class FileStore implements Store {
     );
   }
 
+  async renew(key: string): Promise<boolean> {
+    return renew(this.path(key));
+  }
+
   async put(key: string, chunks: Chunks): Promise<{ size: number }> {
     return this.write(dirname(this.path(key)), chunks, () => this.path(key));
+  }
+
+  async add(key: string, chunks: Chunks): Promise<{ size: number }> {
+    return this.write(dirname(this.path(key)), chunks, () => this.path(key), { finish: linkUnlessThere });
   }
 
   async putByDigest(prefix: string, chunks: Chunks, maxBytes: number) {
@@ -76,15 +91,42 @@ export class FileStore implements Store {
       throw asCairnError(error, 'store-failed');
     });
     // Existing bytes need no second flush, only a new modification time; where all of them are in memory, no file either.
-    const known = whole && (await renew(target()));
+    const found = async (path: string, size: number) => (await holds(path, sha256, size)) && (await renew(path));
+    const known = whole && (await found(target(), head.byteLength));
     const size = known
       ? head.byteLength
-      : (await this.write(this.path(prefix), withHead(head, source), target, renew)).size;
+      : (await this.write(this.path(prefix), withHead(head, source), target, { found })).size;
     return { key: `${prefix}/${sha256}`, sha256, size };
+  }
+
+  async *list(prefix: string): AsyncGenerator<string> {
+    const folder = await opendir(this.path(prefix)).catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw asCairnError(error, 'store-failed');
+    });
+    if (!folder) return;
+    for await (const entry of folder) {
+      if (entry.isFile() && !entry.name.startsWith(PARTIAL)) yield `${prefix}/${entry.name}`;
+    }
   }
 
   async delete(key: string): Promise<void> {
     await rm(this.path(key), { force: true });
+  }
+
+  async quarantine(key: string, modified: Date): Promise<boolean> {
+    const [path, target] = [this.path(key), this.path(quarantineKey(key))];
+    try {
+      if ((await stat(path)).mtime.getTime() !== modified.getTime()) return false;
+      await makeFolder(dirname(target));
+      await rename(path, target);
+      // Its age is that of the damage from now on.
+      await renew(target);
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw asCairnError(error, 'store-failed');
+    }
   }
 
   async sweep(prefix: string, maxAgeMs: number): Promise<void> {
@@ -101,14 +143,14 @@ export class FileStore implements Store {
   }
 
   /**
-   * Writes to a temporary file in `folder`, then renames it to `target()` once all bytes are there, unless
+   * Writes to a temporary file in `folder`, then gives it the name `target()` by `finish` once all bytes are there, unless
    * `found` accepts an existing file.
    */
   private async write(
     folder: string,
     chunks: Chunks,
     target: () => string,
-    found: (path: string) => Promise<boolean> = () => Promise.resolve(false),
+    { found, finish = rename }: WriteOptions = {},
   ): Promise<{ size: number }> {
     const partial = join(folder, PARTIAL + writerName());
     let size = 0;
@@ -125,12 +167,12 @@ export class FileStore implements Store {
         await file.close();
       }
       const path = target();
-      if (await found(path)) {
+      if (await found?.(path, size)) {
         await rm(partial, { force: true });
         return { size };
       }
       await sync(partial);
-      await rename(partial, path);
+      await finish(partial, path);
       await sync(folder);
       return { size };
     } catch (error) {
@@ -144,6 +186,47 @@ export class FileStore implements Store {
     const path = resolve(this.root, key);
     if (!path.startsWith(this.root + sep)) throw new CairnError('store-failed', `The key ${key} leaves the store.`);
     return path;
+  }
+}
+
+interface WriteOptions {
+  readonly found?: (path: string, size: number) => Promise<boolean>;
+  readonly finish?: (from: string, to: string) => Promise<void>;
+}
+
+/**
+ * Gives a finished file its name, unless another has it already. File systems without hard links leave a moment in which
+ * two writers do not see each other; then the later one's equal object stays.
+ */
+async function linkUnlessThere(partial: string, path: string): Promise<void> {
+  try {
+    await link(partial, path);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST' && !NO_LINKS.includes(code)) throw error;
+    if (code !== 'EEXIST' && !(await isThere(path))) return rename(partial, path);
+  }
+  await rm(partial, { force: true });
+}
+
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Whether a file has the bytes of this digest. */
+async function holds(path: string, sha256: string, size: number): Promise<boolean> {
+  try {
+    if ((await stat(path)).size !== size) return false;
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    return hash.digest('hex') === sha256;
+  } catch {
+    return false;
   }
 }
 
