@@ -21,6 +21,7 @@ export interface JobQueueParts {
 const WORKER_MARK = ':w:';
 /** Worker lists and counts are optional parts of an answer: wait less for them. */
 const OPTIONAL_WITHIN_MS = 1000;
+const PROBE_TTL_MS = 10_000;
 
 /** The producer's side of the queue: submit, read, cancel. Answers within about two seconds, with or without Redis. */
 export class JobQueue {
@@ -100,9 +101,9 @@ export class JobQueue {
     return { queued: waiting + prioritized + delayed, active, completed, failed };
   }
 
-  /** @throws CairnError `queue-unavailable` unless Redis answers. */
-  async ping(): Promise<void> {
-    await this.reach(() => this.parts.redis.ping());
+  /** @throws CairnError `queue-unavailable` unless Redis accepts writes. */
+  async probe(): Promise<void> {
+    await this.reach(() => this.parts.redis.set(this.parts.keys.probe, '1', 'PX', PROBE_TTL_MS));
   }
 
   private reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {

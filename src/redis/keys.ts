@@ -9,6 +9,8 @@ export function redisKeys(prefix: string) {
   return {
     /** BullMQ's prefix; its own keys are made by `queue.toKey`. */
     prefix,
+    /** Written to see whether Redis accepts writes. */
+    probe: `${prefix}:probe`,
     /** Marks a job or a batch as cancelled. */
     cancelled: (id: string) => `${prefix}:cancelled:${id}`,
     /** The channel on which workers receive the ids of cancelled jobs and batches. */

@@ -28,7 +28,7 @@ export class HealthController {
     refusals: { 503: 'The queue is not available.' },
   })
   async ready(): Promise<Health> {
-    await this.queue.ping();
+    await this.queue.probe();
     return { status: 'ok' };
   }
 }

@@ -159,7 +159,7 @@ export class ProtocolController {
   /** Why inference is not possible now; undefined when the queue answers and a worker is connected. */
   private async notReadyReason(): Promise<string | undefined> {
     try {
-      await this.queue.ping();
+      await this.queue.probe();
     } catch (error) {
       return asCairnError(error).message;
     }
