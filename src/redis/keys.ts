@@ -17,8 +17,8 @@ export function redisKeys(prefix: string) {
     cancelChannel: `${prefix}:cancel`,
     batch: (id: string) => {
       const hash = `${prefix}:batch:${id}`;
-      /** `recorded` has one bit per line, `results` is a stream. */
-      return { hash, recorded: `${hash}:recorded`, results: `${hash}:results` };
+      /** `recorded` and `announced` have one bit per line, `results` is a stream. */
+      return { hash, recorded: `${hash}:recorded`, announced: `${hash}:announced`, results: `${hash}:results` };
     },
     announcements: {
       stream,
