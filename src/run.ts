@@ -21,7 +21,7 @@ import { Quarantine } from './features/store/quarantine.js';
 import { quarantineKey, type Store } from './features/store/store.js';
 import { loadZstd } from './formats/zstd.js';
 import { JobEvents } from './jobs/events.js';
-import { extractQueue } from './jobs/extract-queue.js';
+import { extractQueue, onCancellation } from './jobs/extract-queue.js';
 import { formatWorkerName, JobQueue } from './jobs/queue.js';
 import { IMAGES_PREFIX } from './images/image-source.js';
 import { Logger } from './logger.js';
@@ -154,6 +154,8 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
 
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
   const quarantine = new Quarantine(store, logger);
+  // A job that is cancelled through another server has followers here too.
+  onCancellation(connections.patient(), keys, (id) => events.announce(id)).catch(() => undefined);
   const parts = { store, quarantine, zstd, queue, batches, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();

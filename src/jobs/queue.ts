@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { CairnError } from '../errors.js';
-import { countWaiting, isCancelled, requestCancellation, type ExtractQueue } from './extract-queue.js';
-import { EXTRACT_JOB, type JobPayload, PRIORITIES, type Priority } from './payload.js';
+import { countWaiting, isCancelled, readCancelled, requestCancellation, type ExtractQueue } from './extract-queue.js';
+import { batchOf, EXTRACT_JOB, type JobPayload, PRIORITIES, type Priority } from './payload.js';
 import { isFinal, readStatus, type JobState, type JobStatus } from './status.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { reachRedis, redisUnavailable } from '../redis/reach.js';
@@ -16,6 +16,9 @@ export interface JobQueueParts {
   /** Most jobs that may wait; BullMQ has no such limit of its own. */
   readonly limit: number;
 }
+
+/** States of jobs that no worker has. */
+const WAITING: ReadonlySet<string> = new Set(['waiting', 'prioritized', 'delayed']);
 
 /** Precedes the worker's name in the names that BullMQ gives to connections. */
 const WORKER_MARK = ':w:';
@@ -56,6 +59,10 @@ export class JobQueue {
       // State first: readStatus corrects a stale state from the job's own fields.
       const [state, cancelled] = await Promise.all([queue.getJobState(jobId), isCancelled(redis, keys, jobId)]);
       const job = await queue.getJob(jobId);
+      if (!job && cancelled) {
+        const taken = await readCancelled(redis, keys, jobId);
+        if (taken) return taken;
+      }
       if (!job) throw new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
       return readStatus(job, state, cancelled);
     });
@@ -70,7 +77,13 @@ export class JobQueue {
     const before = await this.status(jobId);
     if (before.state === 'cancelled') return before;
     if (isFinal(before.state)) throw new CairnError('job-finished', `Job ${jobId} has already ${before.state}.`);
-    await this.reach(() => requestCancellation(this.parts.redis, this.parts.keys, jobId));
+    const { redis, queue, keys } = this.parts;
+    await this.reach(async () => {
+      await requestCancellation(redis, keys, jobId, before);
+      // A job that still waits now will not run, so its place in the queue is free; the lines of a batch are its feeder's.
+      const waits = WAITING.has(await queue.getJobState(jobId));
+      if (waits && batchOf(jobId) === undefined) await queue.remove(jobId);
+    });
     return this.status(jobId);
   }
 
@@ -89,8 +102,7 @@ export class JobQueue {
   }
 
   /**
-   * Jobs that the queue holds, by state. Jobs that were cancelled before they ran count as failed once a worker has taken
-   * them.
+   * Jobs that the queue holds, by state. Jobs that were cancelled while they ran count as failed.
    *
    * @throws CairnError `queue-unavailable`.
    */
