@@ -18,7 +18,8 @@ import { FEATURES_PREFIX } from './features/feature-set.js';
 import { FeatureLibrary } from './features/library.js';
 import { FileStore } from './features/store/file-store.js';
 import { Quarantine } from './features/store/quarantine.js';
-import { quarantineKey, type Store } from './features/store/store.js';
+import { StoreHealth } from './features/store/store-health.js';
+import { quarantineKey } from './features/store/store.js';
 import { loadZstd } from './formats/zstd.js';
 import { JobEvents } from './jobs/events.js';
 import { extractQueue, onCancellation } from './jobs/extract-queue.js';
@@ -71,7 +72,7 @@ export async function run(
     json: config.logJson,
     colors: process.stdout.isTTY && env['NO_COLOR'] === undefined,
   });
-  const store = new FileStore(config.dataDir);
+  const store = new FileStore(config.dataDir, config.storeReserveBytes);
   const supervises = config.role !== 'api' && config.devices.length > 0;
   const stops: Stop[] = [];
 
@@ -134,7 +135,7 @@ async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void>
   );
 }
 
-async function startApi(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
+async function startApi(config: Config, store: FileStore, logger: Logger, stops: Stop[]): Promise<void> {
   // NestJS is loaded only by a process that serves HTTP.
   const { createServer } = await import('./api/server.js');
   const { http, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
@@ -154,9 +155,11 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
 
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
   const quarantine = new Quarantine(store, logger);
+  const health = new StoreHealth(store, { role: 'owner', log: logger });
+  await health.problem();
   // A job that is cancelled through another server has followers here too.
   onCancellation(connections.patient(), keys, (id) => events.announce(id)).catch(() => undefined);
-  const parts = { store, quarantine, zstd, queue, batches, events, announcements, registry, limits };
+  const parts = { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();
     throw error;
@@ -196,7 +199,7 @@ function startSupervisor(config: Config, env: Env, log: Logger): Stop {
 async function startWorker(
   config: Config,
   backbone: WorkerBackbone,
-  store: Store,
+  store: FileStore,
   logger: Logger,
   stops: Stop[],
 ): Promise<void> {
@@ -206,6 +209,7 @@ async function startWorker(
   const quarantine = new Quarantine(store, logger);
   const library = new FeatureLibrary(store, zstd, quarantine);
   const processor = new ExtractProcessor({ extractor, store, library, quarantine, weightsDir });
+  const health = new StoreHealth(store, { role: config.role === 'worker' ? 'user' : 'owner', log: logger });
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();
     throw error;
@@ -220,11 +224,11 @@ async function startWorker(
   const queue = extractQueue(redis, prefix);
   const ledger = new BatchLedger(redis, keys);
   const announcer = new Announcer({ redis, keys, queue, length: config.streamLength });
-  const batches = new BatchWorker({ redis, prefix, ledger, store, queue, lockDurationMs, queueLimit }, logger);
+  const batches = new BatchWorker({ redis, prefix, ledger, store, health, queue, lockDurationMs, queueLimit }, logger);
   const worker = new JobWorker(
     {
       process: (payload, signal, onStage) => processor.process(payload, signal, onStage),
-      ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], log: logger },
+      ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], health, log: logger },
     },
     { name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }), ...options },
   );

@@ -1,6 +1,7 @@
 import { asCairnError, CairnError } from '../errors.js';
 import type { ArchiveReader } from '../features/archive-reader.js';
 import type { FeatureLibrary } from '../features/library.js';
+import type { StoreHealth } from '../features/store/store-health.js';
 import { featureId } from '../spec/feature-id.js';
 import type { RequestedSpec } from '../spec/feature-spec.js';
 import type { ModelRegistry, ResolvedSpec } from '../spec/resolve.js';
@@ -18,18 +19,37 @@ export class JobService {
     private readonly waiter: JobWaiter,
     private readonly library: FeatureLibrary,
     private readonly registry: ModelRegistry,
+    private readonly health: StoreHealth,
   ) {}
 
   /**
    * The job of an image; a completed one, which never was in the queue, where the store has its features.
    *
-   * @throws CairnError of the weights module for bad weights; transient `queue-…`.
+   * @throws CairnError of the weights module for bad weights; transient `queue-…` and `store-…`.
    */
   async submit({ spec, priority }: JobOptions, source: ImageSource): Promise<JobStatus> {
-    const payload = payloadFor(await this.resolve(spec), source);
+    const payload = this.payload(await this.resolve(spec), source);
     const { featuresId } = payload;
     const found = featuresId === undefined ? undefined : await this.library.find(featuresId);
-    return found ? cachedStatus(found) : this.queue.submit(payload, priority);
+    if (found) return cachedStatus(found);
+    await this.demandStore();
+    return this.queue.submit(payload, priority);
+  }
+
+  /** @throws CairnError `store-full` or `store-unavailable` where results could not be kept now. */
+  demandStore(): Promise<void> {
+    return this.health.demand();
+  }
+
+  /** The id of the store; undefined until it has been seen. */
+  get storeId(): string | undefined {
+    return this.health.storeId;
+  }
+
+  /** What a job carries; a worker with another store hands it on. */
+  payload(resolved: ResolvedSpec, source: ImageSource): JobPayload {
+    const { storeId } = this;
+    return { ...payloadFor(resolved, source), ...(storeId !== undefined && { store: storeId }) };
   }
 
   /**

@@ -49,7 +49,7 @@ export class ExtractProcessor {
     try {
       return await this.parts.store.putByDigest(IMAGES_PREFIX, response, source.maxBytes);
     } catch (error) {
-      // The store reports a source that breaks off as its own failure.
+      // The store reports a source that breaks off as `store-failed`; its own failures have other codes.
       if (error instanceof CairnError && error.code !== 'store-failed') throw error;
       throw new CairnError('url-unreachable', 'The image ended before all of it had arrived.', { cause: error });
     } finally {

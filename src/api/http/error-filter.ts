@@ -5,6 +5,9 @@ import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
 
 const RETRY_AFTER_SECONDS = 2;
 
+/** What an administrator mends: the queue and the store log the cause themselves. */
+const OUTAGES = new Set<ErrorCode>(['queue-unavailable', 'store-full', 'store-unavailable']);
+
 /** Headers that describe what would have been sent. */
 const OF_SUCCESS = ['accept-ranges', 'content-disposition', 'content-location', 'etag', 'last-modified'];
 
@@ -47,7 +50,7 @@ export abstract class ErrorFilter implements ExceptionFilter {
   /** An outage is one line; everything else is a defect or a broken disk, whose stack is needed. */
   private report(request: FastifyRequest, error: CairnError): void {
     const line = `${request.method} ${request.url}: ${error.message}`;
-    if (error.code === 'queue-unavailable')
+    if (OUTAGES.has(error.code))
       this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
     else this.log.error(line, error.stack);
   }

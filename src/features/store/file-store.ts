@@ -1,33 +1,73 @@
 import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { access, link, open, opendir, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, open, opendir, readdir, rename, rm, stat, statfs, writeFile, type FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { asCairnError, CairnError } from '../../errors.js';
 import { readExactly } from '../../files/byte-source.js';
 import { makeFolder, sync } from '../../files/durable.js';
 import { takeHead, withHead } from '../../files/head.js';
 import { writerName, writerState } from '../../files/unfinished-file.js';
+import { fromSource, holds, isThere, linkUnlessThere, renew, SourceFailure } from './file-writes.js';
+import { storeError, storeUnavailable } from './store-errors.js';
+import type { ProbedStore, StoreRole } from './store-health.js';
+import { readMarker, writeMarker } from './store-marker.js';
 import { quarantineKey, type Chunks, type Store, type StoredObject } from './store.js';
 
 /** Prefix of unfinished files, which are hidden in the folder of the finished one, on the same file system. */
 const PARTIAL = '.partial.';
 /** Smaller uploads are compared with what the store has before anything is written. */
 const HEAD_BYTES = 256 << 10;
+/** A block of most file systems: room for less shows nothing. */
+const PROBE = Buffer.alloc(4096, 'probe');
 
 /**
  * Objects as files below one folder. An object is written to a hidden temporary file, flushed to
  * the disk and renamed, so neither a reader nor a crash ever finds half an object.
  */
-export class FileStore implements Store {
+export class FileStore implements Store, ProbedStore {
   private readonly root: string;
+  private id: string | undefined;
 
-  constructor(root: string) {
+  /** A store with less than `reserveBytes` of space counts as full: what is being written still has room then. */
+  constructor(
+    root: string,
+    private readonly reserveBytes = 0,
+  ) {
     this.root = resolve(root);
   }
 
-  /** @throws CairnError `store-failed` where there is no folder. */
+  async identify(role: StoreRole): Promise<string> {
+    const id = role === 'owner' ? await writeMarker(this.root) : await readMarker(this.root);
+    if (id === undefined) throw storeUnavailable('its folder is missing or empty: no server has made it a store yet');
+    return (this.id = id);
+  }
+
+  async probe(): Promise<void> {
+    await this.checkPresent();
+    const probe = join(this.root, `.probe.${hostname()}.${process.pid}`);
+    try {
+      const { bavail, bsize } = await statfs(this.root);
+      if (bavail * bsize < this.reserveBytes) {
+        throw new CairnError('store-full', `The store has less than ${this.reserveBytes} bytes of space left.`);
+      }
+      await writeFile(probe, PROBE);
+    } catch (error) {
+      throw storeError(error);
+    } finally {
+      await rm(probe, { force: true }).catch(() => undefined);
+    }
+  }
+
+  /** @throws CairnError `store-unavailable` where the folder is gone, or is not the store that was identified. */
   async checkPresent(): Promise<void> {
-    if (!(await isThere(this.root))) throw new CairnError('store-failed', `There is no folder ${this.root}.`);
+    if (this.id === undefined) {
+      if (!(await isThere(this.root))) throw storeUnavailable('its folder is missing');
+      return;
+    }
+    const found = await readMarker(this.root);
+    if (found === undefined) throw storeUnavailable('its folder is missing or empty');
+    if (found !== this.id) throw storeUnavailable('another store is in its place');
   }
 
   async open(key: string): Promise<StoredObject | undefined> {
@@ -35,8 +75,9 @@ export class FileStore implements Store {
     try {
       file = await open(this.path(key), 'r');
     } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw asCairnError(error, 'store-failed');
+      if (!isMissing(error)) throw storeError(error);
+      await this.checkKnown();
+      return undefined;
     }
     const { size, mtime } = await file.stat();
     return {
@@ -45,7 +86,7 @@ export class FileStore implements Store {
       read: (start, length) =>
         readExactly(file, start, length).catch((cause: unknown) => {
           // A disk that cannot be read is not a damaged object.
-          if ((cause as NodeJS.ErrnoException).code !== undefined) throw asCairnError(cause, 'store-failed');
+          if ((cause as NodeJS.ErrnoException).code !== undefined) throw storeError(cause);
           throw new CairnError('archive-corrupt', `${key} ends before byte ${start + length}.`, { cause });
         }),
       stream: (start, end) => file.createReadStream({ start, end, autoClose: true }),
@@ -54,14 +95,20 @@ export class FileStore implements Store {
   }
 
   async has(key: string): Promise<boolean> {
-    return access(this.path(key), constants.R_OK).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await access(this.path(key), constants.R_OK);
+      return true;
+    } catch (error) {
+      if (!isMissing(error)) throw storeError(error);
+      await this.checkKnown();
+      return false;
+    }
   }
 
   async renew(key: string): Promise<boolean> {
-    return renew(this.path(key));
+    const renewed = await renew(this.path(key));
+    if (!renewed) await this.checkKnown();
+    return renewed;
   }
 
   async put(key: string, chunks: Chunks): Promise<{ size: number }> {
@@ -102,7 +149,7 @@ export class FileStore implements Store {
   async *list(prefix: string): AsyncGenerator<string> {
     const folder = await opendir(this.path(prefix)).catch((error: unknown) => {
       if (isMissing(error)) return undefined;
-      throw asCairnError(error, 'store-failed');
+      throw storeError(error);
     });
     if (!folder) return;
     for await (const entry of folder) {
@@ -124,8 +171,9 @@ export class FileStore implements Store {
       await renew(target);
       return true;
     } catch (error) {
-      if (isMissing(error)) return false;
-      throw asCairnError(error, 'store-failed');
+      if (!isMissing(error)) throw storeError(error);
+      await this.checkKnown();
+      return false;
     }
   }
 
@@ -155,10 +203,12 @@ export class FileStore implements Store {
     const partial = join(folder, PARTIAL + writerName());
     let size = 0;
     try {
+      // The folder under a missing mount is no place for objects: they would be hidden when the mount is back.
+      await this.checkKnown();
       await makeFolder(folder);
       const file = await open(partial, 'wx');
       try {
-        for await (const chunk of chunks) {
+        for await (const chunk of fromSource(chunks)) {
           // Unlike `write`, this goes on after a short write.
           await file.appendFile(chunk);
           size += chunk.byteLength;
@@ -177,8 +227,15 @@ export class FileStore implements Store {
       return { size };
     } catch (error) {
       await rm(partial, { force: true }).catch(() => undefined);
-      throw asCairnError(error, 'store-failed');
+      if (error instanceof SourceFailure) throw asCairnError(error.cause, 'store-failed');
+      if (isMissing(error)) await this.checkKnown();
+      throw storeError(error);
     }
+  }
+
+  /** Where something is not there: whether the store is. */
+  private async checkKnown(): Promise<void> {
+    if (this.id !== undefined) await this.checkPresent();
   }
 
   /** Keys come from our own code; even so, none may leave the folder. */
@@ -192,51 +249,6 @@ export class FileStore implements Store {
 interface WriteOptions {
   readonly found?: (path: string, size: number) => Promise<boolean>;
   readonly finish?: (from: string, to: string) => Promise<void>;
-}
-
-/**
- * Gives a finished file its name, unless another has it already. File systems without hard links leave a moment in which
- * two writers do not see each other; then the later one's equal object stays.
- */
-async function linkUnlessThere(partial: string, path: string): Promise<void> {
-  try {
-    await link(partial, path);
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST' && !NO_LINKS.includes(code)) throw error;
-    if (code !== 'EEXIST' && !(await isThere(path))) return rename(partial, path);
-  }
-  await rm(partial, { force: true });
-}
-
-const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
-
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Whether a file has the bytes of this digest. */
-async function holds(path: string, sha256: string, size: number): Promise<boolean> {
-  try {
-    if ((await stat(path)).size !== size) return false;
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-    return hash.digest('hex') === sha256;
-  } catch {
-    return false;
-  }
-}
-
-/** Sets a file's modification time to now; false when there is no file. */
-async function renew(path: string): Promise<boolean> {
-  const now = new Date();
-  return utimes(path, now, now).then(
-    () => true,
-    () => false,
-  );
 }
 
 function isMissing(error: unknown): boolean {
