@@ -214,8 +214,8 @@ export class JobWorker {
     const past = await this.patiently(() => this.casualties.past(jobId));
     if (past.deathsAlone >= MAX_DEATHS_ALONE) throw killedWorker(past);
     const alone = past.deaths > 0;
-    const leave = await this.solitude.enter(alone);
     const work = async () => {
+      const leave = await this.solitude.enter(alone);
       try {
         if (signal.aborted) throw cancelled();
         await this.patiently(() => this.casualties.mark(jobId, past));
