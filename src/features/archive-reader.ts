@@ -126,7 +126,10 @@ export class ArchiveEntries {
    *
    * @throws CairnError `archive-corrupt`, or what `onFailure` makes of it; so do all other methods.
    */
-  static async open(object: StoredObject, onFailure: OnFailure = (error) => Promise.resolve(error)): Promise<ArchiveEntries> {
+  static async open(
+    object: StoredObject,
+    onFailure: OnFailure = (error) => Promise.resolve(error),
+  ): Promise<ArchiveEntries> {
     try {
       return new ArchiveEntries(object, await ZipReader.open(object), onFailure);
     } catch (error) {
@@ -171,7 +174,8 @@ export class ArchiveEntries {
     return this.guard(async () => {
       for (const [path, entry] of this.zip.entries) {
         if (entry.relativeOffsetOfLocalHeader > end || endOf(entry) <= start) continue;
-        if (!(await this.zip.agrees(entry))) throw new CairnError('archive-corrupt', `The header of ${path} is damaged.`);
+        if (!(await this.zip.agrees(entry)))
+          throw new CairnError('archive-corrupt', `The header of ${path} is damaged.`);
         await this.read(path);
       }
     });

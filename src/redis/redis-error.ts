@@ -25,7 +25,8 @@ export function redisState(error: unknown): string | undefined {
 /** Whether an error is Redis' own, or that of a connection to it: what asked is not to blame. */
 export function isRedisError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error instanceof ReplyError || /^(ReplyError|MaxRetriesPerRequestError|AbortError)$/.test(error.name)) return true;
+  if (error instanceof ReplyError || /^(ReplyError|MaxRetriesPerRequestError|AbortError)$/.test(error.name))
+    return true;
   return redisState(error) !== undefined || /Connection is closed|Command timed out|Socket closed/.test(error.message);
 }
 

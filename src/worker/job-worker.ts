@@ -193,7 +193,8 @@ export class JobWorker {
     } catch (thrown) {
       if (thrown instanceof DelayedError) throw thrown;
       const error = signal.aborted ? cancelled() : asCairnError(thrown);
-      if (OF_THE_PLACE.has(error.code) && (await this.mayHandOn(job, error))) return await this.handOn(job, token, error);
+      if (OF_THE_PLACE.has(error.code) && (await this.mayHandOn(job, error)))
+        return await this.handOn(job, token, error);
       const reason = toFailedReason(error);
       if (error.transient && !isLastAttempt(job)) throw new Error(reason, { cause: error });
       const { code, message } = error;

@@ -42,7 +42,9 @@ test('a flipped byte in one of the archives of a batch costs that set only, and 
     else sets++;
   }
   expect([heads.length, sets]).toEqual([5, 4]);
-  expect(heads.filter(({ error }) => error)).toMatchObject([{ line: damaged.line, error: { code: 'features-corrupt' } }]);
+  expect(heads.filter(({ error }) => error)).toMatchObject([
+    { line: damaged.line, error: { code: 'features-corrupt' } },
+  ]);
   expect((await client.get('/livez')).status).toBe(200);
 });
 
@@ -64,7 +66,11 @@ describe('a damaged archive is told as such, leaves the store, and is made anew 
       expect([path, response.status, await codeOf(response)]).toEqual([path, 410, 'features-corrupt']);
       expect(response.headers.get('cache-control')).toBe('no-store');
     }
-    const told = (await start()).log().slice(log).split('\n').filter((line) => line.includes('quarantine'));
+    const told = (await start())
+      .log()
+      .slice(log)
+      .split('\n')
+      .filter((line) => line.includes('quarantine'));
     expect(told).toHaveLength(1);
     expect(await readdir(join(services.data, 'quarantine', 'features'))).toContain(`${id}.zarr.zip`);
 
@@ -108,7 +114,11 @@ test('a damaged upload makes no features under the honest id, and sending it aga
   const job = (await (await submit()).json()) as Job;
   expect(await client.finish(job.id)).toMatchObject({ state: 'failed', error: { code: 'upload-corrupt' } });
   await client.keep(image);
-  expect(createHash('sha256').update(await readFile(stored)).digest('hex')).toBe(sha256);
+  expect(
+    createHash('sha256')
+      .update(await readFile(stored))
+      .digest('hex'),
+  ).toBe(sha256);
   const again = (await (await submit()).json()) as Job;
   expect(await client.finish(again.id)).toMatchObject({ state: 'completed' });
 });

@@ -191,7 +191,8 @@ test('a worker that was stopped beyond its lock changes nothing that another has
   process.kill(frozen.process.pid!, 'SIGSTOP');
   await start('worker');
   await client.finish(job.id);
-  const etag = async () => (await fetch(`${client.url}/v1/features/${job.featuresId}.zarr.zip`, { method: 'HEAD' })).headers.get('etag');
+  const etag = async () =>
+    (await fetch(`${client.url}/v1/features/${job.featuresId}.zarr.zip`, { method: 'HEAD' })).headers.get('etag');
   const before = await etag();
   process.kill(frozen.process.pid!, 'SIGCONT');
   // It ends its run, and writes, before it ends itself.

@@ -16,12 +16,20 @@ const LONGER_THAN_ATTEMPTS_MS = 20_000;
 const SIZED = 'model=mask-rcnn-resnet18&size=128&levels=C2,C3,C4,C5';
 
 async function images(count: number): Promise<Buffer> {
-  return tarOf(await Promise.all(Array.from({ length: count }, async (_, i) => [`${i}.png`, await numberedImage(i)] as const)));
+  return tarOf(
+    await Promise.all(Array.from({ length: count }, async (_, i) => [`${i}.png`, await numberedImage(i)] as const)),
+  );
 }
 
-async function ready(client: BatchClient): Promise<{ status: number; code?: string; detail?: string; again: string | null }> {
+async function ready(
+  client: BatchClient,
+): Promise<{ status: number; code?: string; detail?: string; again: string | null }> {
   const response = await client.get('/readyz');
-  return { status: response.status, again: response.headers.get('retry-after'), ...((await response.json()) as object) };
+  return {
+    status: response.status,
+    again: response.headers.get('retry-after'),
+    ...((await response.json()) as object),
+  };
 }
 
 const completedAll = (batch: BatchView, total: number) =>
@@ -77,7 +85,11 @@ const completedAll = (batch: BatchView, total: number) =>
     expect(state).toMatchObject({ code: 'store-unavailable', detail: expect.stringContaining('read-only') });
     const refused = await client.post(SIZED, new Uint8Array(await numberedImage(901)));
     const text = await refused.text();
-    expect([refused.status, text.includes(services.data), state.detail!.includes(services.data)]).toEqual([503, false, false]);
+    expect([refused.status, text.includes(services.data), state.detail!.includes(services.data)]).toEqual([
+      503,
+      false,
+      false,
+    ]);
     await sleep(5000);
     disk.remount('rw');
     completedAll(await client.finishBatch(batch.id), 40);

@@ -50,8 +50,7 @@ export abstract class ErrorFilter implements ExceptionFilter {
   /** An outage is one line; everything else is a defect or a broken disk, whose stack is needed. */
   private report(request: FastifyRequest, error: CairnError): void {
     const line = `${request.method} ${request.url}: ${error.message}`;
-    if (OUTAGES.has(error.code))
-      this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
+    if (OUTAGES.has(error.code)) this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
     else this.log.error(line, error.stack);
   }
 }

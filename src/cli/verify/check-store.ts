@@ -83,7 +83,8 @@ async function checkUpload(object: StoredObject, key: string): Promise<void> {
   } finally {
     await object.close();
   }
-  if (`${IMAGES_PREFIX}/${hash.digest('hex')}` !== key) throw damage('its bytes do not have the digest that it is named by');
+  if (`${IMAGES_PREFIX}/${hash.digest('hex')}` !== key)
+    throw damage('its bytes do not have the digest that it is named by');
 }
 
 const PIECE_BYTES = 1 << 20;
@@ -93,7 +94,7 @@ async function checkManifest(object: StoredObject, key: string, store: Store): P
   const manifest = await ManifestReader.open(store, key);
   if (!manifest) return;
   try {
-    for (let at = 0; at < manifest.size; ) at = (await manifest.read(at, LINES)).end;
+    for (let at = 0; at < manifest.size;) at = (await manifest.read(at, LINES)).end;
   } finally {
     await manifest.close();
   }

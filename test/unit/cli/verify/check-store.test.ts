@@ -74,7 +74,11 @@ test('repairing moves the damaged away, removes what dead writers left, and find
   const image = await damageOneOfEach();
   const dead = `.partial.${hostname()}.${spawnSync('true').pid}.${randomUUID()}`;
   await writeFile(join(folder, 'images', dead), 'half');
-  expect((await check(true)).flatMap(({ damaged }) => damaged.map(({ repaired }) => repaired))).toEqual([true, true, true]);
+  expect((await check(true)).flatMap(({ damaged }) => damaged.map(({ repaired }) => repaired))).toEqual([
+    true,
+    true,
+    true,
+  ]);
   expect((await check()).map(({ checked, damaged }) => [checked, damaged])).toEqual([
     [2, []],
     [2, []],

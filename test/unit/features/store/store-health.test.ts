@@ -74,8 +74,15 @@ test('a marker that cannot be read is not taken for none', async () => {
 
 test('a store that does not answer is not available', async () => {
   const silent = { identify: () => Promise.resolve('id'), probe: () => new Promise<never>(() => undefined) };
-  const health = new StoreHealth(silent, { role: 'user', log: { log: () => undefined, warn: () => undefined }, withinMs: 50 });
-  expect(await health.problem()).toMatchObject({ code: 'store-unavailable', message: expect.stringContaining('answer') });
+  const health = new StoreHealth(silent, {
+    role: 'user',
+    log: { log: () => undefined, warn: () => undefined },
+    withinMs: 50,
+  });
+  expect(await health.problem()).toMatchObject({
+    code: 'store-unavailable',
+    message: expect.stringContaining('answer'),
+  });
 });
 
 test.each([
