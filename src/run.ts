@@ -15,11 +15,14 @@ import { readEnv, type Env } from './config/env.js';
 import { softwareVersion } from './config/version.js';
 import { asCairnError, CairnError } from './errors.js';
 import { FEATURES_PREFIX } from './features/feature-set.js';
+import { FeatureLibrary } from './features/library.js';
 import { FileStore } from './features/store/file-store.js';
-import type { Store } from './features/store/store.js';
+import { Quarantine } from './features/store/quarantine.js';
+import { StoreHealth } from './features/store/store-health.js';
+import { quarantineKey } from './features/store/store.js';
 import { loadZstd } from './formats/zstd.js';
 import { JobEvents } from './jobs/events.js';
-import { extractQueue } from './jobs/extract-queue.js';
+import { extractQueue, onCancellation } from './jobs/extract-queue.js';
 import { formatWorkerName, JobQueue } from './jobs/queue.js';
 import { IMAGES_PREFIX } from './images/image-source.js';
 import { Logger } from './logger.js';
@@ -38,6 +41,8 @@ const EXIT_GRACE_MS = 10_000;
 const SUPERVISOR_MARGIN_MS = 2000;
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const SWEEP_EVERY_MS = 10 * 60_000;
+/** How long a damaged object can be looked at. */
+const QUARANTINE_TTL_MS = 30 * 24 * 3600_000;
 /** Longer than any batch is expected to run. */
 const MANIFEST_TTL_MS = 30 * 24 * 3600_000;
 
@@ -67,7 +72,7 @@ export async function run(
     json: config.logJson,
     colors: process.stdout.isTTY && env['NO_COLOR'] === undefined,
   });
-  const store = new FileStore(config.dataDir);
+  const store = new FileStore(config.dataDir, config.storeReserveBytes);
   const supervises = config.role !== 'api' && config.devices.length > 0;
   const stops: Stop[] = [];
 
@@ -130,7 +135,7 @@ async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void>
   );
 }
 
-async function startApi(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
+async function startApi(config: Config, store: FileStore, logger: Logger, stops: Stop[]): Promise<void> {
   // NestJS is loaded only by a process that serves HTTP.
   const { createServer } = await import('./api/server.js');
   const { http, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
@@ -149,7 +154,12 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
   const batches = new BatchQueue({ redis, keys, jobs });
 
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
-  const parts = { store, zstd, queue, batches, events, announcements, registry, limits };
+  const quarantine = new Quarantine(store, logger);
+  const health = new StoreHealth(store, { role: 'owner', log: logger });
+  await health.problem();
+  // A job that is cancelled through another server has followers here too.
+  onCancellation(connections.patient(), keys, (id) => events.announce(id)).catch(() => undefined);
+  const parts = { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();
     throw error;
@@ -189,14 +199,17 @@ function startSupervisor(config: Config, env: Env, log: Logger): Stop {
 async function startWorker(
   config: Config,
   backbone: WorkerBackbone,
-  store: Store,
+  store: FileStore,
   logger: Logger,
   stops: Stop[],
 ): Promise<void> {
   const zstd = await loadZstd();
   const { maxPixels, weightsDir, worker: options } = config;
   const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels });
-  const processor = new ExtractProcessor({ extractor, store, weightsDir });
+  const quarantine = new Quarantine(store, logger);
+  const library = new FeatureLibrary(store, zstd, quarantine);
+  const processor = new ExtractProcessor({ extractor, store, library, quarantine, weightsDir });
+  const health = new StoreHealth(store, { role: config.role === 'worker' ? 'user' : 'owner', log: logger });
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();
     throw error;
@@ -211,11 +224,11 @@ async function startWorker(
   const queue = extractQueue(redis, prefix);
   const ledger = new BatchLedger(redis, keys);
   const announcer = new Announcer({ redis, keys, queue, length: config.streamLength });
-  const batches = new BatchWorker({ redis, prefix, ledger, store, queue, lockDurationMs, queueLimit }, logger);
+  const batches = new BatchWorker({ redis, prefix, ledger, store, health, queue, lockDurationMs, queueLimit }, logger);
   const worker = new JobWorker(
     {
       process: (payload, signal, onStage) => processor.process(payload, signal, onStage),
-      ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], log: logger },
+      ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], health, log: logger },
     },
     { name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }), ...options },
   );
@@ -225,6 +238,8 @@ async function startWorker(
       store.sweep(IMAGES_PREFIX, options.uploadTtlMs),
       store.sweep(FEATURES_PREFIX, Infinity),
       store.sweep(BATCHES_PREFIX, MANIFEST_TTL_MS),
+      store.sweep(quarantineKey(FEATURES_PREFIX), QUARANTINE_TTL_MS),
+      store.sweep(quarantineKey(IMAGES_PREFIX), QUARANTINE_TTL_MS),
     ];
     Promise.all(swept).catch((error: unknown) => logger.warn(`sweep: ${asCairnError(error).message}`));
   };

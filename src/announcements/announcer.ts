@@ -16,17 +16,24 @@ export interface AnnouncerParts {
 /** Most entries that one announcement trims, so that lowering the length does not block Redis. */
 const TRIM_AT_ONCE = 1000;
 
+/** Renewed with each announcement of a batch; longer than a worker that lost its lock may run. */
+const BITS_KEPT_SECONDS = 8 * 24 * 3600;
+
 /**
- * KEYS: stream, trimmed, BullMQ's hash of the job. ARGV: length, then the fields of the entry.
+ * KEYS: stream, trimmed, BullMQ's hash of the job, one bit per line of its batch. ARGV: length, line of the batch or 0,
+ * seconds that the bits are kept, then the fields of the entry.
  *
- * The mark that a job has been announced is a field of the job's own hash, so it is removed with the job. A job that the
- * queue no longer has gets no mark: it will not run again. The newest trimmed id is kept, so that a returning
- * subscriber learns whether it missed anything.
+ * The mark that a single job has been announced is a field of the job's own hash, so it is removed with the job. A job of a
+ * batch leaves the queue at once, while a worker that has lost its lock may still run it: its mark is a bit of the batch.
+ * The newest trimmed id is kept, so that a returning subscriber learns whether it missed anything.
  */
 export const ANNOUNCE = `
 local stream, trimmed, job = KEYS[1], KEYS[2], KEYS[3]
-if redis.call('EXISTS', job) == 1 and redis.call('HSETNX', job, 'announced', '1') == 0 then return 0 end
-redis.call('XADD', stream, '*', unpack(ARGV, 2))
+if ARGV[2] ~= '0' then
+  if redis.call('SETBIT', KEYS[4], ARGV[2], 1) == 1 then return 0 end
+  redis.call('EXPIRE', KEYS[4], ARGV[3])
+elseif redis.call('EXISTS', job) == 1 and redis.call('HSETNX', job, 'announced', '1') == 0 then return 0 end
+redis.call('XADD', stream, '*', unpack(ARGV, 4))
 local length = redis.call('XLEN', stream)
 local excess = math.min(length - tonumber(ARGV[1]), ${TRIM_AT_ONCE})
 if excess > 0 then
@@ -50,7 +57,12 @@ export class Announcer implements OutcomeRecorder {
     if (outcome.state !== 'completed') return;
     const { keys, queue, length } = this.parts;
     const { stream, trimmed } = keys.announcements;
-    await this.announce([stream, trimmed, queue.toKey(outcome.jobId)], length, ...toFields(announcementOf(outcome)));
+    const { batch } = outcome.payload;
+    const job = queue.toKey(outcome.jobId);
+    // Without a batch the fourth key is not used; it is one of this slot all the same.
+    const touched = [stream, trimmed, job, batch ? keys.batch(batch.id).announced : job];
+    const line = batch?.line ?? 0;
+    await this.announce(touched, length, line, BITS_KEPT_SECONDS, ...toFields(announcementOf(outcome)));
   }
 }
 

@@ -3,6 +3,8 @@ import { Announcements } from '../announcements/announcements.js';
 import { BatchIntake } from '../batches/intake.js';
 import { BatchQueue } from '../batches/queue.js';
 import { FeatureLibrary } from '../features/library.js';
+import { Quarantine } from '../features/store/quarantine.js';
+import { StoreHealth } from '../features/store/store-health.js';
 import type { Store } from '../features/store/store.js';
 import type { Zstd } from '../formats/zstd.js';
 import { ImageIntake, type IntakeLimits } from '../images/intake.js';
@@ -26,6 +28,8 @@ import { SERVER_VERSION, STORE } from './tokens.js';
 /** The parts that the API works with. The caller creates them, and closes them in the order that it needs. */
 export interface ApiParts {
   readonly store: Store;
+  readonly quarantine: Quarantine;
+  readonly health: StoreHealth;
   readonly zstd: Zstd;
   readonly queue: JobQueue;
   readonly batches: BatchQueue;
@@ -53,12 +57,14 @@ export interface ApiParts {
 })
 export class ApiModule {
   static register(parts: ApiParts, version: string): DynamicModule {
-    const { store, zstd, queue, batches, events, announcements, registry, limits } = parts;
-    const library = new FeatureLibrary(store, zstd);
-    const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry);
+    const { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits } = parts;
+    const library = new FeatureLibrary(store, zstd, quarantine);
+    const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry, health);
     const providers: Provider[] = [
       { provide: STORE, useValue: store },
       { provide: SERVER_VERSION, useValue: version },
+      { provide: Quarantine, useValue: quarantine },
+      { provide: StoreHealth, useValue: health },
       { provide: JobQueue, useValue: queue },
       { provide: BatchQueue, useValue: batches },
       { provide: JobEvents, useValue: events },

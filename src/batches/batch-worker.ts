@@ -1,6 +1,7 @@
 import { DelayedError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { asCairnError } from '../errors.js';
+import type { StoreHealth } from '../features/store/store-health.js';
 import type { Store } from '../features/store/store.js';
 import type { ExtractQueue } from '../jobs/extract-queue.js';
 import type { Log } from '../log.js';
@@ -16,6 +17,7 @@ export interface BatchWorkerOptions {
   readonly prefix: string;
   readonly ledger: BatchLedger;
   readonly store: Store;
+  readonly health: Pick<StoreHealth, 'demandStore'>;
   readonly queue: ExtractQueue;
   readonly lockDurationMs: number;
   /** Most jobs that may wait in the queue of jobs; batches take up half of it. */
@@ -30,6 +32,8 @@ const WINDOW = 500;
 const CONCURRENCY = 16;
 /** After this long a batch goes to the end of the queue of batches. */
 const TURN_MS = 5000;
+/** How long a batch is left to other workers when the store cannot be used here. */
+const LEFT_MS = 2000;
 const CLOSE_MS = 2000;
 /** Feeding cannot kill a worker, so stalls do not count. */
 const ANY_NUMBER_OF_STALLS = 1_000_000;
@@ -39,12 +43,14 @@ export class BatchWorker {
   private readonly worker: Worker<NewBatch, void>;
   private readonly stopping = new AbortController();
   private stopped: Promise<void> | undefined;
+  private told: string | undefined;
 
   constructor(
-    { redis, prefix, ledger, store, queue, lockDurationMs, queueLimit, window = WINDOW }: BatchWorkerOptions,
+    private readonly options: BatchWorkerOptions,
     private readonly log: Log,
   ) {
-    const feeder = new BatchFeeder({ ledger, store, queue, window, queueLimit: Math.ceil(queueLimit / 2) });
+    const { redis, prefix, ledger, store, queue, lockDurationMs, queueLimit, window = WINDOW } = options;
+    const feeder = new BatchFeeder({ ledger, store, queue, window, log, queueLimit: Math.ceil(queueLimit / 2) });
     this.worker = new Worker(BATCH_QUEUE, (job, token) => this.turn(feeder, job, token), {
       connection: redis,
       prefix,
@@ -72,9 +78,17 @@ export class BatchWorker {
   }
 
   private async turn(feeder: BatchFeeder, job: Job<NewBatch, void>, token?: string): Promise<void> {
-    const finished = await feeder.feed(newBatchSchema.parse(job.data), this.stopping.signal, TURN_MS);
-    if (finished) return;
-    await job.moveToDelayed(Date.now(), token);
+    const batch = newBatchSchema.parse(job.data);
+    const { health } = this.options;
+    const refused = await health.demandStore(batch.store).then(
+      () => undefined,
+      (error: unknown) => asCairnError(error).message,
+    );
+    // Another worker, or this one later: what a missing manifest says here says nothing about the batch.
+    if (refused !== undefined && refused !== this.told) this.log.warn(`batches are left to other workers: ${refused}`);
+    this.told = refused;
+    if (refused === undefined && (await feeder.feed(batch, this.stopping.signal, TURN_MS))) return;
+    await job.moveToDelayed(Date.now() + (refused === undefined ? 0 : LEFT_MS), token);
     throw new DelayedError();
   }
 }

@@ -18,6 +18,8 @@ export const newBatchSchema = z.object({
   total: z.int().positive(),
   rejected: rejectedSchema,
   createdAt: z.iso.datetime(),
+  /** The id of the store that has the manifest; batches of older versions lack it. */
+  store: z.string().optional(),
 });
 export type NewBatch = z.infer<typeof newBatchSchema>;
 

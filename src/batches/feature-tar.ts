@@ -59,7 +59,7 @@ async function* members(
       };
       const opened = await open(featuresId, library, choice);
       if ('error' in opened) {
-        // It was deleted, or lacks a level: the JSON carries the error, and the other sets follow.
+        // It was deleted, is damaged or lacks a level: the JSON carries the error, and the other sets follow.
         yield json(opened, new Date());
         continue;
       }
@@ -80,6 +80,8 @@ async function open(featuresId: string, library: FeatureLibrary, choice: LevelQu
     const archive = await library.archive(featuresId);
     try {
       const { levels, ...options } = selectLevels(archive, choice);
+      // A damaged set is told in the JSON: once its member has begun, only the end of the tar could tell.
+      await archive.check(levels, options.window);
       const { stream, length } = await streamLevels(archive, levels, options);
       return { description: archive.description, stream, length: length! };
     } catch (error) {
@@ -102,6 +104,8 @@ async function add(tar: Pack, header: Member['header'], chunks: Member['chunks']
       if (error) reject(error);
       else resolve();
     });
+    // A member that is destroyed emits its error too, which would end the process.
+    member.on('error', () => undefined);
     const send = async () => {
       for await (const chunk of chunks) {
         if (!member.write(chunk)) await once(member, 'drain', { signal: closed.signal });

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import { CairnError } from '../errors.js';
+import { asCairnError, CairnError } from '../errors.js';
 import type { Store } from '../features/store/store.js';
 import type { BatchLedger, LineOutcome } from './ledger.js';
 import { endedLines, type Batch, type FeedCursor, type NewBatch } from './batch.js';
 import { countWaiting, type ExtractQueue } from '../jobs/extract-queue.js';
 import { batchJobId, EXTRACT_JOB, PRIORITIES } from '../jobs/payload.js';
+import type { Log } from '../log.js';
 import { identify, ManifestReader, type BatchLine, type ManifestBlock } from './manifest.js';
 
 export interface FeederParts {
@@ -16,6 +17,7 @@ export interface FeederParts {
   readonly window: number;
   /** Batches stop being fed when this many jobs wait, so that single jobs still fit. */
   readonly queueLimit: number;
+  readonly log: Log;
 }
 
 /** Lines held in memory at a time, however long the batch is. */
@@ -40,7 +42,7 @@ export class BatchFeeder {
    * every line has its outcome.
    */
   async feed(given: NewBatch, signal: AbortSignal, turnMs: number): Promise<boolean> {
-    const { ledger, store } = this.parts;
+    const { ledger, store, log } = this.parts;
     await ledger.create(given);
     const turnEnds = Date.now() + turnMs;
     const { id } = given;
@@ -61,6 +63,12 @@ export class BatchFeeder {
         await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
       }
       return false;
+    } catch (error) {
+      if (asCairnError(error).code !== 'archive-corrupt') throw error;
+      // It would be as damaged the next time: lines without an outcome count as failed.
+      log.warn(`batch ${id} ends: ${asCairnError(error).message}`);
+      await ledger.fail(id);
+      return true;
     } finally {
       await manifest.close();
     }
@@ -168,7 +176,7 @@ export class BatchFeeder {
 }
 
 function advance(cursor: FeedCursor, { lines, end }: ManifestBlock): FeedCursor {
-  if (lines.length === 0) throw new CairnError('store-failed', 'The manifest is truncated.');
+  if (lines.length === 0) throw new CairnError('archive-corrupt', 'The manifest is cut off.');
   return { offset: end, lines: cursor.lines + lines.length };
 }
 

@@ -3,7 +3,7 @@ import { CairnError } from '../errors.js';
 import type { Store } from '../features/store/store.js';
 import { parseJobOptions, type GivenOptions, type JobOptions } from '../jobs/options.js';
 import type { Priority } from '../jobs/payload.js';
-import { payloadFor, type JobService } from '../jobs/service.js';
+import type { JobService } from '../jobs/service.js';
 import type { ResolvedSpec } from '../spec/resolve.js';
 import type { NewBatch, Rejected } from './batch.js';
 import { MAX_LINES, refusal, type Entry } from './entries/entry.js';
@@ -39,10 +39,13 @@ export class BatchIntake {
   async accept(id: string, defaults: GivenOptions, read: EntrySource): Promise<NewBatch> {
     const lines = new LineWriter(id, defaults, this.jobs);
     lines.check({});
+    await this.jobs.demandStore();
     const manifest = `${BATCHES_PREFIX}/${id}.${randomUUID()}.ndjson`;
     await this.store.put(manifest, lines.write(read((options) => lines.check(options))));
     const { total, rejected } = lines;
-    return { id, manifest, total, rejected, createdAt: new Date().toISOString() };
+    const { storeId } = this.jobs;
+    const createdAt = new Date().toISOString();
+    return { id, manifest, total, rejected, createdAt, ...(storeId !== undefined && { store: storeId }) };
   }
 
   /** Deletes a manifest that is not needed. */
@@ -92,7 +95,7 @@ class LineWriter {
     const { line, name, source, options } = entry;
     try {
       const { priority, ...resolved } = await this.template(options);
-      return { payload: { ...payloadFor(resolved, source), batch: { id: this.batchId, line, name } }, priority };
+      return { payload: { ...this.jobs.payload(resolved, source), batch: { id: this.batchId, line, name } }, priority };
     } catch (error) {
       return this.reject(entry, refusal(error));
     }

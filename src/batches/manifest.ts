@@ -53,14 +53,14 @@ export class ManifestReader {
     return this.object.size;
   }
 
-  /** Up to `count` lines from `offset`, where a line begins; none at the end. @throws CairnError `store-failed`. */
+  /** Up to `count` lines from `offset`, where a line begins; none at the end. @throws CairnError `archive-corrupt` for a damaged one. */
   async read(offset: number, count: number): Promise<ManifestBlock> {
     const rest = this.size - offset;
     for (let length = BLOCK_BYTES; rest > 0; length *= 2) {
-      const { lines, end } = parse(await this.object.read(offset, Math.min(length, rest)), count);
+      const { lines, end } = this.parse(await this.object.read(offset, Math.min(length, rest)), offset, count);
       if (lines.length > 0) return { lines, end: offset + end };
       if (length >= Math.min(MAX_LINE_BYTES, rest)) {
-        throw new CairnError('store-failed', `The manifest is damaged at byte ${offset}.`);
+        throw new CairnError('archive-corrupt', `The manifest is damaged at byte ${offset}.`);
       }
     }
     return { lines: [], end: offset };
@@ -69,6 +69,14 @@ export class ManifestReader {
   /** May be called twice. */
   close(): Promise<void> {
     return this.object.close();
+  }
+
+  private parse(block: Buffer, offset: number, count: number): ManifestBlock {
+    try {
+      return parse(block, count);
+    } catch (cause) {
+      throw new CairnError('archive-corrupt', `A line of the manifest after byte ${offset} is damaged.`, { cause });
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import { modelsCommand } from './models.js';
 import { describeError } from './output.js';
 import { preprocessCommand } from './preprocess.js';
 import { serveCommand, workerCommand } from './serve.js';
+import { verifyCommand } from './verify/verify.js';
 import { weightsCommand } from './weights.js';
 
 /** Exit status of a usage error, as getopt programs have it. */
@@ -32,6 +33,7 @@ const program = new Command('cairn')
   .addCommand(compareCommand())
   .addCommand(benchCommand())
   .addCommand(enginesCommand())
+  .addCommand(verifyCommand())
   .addCommand(serveCommand())
   .addCommand(workerCommand());
 

@@ -36,6 +36,7 @@ const schema = z.object({
   PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).default('redis://127.0.0.1:6379'),
   CAIRN_DATA_DIR: z.string().default('.cairn/data'),
+  CAIRN_STORE_RESERVE_BYTES: count(64 * MIB, 0),
   CAIRN_WEIGHTS_DIR: z.string().default('.cairn/weights'),
   CAIRN_WEIGHTS_MIRROR: z.string().optional(),
   CAIRN_ENGINE: z.string().default('auto'),
@@ -75,6 +76,7 @@ export function loadConfig(env: Env) {
     http: { host: vars.HOST, port: vars.PORT, maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES },
     redisUrl: vars.REDIS_URL,
     dataDir: vars.CAIRN_DATA_DIR,
+    storeReserveBytes: vars.CAIRN_STORE_RESERVE_BYTES,
     weightsDir: vars.CAIRN_WEIGHTS_DIR,
     ...(vars.CAIRN_WEIGHTS_MIRROR !== undefined && { weightsMirror: vars.CAIRN_WEIGHTS_MIRROR }),
     backbone: {

@@ -5,10 +5,20 @@ import { decodeBand } from './jpeg-band.js';
 import { bandsOf } from './level-axes.js';
 import { descriptionSchema, type Description, type LevelDescription } from './feature-set.js';
 import type { StoredObject } from './store/store.js';
+import { bandsUnder, cutOf, type Window } from './window.js';
 import { bandPath, GROUP_PATH } from './zarr-metadata.js';
 import type { Zstd } from '../formats/zstd.js';
 
 const MAX_ENTRY_BYTES = 64 << 20;
+
+/** Receives each failure to read an archive; returns the error to throw in its place. */
+export type OnFailure = (error: CairnError) => Promise<CairnError>;
+
+/** An object whose bytes can be checked before they are sent. */
+export interface CheckedObject extends StoredObject {
+  /** @throws CairnError `archive-corrupt` where a checksum of the bytes from `start` up to and including `end` fails. */
+  check(start: number, end: number): Promise<void>;
+}
 
 /** An archive open for reading. Bands are read one by one and not kept. */
 export class ArchiveReader {
@@ -21,18 +31,43 @@ export class ArchiveReader {
   /**
    * Takes over `object`, and closes it when the archive cannot be read.
    *
-   * @throws CairnError `archive-corrupt`.
+   * @throws CairnError `archive-corrupt`, or what `onFailure` makes of it.
    */
-  static async open(object: StoredObject, zstd: Zstd): Promise<ArchiveReader> {
-    const entries = await ArchiveEntries.open(object);
+  static async open(object: StoredObject, zstd: Zstd, onFailure?: OnFailure): Promise<ArchiveReader> {
+    const entries = await ArchiveEntries.open(object, onFailure);
     try {
-      const group = await entries.read(GROUP_PATH);
-      const { attributes } = JSON.parse(group.toString('utf8')) as { attributes: unknown };
-      return new ArchiveReader(entries, zstd, descriptionSchema.parse(attributes));
+      return await entries.guard(async () => {
+        const group = await entries.read(GROUP_PATH);
+        const { attributes } = JSON.parse(group.toString('utf8')) as { attributes: unknown };
+        return new ArchiveReader(entries, zstd, descriptionSchema.parse(attributes));
+      });
     } catch (error) {
       await entries.close();
-      throw asCairnError(error, 'archive-corrupt');
+      throw error;
     }
+  }
+
+  /** Whether every band is there, by the zip's directory; nothing is read. @throws CairnError `archive-corrupt`. */
+  checkDirectory(): Promise<void> {
+    return this.entries.guard(() => {
+      for (const level of this.description.levels) this.storedBytes(level);
+      return Promise.resolve();
+    });
+  }
+
+  /** Reads what levels, or a window of each, are made of. @throws CairnError `archive-corrupt` where a checksum fails. */
+  async check(levels: readonly LevelDescription[], window?: Window): Promise<void> {
+    for (const level of levels) {
+      const { count } = bandsOf(level);
+      const bands = window ? bandsUnder(level, cutOf(level, window)) : Array.from({ length: count }, (_, i) => i);
+      for (const band of bands) await this.storedBand(level, band);
+    }
+  }
+
+  /** Reads all of the archive. @throws CairnError `archive-corrupt` where a checksum fails or a band is missing. */
+  async checkAll(): Promise<void> {
+    await this.checkDirectory();
+    await this.entries.check(0, Infinity);
   }
 
   /**
@@ -53,8 +88,10 @@ export class ArchiveReader {
   /** One band of a level, decompressed: `bandsOf(level).shape` in C order. */
   async band(level: LevelDescription, band: number): Promise<Uint8Array> {
     const stored = await this.storedBand(level, band);
-    if (level.codec === 'jpeg') return decodeBand(stored, level, band);
-    return this.zstd.decompress(stored, bandsOf(level).bytes);
+    return this.entries.guard(() => {
+      if (level.codec === 'jpeg') return decodeBand(stored, level, band);
+      return this.zstd.decompress(stored, bandsOf(level).bytes);
+    });
   }
 
   /** One band as stored: one frame of zstd, or one JPEG image. */
@@ -73,24 +110,41 @@ export class ArchiveReader {
   }
 }
 
+/** Bytes of the header of an entry, before its name and its data. */
+const HEADER_BYTES = 30;
+
 /** The entries of an archive, which its zip stores uncompressed. */
 export class ArchiveEntries {
   private constructor(
     private readonly object: StoredObject,
     private readonly zip: ZipReader,
+    private readonly onFailure: OnFailure,
   ) {}
 
   /**
    * Takes over `object`, and closes it when it is not a zip.
    *
-   * @throws CairnError `archive-corrupt`.
+   * @throws CairnError `archive-corrupt`, or what `onFailure` makes of it; so do all other methods.
    */
-  static async open(object: StoredObject): Promise<ArchiveEntries> {
+  static async open(
+    object: StoredObject,
+    onFailure: OnFailure = (error) => Promise.resolve(error),
+  ): Promise<ArchiveEntries> {
     try {
-      return new ArchiveEntries(object, await ZipReader.open(object));
+      return new ArchiveEntries(object, await ZipReader.open(object), onFailure);
     } catch (error) {
       await object.close();
-      throw asCairnError(error, 'archive-corrupt');
+      throw await onFailure(asCairnError(error, 'archive-corrupt'));
+    }
+  }
+
+  /** Does `work`, and hands its failure to `onFailure`, once however deep calls are nested. */
+  async guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      const error = asCairnError(thrown, 'archive-corrupt');
+      throw error.code === 'archive-corrupt' ? await this.onFailure(error) : error;
     }
   }
 
@@ -98,31 +152,56 @@ export class ArchiveEntries {
     return this.zip.entries.has(path);
   }
 
-  /** Bytes of an entry. @throws CairnError `archive-corrupt` when it is absent, compressed or too large. */
+  /** Bytes of an entry. @throws CairnError `archive-corrupt` when it is absent, compressed, too large or beyond the file. */
   size(path: string): number {
-    return this.find(path).compressedSize;
+    const entry = this.find(path);
+    if (endOf(entry) > this.object.size) throw new CairnError('archive-corrupt', `The entry ${path} is cut off.`);
+    return entry.compressedSize;
   }
 
   /** A whole entry, its checksum verified. @throws CairnError `archive-corrupt`. */
-  async read(path: string): Promise<Buffer> {
-    const entry = this.find(path);
-    const data = await this.object.read(await this.start(entry), entry.compressedSize);
-    if (crc32(data) !== entry.crc32) throw new CairnError('archive-corrupt', `The entry ${path} fails its checksum.`);
-    return data;
+  read(path: string): Promise<Buffer> {
+    return this.guard(async () => {
+      const entry = this.find(path);
+      const data = await this.object.read(await this.zip.start(entry), entry.compressedSize);
+      if (crc32(data) !== entry.crc32) throw new CairnError('archive-corrupt', `The entry ${path} fails its checksum.`);
+      return data;
+    });
+  }
+
+  /** Reads the entries that lie between two bytes. @throws CairnError `archive-corrupt` where one is not what was written. */
+  check(start: number, end: number): Promise<void> {
+    return this.guard(async () => {
+      for (const [path, entry] of this.zip.entries) {
+        if (entry.relativeOffsetOfLocalHeader > end || endOf(entry) <= start) continue;
+        if (!(await this.zip.agrees(entry)))
+          throw new CairnError('archive-corrupt', `The header of ${path} is damaged.`);
+        await this.read(path);
+      }
+    });
+  }
+
+  /** The archive itself; closing it closes this. */
+  whole(): CheckedObject {
+    return { ...this.object, check: (start, end) => this.check(start, end) };
   }
 
   /** An entry as an object of its own; closing it closes the archive. @throws CairnError `archive-corrupt`. */
-  async open(path: string): Promise<StoredObject> {
-    const entry = this.find(path);
-    const offset = await this.start(entry);
-    const { object } = this;
-    return {
-      size: entry.compressedSize,
-      modified: object.modified,
-      read: (start, length) => object.read(offset + start, length),
-      stream: (start, end) => object.stream(offset + start, offset + end),
-      close: () => object.close(),
-    };
+  open(path: string): Promise<CheckedObject> {
+    return this.guard(async () => {
+      const entry = this.find(path);
+      const offset = await this.zip.start(entry);
+      const { object } = this;
+      return {
+        size: entry.compressedSize,
+        modified: object.modified,
+        read: (start, length) => object.read(offset + start, length),
+        stream: (start, end) => object.stream(offset + start, offset + end),
+        // The checksum is that of all of it.
+        check: async () => void (await this.read(path)),
+        close: () => object.close(),
+      };
+    });
   }
 
   close(): Promise<void> {
@@ -137,10 +216,9 @@ export class ArchiveEntries {
     }
     return entry;
   }
+}
 
-  private start(entry: Entry): Promise<number> {
-    return this.zip.start(entry).catch((error: unknown) => {
-      throw asCairnError(error, 'archive-corrupt');
-    });
-  }
+/** The byte after an entry. */
+function endOf({ relativeOffsetOfLocalHeader, fileName, compressedSize }: Entry): number {
+  return relativeOffsetOfLocalHeader + HEADER_BYTES + Buffer.byteLength(fileName) + compressedSize;
 }

@@ -1,41 +1,45 @@
-import { CairnError } from '../errors.js';
-import { ArchiveEntries, ArchiveReader } from './archive-reader.js';
+import { asCairnError, CairnError } from '../errors.js';
+import { ArchiveEntries, ArchiveReader, type CheckedObject, type OnFailure } from './archive-reader.js';
 import { archiveKey, type Description } from './feature-set.js';
-import type { Store, StoredObject } from './store/store.js';
+import type { Quarantine } from './store/quarantine.js';
+import { quarantineKey, type Store, type StoredObject } from './store/store.js';
 import { isSha256 } from '../formats/sha256.js';
 import type { Zstd } from '../formats/zstd.js';
 
 /** Descriptions that are remembered, of some kilobytes each. */
 const MAX_KNOWN = 1000;
 
-/** The archives in the store, by feature set id. */
+/**
+ * The archives in the store, by feature set id. One that turns out to be damaged goes to the quarantine: it is not there any
+ * more when the set is asked for again, and is made anew.
+ */
 export class FeatureLibrary {
   private readonly known = new Map<string, { readonly modified: number; readonly description: Description }>();
 
   constructor(
     private readonly store: Pick<Store, 'open' | 'has'>,
     private readonly zstd: Zstd,
+    private readonly quarantine?: Quarantine,
   ) {}
 
   async has(id: string): Promise<boolean> {
     return isSha256(id) && this.store.has(archiveKey(id));
   }
 
-  /** The archive as a file, to be closed by the caller. @throws CairnError `features-not-found`. */
-  async file(id: string): Promise<StoredObject> {
-    const object = await this.open(id);
-    if (!object) throw new CairnError('features-not-found', `There is no feature set ${id}.`);
-    return object;
+  /** The archive as a file, to be closed by the caller. @throws CairnError `features-not-found` or `features-corrupt`. */
+  async file(id: string): Promise<CheckedObject> {
+    return (await this.entries(id)).whole();
   }
 
-  /** The archive opened, to be closed by the caller. @throws CairnError `features-not-found` or `archive-corrupt`. */
+  /** The archive opened, to be closed by the caller. @throws CairnError `features-not-found` or `features-corrupt`. */
   async archive(id: string): Promise<ArchiveReader> {
-    return ArchiveReader.open(await this.file(id), this.zstd);
+    const object = await this.object(id);
+    return ArchiveReader.open(object, this.zstd, this.onFailure(id, object));
   }
 
   /** One entry of the archive's zip, to be closed by the caller. @throws CairnError as `archive`. */
-  async entry(id: string, path: string): Promise<StoredObject> {
-    const entries = await ArchiveEntries.open(await this.file(id));
+  async entry(id: string, path: string): Promise<CheckedObject> {
+    const entries = await this.entries(id);
     try {
       // Names are compared with those in the zip's directory: a path leads nowhere else.
       if (!entries.has(path)) throw new CairnError('features-not-found', `Feature set ${id} has no entry "${path}".`);
@@ -48,13 +52,38 @@ export class FeatureLibrary {
 
   /** How a feature set was made. @throws CairnError as `archive`. */
   async describe(id: string): Promise<Description> {
-    return this.read(await this.file(id), id);
+    return this.read(await this.object(id), id);
   }
 
-  /** As `describe`; undefined where there is no such set. */
+  /** As `describe`; undefined where there is no such set, or a damaged one by its directory. */
   async find(id: string): Promise<Description | undefined> {
     const object = await this.open(id);
-    return object && this.read(object, id);
+    try {
+      return object && (await this.read(object, id));
+    } catch (error) {
+      if (asCairnError(error).code === 'features-corrupt') return undefined;
+      throw error;
+    }
+  }
+
+  private async entries(id: string): Promise<ArchiveEntries> {
+    const object = await this.object(id);
+    return ArchiveEntries.open(object, this.onFailure(id, object));
+  }
+
+  private async object(id: string): Promise<StoredObject> {
+    const object = await this.open(id);
+    if (object) return object;
+    if (isSha256(id) && (await this.store.has(quarantineKey(archiveKey(id))))) throw corrupt(id);
+    throw new CairnError('features-not-found', `There is no feature set ${id}.`);
+  }
+
+  private onFailure(id: string, { modified }: StoredObject): OnFailure {
+    return async (cause) => {
+      this.known.delete(id);
+      await this.quarantine?.take('features', archiveKey(id), modified, cause.message);
+      return corrupt(id, cause);
+    };
   }
 
   private async open(id: string): Promise<StoredObject | undefined> {
@@ -68,8 +97,8 @@ export class FeatureLibrary {
       await object.close();
       return known.description;
     }
-    const archive = await ArchiveReader.open(object, this.zstd);
-    await archive.close();
+    const archive = await ArchiveReader.open(object, this.zstd, this.onFailure(id, object));
+    await archive.checkDirectory().finally(() => archive.close());
     const { description } = archive;
     this.known.delete(id);
     this.known.set(id, { modified: object.modified.getTime(), description });
@@ -77,4 +106,9 @@ export class FeatureLibrary {
     if (this.known.size > MAX_KNOWN) this.known.delete(this.known.keys().next().value!);
     return description;
   }
+}
+
+function corrupt(id: string, cause?: CairnError): CairnError {
+  const message = `The stored feature set ${id} is damaged; submit its image again to have it made anew.`;
+  return new CairnError('features-corrupt', message, { cause });
 }

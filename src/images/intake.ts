@@ -73,7 +73,8 @@ export class ImageIntake {
     }
     const { sha256 } = given;
     const key = `${IMAGES_PREFIX}/${sha256}`;
-    if (await this.store.has(key)) return { kind: 'upload', key, sha256 };
+    // It is used again, so it is as young as if it had been sent.
+    if (await this.store.renew(key)) return { kind: 'upload', key, sha256 };
     throw new CairnError('image-missing', `The store has no image ${sha256}; send it to /v1/images first.`);
   }
 

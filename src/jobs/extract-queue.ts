@@ -2,6 +2,7 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { RedisKeys } from '../redis/keys.js';
 import { batchOf, EXTRACT_QUEUE, type JobPayload, type JobResult } from './payload.js';
+import type { JobStatus } from './status.js';
 
 export type ExtractQueue = Queue<JobPayload, JobResult>;
 
@@ -33,14 +34,24 @@ export function countWaiting(queue: ExtractQueue): Promise<number> {
 
 /** Longer than a job is kept, so that a cancelled job stays cancelled for as long as it can be seen. */
 const MARK_TTL_SECONDS = 8 * 24 * 3600;
+const MARK = '1';
 
 /**
  * BullMQ can cancel a job only in the process that runs it. So a cancellation is a mark in Redis, for the worker that takes
- * the job later, and a message to all workers, for the one that runs it now. The id of a batch stands for all its jobs.
+ * the job later, and a message to all processes, for the one that runs it now and those whose clients follow it. The id of a
+ * batch stands for all its jobs. The mark of a single job keeps what is known of the job, which then may leave the queue.
  */
-export async function requestCancellation(redis: Redis, keys: RedisKeys, id: string): Promise<void> {
-  await redis.set(keys.cancelled(id), '1', 'EX', MARK_TTL_SECONDS);
+export async function requestCancellation(redis: Redis, keys: RedisKeys, id: string, job?: JobStatus): Promise<void> {
+  const finishedAt = new Date().toISOString();
+  const mark = job ? JSON.stringify({ ...job, state: 'cancelled', finishedAt } satisfies JobStatus) : MARK;
+  await redis.set(keys.cancelled(id), mark, 'EX', MARK_TTL_SECONDS);
   await redis.publish(keys.cancelChannel, id);
+}
+
+/** A cancelled job that has left the queue; undefined where its mark does not keep it. */
+export async function readCancelled(redis: Redis, keys: RedisKeys, id: string): Promise<JobStatus | undefined> {
+  const mark = await redis.get(keys.cancelled(id));
+  return mark === null || mark === MARK ? undefined : (JSON.parse(mark) as JobStatus);
 }
 
 /** Whether the job, or the batch it belongs to, is cancelled. */

@@ -32,6 +32,8 @@ const fields = z.object({
   calibrationDigest: sha256Schema.optional(),
   /** The name of those weights: `seeded`, `seeded:N` or a file's name. */
   weights: z.string(),
+  /** The id of the store that has the image and gets the features; jobs of older versions lack it. */
+  store: z.string().optional(),
   /** The batch that the job belongs to, with the number (from 1) and name of its line. */
   batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
 });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { CairnError } from '../errors.js';
-import { countWaiting, isCancelled, requestCancellation, type ExtractQueue } from './extract-queue.js';
-import { EXTRACT_JOB, type JobPayload, PRIORITIES, type Priority } from './payload.js';
+import { countWaiting, isCancelled, readCancelled, requestCancellation, type ExtractQueue } from './extract-queue.js';
+import { batchOf, EXTRACT_JOB, type JobPayload, PRIORITIES, type Priority } from './payload.js';
 import { isFinal, readStatus, type JobState, type JobStatus } from './status.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { reachRedis, redisUnavailable } from '../redis/reach.js';
@@ -17,10 +17,14 @@ export interface JobQueueParts {
   readonly limit: number;
 }
 
+/** States of jobs that no worker has. */
+const WAITING: ReadonlySet<string> = new Set(['waiting', 'prioritized', 'delayed']);
+
 /** Precedes the worker's name in the names that BullMQ gives to connections. */
 const WORKER_MARK = ':w:';
 /** Worker lists and counts are optional parts of an answer: wait less for them. */
 const OPTIONAL_WITHIN_MS = 1000;
+const PROBE_TTL_MS = 10_000;
 
 /** The producer's side of the queue: submit, read, cancel. Answers within about two seconds, with or without Redis. */
 export class JobQueue {
@@ -55,6 +59,10 @@ export class JobQueue {
       // State first: readStatus corrects a stale state from the job's own fields.
       const [state, cancelled] = await Promise.all([queue.getJobState(jobId), isCancelled(redis, keys, jobId)]);
       const job = await queue.getJob(jobId);
+      if (!job && cancelled) {
+        const taken = await readCancelled(redis, keys, jobId);
+        if (taken) return taken;
+      }
       if (!job) throw new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
       return readStatus(job, state, cancelled);
     });
@@ -69,7 +77,13 @@ export class JobQueue {
     const before = await this.status(jobId);
     if (before.state === 'cancelled') return before;
     if (isFinal(before.state)) throw new CairnError('job-finished', `Job ${jobId} has already ${before.state}.`);
-    await this.reach(() => requestCancellation(this.parts.redis, this.parts.keys, jobId));
+    const { redis, queue, keys } = this.parts;
+    await this.reach(async () => {
+      await requestCancellation(redis, keys, jobId, before);
+      // A job that still waits now will not run, so its place in the queue is free; the lines of a batch are its feeder's.
+      const waits = WAITING.has(await queue.getJobState(jobId));
+      if (waits && batchOf(jobId) === undefined) await queue.remove(jobId);
+    });
     return this.status(jobId);
   }
 
@@ -88,8 +102,7 @@ export class JobQueue {
   }
 
   /**
-   * Jobs that the queue holds, by state. Jobs that were cancelled before they ran count as failed once a worker has taken
-   * them.
+   * Jobs that the queue holds, by state. Jobs that were cancelled while they ran count as failed.
    *
    * @throws CairnError `queue-unavailable`.
    */
@@ -100,9 +113,9 @@ export class JobQueue {
     return { queued: waiting + prioritized + delayed, active, completed, failed };
   }
 
-  /** @throws CairnError `queue-unavailable` unless Redis answers. */
-  async ping(): Promise<void> {
-    await this.reach(() => this.parts.redis.ping());
+  /** @throws CairnError `queue-unavailable` unless Redis accepts writes. */
+  async probe(): Promise<void> {
+    await this.reach(() => this.parts.redis.set(this.parts.keys.probe, '1', 'PX', PROBE_TTL_MS));
   }
 
   private reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {

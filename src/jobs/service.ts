@@ -1,5 +1,7 @@
-import { CairnError } from '../errors.js';
+import { asCairnError, CairnError } from '../errors.js';
+import type { ArchiveReader } from '../features/archive-reader.js';
 import type { FeatureLibrary } from '../features/library.js';
+import type { StoreHealth } from '../features/store/store-health.js';
 import { featureId } from '../spec/feature-id.js';
 import type { RequestedSpec } from '../spec/feature-spec.js';
 import type { ModelRegistry, ResolvedSpec } from '../spec/resolve.js';
@@ -17,18 +19,37 @@ export class JobService {
     private readonly waiter: JobWaiter,
     private readonly library: FeatureLibrary,
     private readonly registry: ModelRegistry,
+    private readonly health: StoreHealth,
   ) {}
 
   /**
    * The job of an image; a completed one, which never was in the queue, where the store has its features.
    *
-   * @throws CairnError of the weights module for bad weights; transient `queue-…`.
+   * @throws CairnError of the weights module for bad weights; transient `queue-…` and `store-…`.
    */
   async submit({ spec, priority }: JobOptions, source: ImageSource): Promise<JobStatus> {
-    const payload = payloadFor(await this.resolve(spec), source);
+    const payload = this.payload(await this.resolve(spec), source);
     const { featuresId } = payload;
     const found = featuresId === undefined ? undefined : await this.library.find(featuresId);
-    return found ? cachedStatus(found) : this.queue.submit(payload, priority);
+    if (found) return cachedStatus(found);
+    await this.demandStore();
+    return this.queue.submit(payload, priority);
+  }
+
+  /** @throws CairnError `store-full` or `store-unavailable` where results could not be kept now. */
+  demandStore(): Promise<void> {
+    return this.health.demand();
+  }
+
+  /** The id of the store; undefined until it has been seen. */
+  get storeId(): string | undefined {
+    return this.health.storeId;
+  }
+
+  /** What a job carries; a worker with another store hands it on. */
+  payload(resolved: ResolvedSpec, source: ImageSource): JobPayload {
+    const { storeId } = this;
+    return { ...payloadFor(resolved, source), ...(storeId !== undefined && { store: storeId }) };
   }
 
   /**
@@ -45,19 +66,45 @@ export class JobService {
   }
 
   /**
-   * As `complete`, for each of some images: the ids in order, once all have ended. When one fails, the jobs of the
+   * As `complete`, with the archive opened and checked, to be closed by the caller. One that is damaged is made anew.
+   *
+   * @throws CairnError as `complete`; `features-corrupt` where the new one is damaged too.
+   */
+  async open(options: JobOptions, source: ImageSource, signal: AbortSignal): Promise<ArchiveReader> {
+    try {
+      return await this.openChecked(await this.complete(options, source, signal));
+    } catch (error) {
+      if (asCairnError(error).code !== 'features-corrupt') throw error;
+    }
+    return this.openChecked(await this.complete(options, source, signal));
+  }
+
+  /**
+   * As `open`, for each of some images: the archives in order, once all are there. When one fails, the jobs of the
    * others are cancelled.
    */
-  async completeAll(options: JobOptions, sources: readonly ImageSource[], signal: AbortSignal): Promise<string[]> {
+  async openAll(options: JobOptions, sources: readonly ImageSource[], signal: AbortSignal): Promise<ArchiveReader[]> {
     const failed = new AbortController();
     const stop = AbortSignal.any([signal, failed.signal]);
-    const runs = sources.map((source) => this.complete(options, source, stop));
+    const runs = sources.map((source) => this.open(options, source, stop));
     try {
       return await Promise.all(runs);
     } catch (error) {
       failed.abort();
       // Their jobs have been cancelled once these have settled.
-      await Promise.allSettled(runs);
+      const ended = await Promise.allSettled(runs);
+      await Promise.all(ended.map((run) => (run.status === 'fulfilled' ? run.value.close() : undefined)));
+      throw error;
+    }
+  }
+
+  private async openChecked(id: string): Promise<ArchiveReader> {
+    const archive = await this.library.archive(id);
+    try {
+      await archive.check(archive.description.levels);
+      return archive;
+    } catch (error) {
+      await archive.close();
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../log.js';
+import { redisState, rememberFailure } from './redis-error.js';
 
 /** A request waits at most this long for Redis. */
 export const FAIL_FAST_MS = 1500;
@@ -57,8 +58,14 @@ export class RedisConnections {
     const redis = new Redis(this.url, options);
     // Each attempt to reconnect emits an error, and one without a listener would end the process. Callers see failures
     // through their commands.
-    redis.on('error', (error) => this.outage(error));
-    redis.on('ready', () => this.restored());
+    redis.on('error', (error) => {
+      rememberFailure(redis, error);
+      this.outage(error);
+    });
+    redis.on('ready', () => {
+      rememberFailure(redis, undefined);
+      this.restored();
+    });
     this.opened.push(redis);
     return redis;
   }
@@ -68,7 +75,8 @@ export class RedisConnections {
     this.away = true;
     // `localhost` has several addresses, and their common error has no message.
     const reason = error.message || error.code;
-    this.log?.warn(`Redis at ${withoutCredentials(this.url)} (REDIS_URL) cannot be reached: ${reason}; trying again`);
+    const state = redisState(error) ?? 'cannot be reached';
+    this.log?.warn(`Redis at ${withoutCredentials(this.url)} (REDIS_URL) ${state}: ${reason}; trying again`);
   }
 
   private restored(): void {

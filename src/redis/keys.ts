@@ -9,14 +9,16 @@ export function redisKeys(prefix: string) {
   return {
     /** BullMQ's prefix; its own keys are made by `queue.toKey`. */
     prefix,
+    /** Written to see whether Redis accepts writes. */
+    probe: `${prefix}:probe`,
     /** Marks a job or a batch as cancelled. */
     cancelled: (id: string) => `${prefix}:cancelled:${id}`,
     /** The channel on which workers receive the ids of cancelled jobs and batches. */
     cancelChannel: `${prefix}:cancel`,
     batch: (id: string) => {
       const hash = `${prefix}:batch:${id}`;
-      /** `recorded` has one bit per line, `results` is a stream. */
-      return { hash, recorded: `${hash}:recorded`, results: `${hash}:results` };
+      /** `recorded` and `announced` have one bit per line, `results` is a stream. */
+      return { hash, recorded: `${hash}:recorded`, announced: `${hash}:announced`, results: `${hash}:results` };
     },
     announcements: {
       stream,

@@ -102,34 +102,30 @@ export class Extractor {
 
     const { backbone, maxPixels } = this.parts;
     const canvas = await stage('preprocess', () => preprocess(image.bytes, request.size, maxPixels));
-    const { levels, madeBy } = await stage('run', () => backbone.run(sessionOf(request), canvas));
-    if (options.weightsDigest !== undefined && options.weightsDigest !== madeBy.weights.digest) {
-      const { source, digest } = madeBy.weights;
-      throw new CairnError(
-        'weights-changed',
-        `${source} has digest ${digest}; the job asks for ${options.weightsDigest}.`,
-      );
-    }
+    const { levels, madeBy } = await stage('run', async () => {
+      // A worker with other weights hands the job on, for which it need not run.
+      if (options.weightsDigest !== undefined) checkProvenance(await this.load(request), request, options);
+      return backbone.run(sessionOf(request), canvas);
+    });
+    checkProvenance(madeBy, request, options);
     const { calibrationDigest } = madeBy;
-    if (options.weightsDigest !== undefined && options.calibrationDigest !== calibrationDigest) {
-      throw new CairnError(
-        'calibration-changed',
-        `The calibration of ${request.model} is not the one that the job was submitted with.`,
-      );
-    }
     const id = options.featuresId ?? featureId(image.sha256, madeBy.weights.digest, { ...request, calibrationDigest });
     const described = levels.map((level) => describeLevel(level, request));
     const description = this.describe(id, image, request, canvas, levels, described, madeBy);
     const key = options.key ?? archiveKey(description.id);
-    const { set, size } = await stage('pack', () => this.pack({ description, levels }, key, options));
+    const { set, size } = await stage('pack', () => this.pack({ description, levels }, options));
     return { description: set.description, key, bytes: size, timings };
   }
 
-  private async pack(set: FeatureSet, key: string, { format, signal }: ExtractOptions) {
+  private async pack(set: FeatureSet, { format, key, signal }: ExtractOptions) {
     const { store, zstd } = this.parts;
-    if (format === 'safetensors') return { set, ...(await store.put(key, writeSafetensors(set))) };
+    const { id } = set.description;
+    if (format === 'safetensors') return { set, ...(await store.put(key ?? archiveKey(id), writeSafetensors(set))) };
     const encoded = await encodeJpegLevels(set);
-    return { set: encoded, ...(await store.put(key, writeArchive(encoded, zstd, signal))) };
+    const archive = writeArchive(encoded, zstd, signal);
+    // Under an id nothing changes: where a second run of a job comes late, the first one's archive stays.
+    const { size } = key === undefined ? await store.add(archiveKey(id), archive) : await store.put(key, archive);
+    return { set: encoded, size };
   }
 
   private describe(
@@ -164,6 +160,20 @@ export class Extractor {
       softwareVersion: this.parts.softwareVersion,
       createdAt: new Date().toISOString(),
     };
+  }
+}
+
+/** @throws CairnError `weights-changed` or `calibration-changed` unless the session is the one that the caller expects. */
+function checkProvenance(madeBy: Provenance, { model }: ExtractRequest, expected: ExtractOptions): void {
+  const { weights, calibrationDigest } = madeBy;
+  if (expected.weightsDigest === undefined) return;
+  if (expected.weightsDigest !== weights.digest) {
+    const message = `${weights.source} has digest ${weights.digest}; the job asks for ${expected.weightsDigest}.`;
+    throw new CairnError('weights-changed', message);
+  }
+  if (expected.calibrationDigest !== calibrationDigest) {
+    const message = `The calibration of ${model} is not the one that the job was submitted with.`;
+    throw new CairnError('calibration-changed', message);
   }
 }
 

@@ -1,7 +1,8 @@
-import { UnrecoverableError, Worker, type Job } from 'bullmq';
+import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { asCairnError, CairnError } from '../errors.js';
+import { asCairnError, CairnError, type ErrorCode } from '../errors.js';
+import type { StoreHealth } from '../features/store/store-health.js';
 import { isCancelled, onCancellation } from '../jobs/extract-queue.js';
 import {
   batchOf,
@@ -15,6 +16,9 @@ import type { JobPayload, JobProgress, JobResult, JobStage, Outcome, OutcomeReco
 import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
+import { Casualties, killedWorker, MAX_DEATHS_ALONE } from './casualties.js';
+import { Solitude } from './solitude.js';
+import { takeWhileUsable, untilRedisDoes } from './waiting.js';
 
 /** Does one job; `onStage` is called when each of its stages begins. */
 export type ProcessJob = (
@@ -32,6 +36,8 @@ export interface JobWorkerParts {
   readonly keys: RedisKeys;
   /** Called in this order, before the job is reported to the queue as finished. */
   readonly recorders?: readonly OutcomeRecorder[];
+  /** Jobs are taken while the store can be worked with; always without this. */
+  readonly health?: Pick<StoreHealth, 'problem' | 'demandStore'>;
   readonly log: Log;
 }
 
@@ -46,8 +52,22 @@ export interface JobWorkerOptions {
   readonly drainTimeoutMs: number;
 }
 
-/** BullMQ gives up a job after this many stalls: it probably kills its workers. */
-const MAX_STALLS = 3;
+/** A lock that expires says nothing about the job; `Casualties` knows which jobs kill their workers. */
+const ANY_NUMBER_OF_STALLS = 1_000_000;
+
+/** Failures of this worker's place, not of the job: another worker, or this one later, does the job. */
+const OF_THE_PLACE: ReadonlySet<ErrorCode> = new Set([
+  'calibration-changed',
+  'store-full',
+  'store-unavailable',
+  'weights-changed',
+]);
+/** Those that may last for ever: other weights everywhere. They fail the job when it was handed on so often. */
+const MAX_HANDED_ON = 30;
+const LASTING: ReadonlySet<ErrorCode> = new Set(['calibration-changed', 'weights-changed']);
+/** How long a job that was handed on is left to other workers. */
+const HANDED_ON_MS = 2000;
+const TELL_AGAIN_MS = 60_000;
 
 /** How long a stop waits for jobs when Redis is away. */
 const AWAY_DRAIN_MS = 2000;
@@ -57,6 +77,10 @@ export class JobWorker {
   private readonly worker: Worker<JobPayload, JobResult>;
   /** Ids of the jobs that run here: BullMQ cancels by id, and a batch has many. */
   private readonly running = new Set<string>();
+  private readonly solitude = new Solitude();
+  private readonly casualties: Casualties;
+  private readonly stopping = new AbortController();
+  private readonly told = new Set<string>();
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -64,26 +88,30 @@ export class JobWorker {
     private readonly options: JobWorkerOptions,
   ) {
     const { name, concurrency, lockDurationMs } = options;
-    this.worker = new Worker(EXTRACT_QUEUE, (job, _, signal) => this.run(job, signal!), {
+    this.worker = new Worker(EXTRACT_QUEUE, (job, token, signal) => this.run(job, token!, signal!), {
       connection: parts.redis,
       name,
       prefix: parts.keys.prefix,
       concurrency,
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
-      maxStalledCount: MAX_STALLS,
+      maxStalledCount: ANY_NUMBER_OF_STALLS,
       autorun: false,
     });
+    this.casualties = new Casualties(parts.redis, name, (jobId) => this.worker.toKey(jobId));
     this.watch();
   }
 
-  /** Begins to take jobs; returns at once. */
+  /** Begins to take jobs once the store can be worked with; returns at once. */
   start(): void {
     const { subscriber, keys, log } = this.parts;
     onCancellation(subscriber, keys, (id) => this.cancel(id)).catch((error: unknown) =>
       log.warn(`no subscription to cancellations: ${asCairnError(error).message}`),
     );
-    this.worker.run().catch((error: unknown) => log.warn(`the worker stopped: ${asCairnError(error).message}`));
+    const { health } = this.parts;
+    const stopped = (error: unknown) => log.warn(`the worker stopped: ${asCairnError(error).message}`);
+    if (health) takeWhileUsable(this.worker, health, log, this.stopping.signal).catch(stopped);
+    else this.worker.run().catch(stopped);
   }
 
   /**
@@ -91,6 +119,7 @@ export class JobWorker {
    * called twice.
    */
   close(): Promise<void> {
+    this.stopping.abort();
     this.closing ??= this.drain();
     return this.closing;
   }
@@ -153,18 +182,19 @@ export class JobWorker {
     }
   }
 
-  private async run(job: Job<JobPayload, JobResult>, signal: AbortSignal): Promise<JobResult> {
+  private async run(job: Job<JobPayload, JobResult>, token: string, signal: AbortSignal): Promise<JobResult> {
     const jobId = job.id!;
     this.running.add(jobId);
     try {
       const payload = payloadSchema.parse(job.data);
-      if (await isCancelled(this.parts.redis, this.parts.keys, jobId)) throw cancelled();
-      const work = this.parts.process(payload, signal, (stage) => report(job, stage));
-      const result = await Promise.race([work, rejectOnAbort(signal)]);
+      const result = await this.attempt(job, payload, signal);
       await this.record({ jobId, payload, state: 'completed', result });
       return result;
     } catch (thrown) {
+      if (thrown instanceof DelayedError) throw thrown;
       const error = signal.aborted ? cancelled() : asCairnError(thrown);
+      if (OF_THE_PLACE.has(error.code) && (await this.mayHandOn(job, error)))
+        return await this.handOn(job, token, error);
       const reason = toFailedReason(error);
       if (error.transient && !isLastAttempt(job)) throw new Error(reason, { cause: error });
       const { code, message } = error;
@@ -176,6 +206,57 @@ export class JobWorker {
     }
   }
 
+  /** Does a job; alone where a worker has died of it, or beside it. */
+  private async attempt(job: Job, payload: JobPayload, signal: AbortSignal): Promise<JobResult> {
+    const { redis, keys, process } = this.parts;
+    const jobId = job.id!;
+    if (await this.patiently(() => isCancelled(redis, keys, jobId))) throw cancelled();
+    await this.parts.health?.demandStore(payload.store);
+    const past = await this.patiently(() => this.casualties.past(jobId));
+    if (past.deathsAlone >= MAX_DEATHS_ALONE) throw killedWorker(past);
+    const alone = past.deaths > 0;
+    const work = async () => {
+      const leave = await this.solitude.enter(alone);
+      try {
+        if (signal.aborted) throw cancelled();
+        await this.patiently(() => this.casualties.mark(jobId, past));
+        return await process(payload, signal, (stage) => {
+          report(job, stage);
+          if (alone) this.casualties.mark(jobId, past, stage).catch(() => undefined);
+        });
+      } finally {
+        leave();
+        await this.patiently(() => this.casualties.clear(jobId));
+      }
+    };
+    return Promise.race([work(), rejectOnAbort(signal)]);
+  }
+
+  private async mayHandOn(job: Job, { code }: CairnError): Promise<boolean> {
+    if (!LASTING.has(code)) return true;
+    const times = await this.patiently(() => this.parts.redis.hincrby(this.worker.toKey(job.id!), 'handedOn', 1));
+    return times <= MAX_HANDED_ON;
+  }
+
+  /** Gives the job back, for another worker to take; that is no attempt. */
+  private async handOn(job: Job, token: string, { message }: CairnError): Promise<never> {
+    this.tell(`jobs are handed on: ${message}`);
+    await this.patiently(() => job.moveToDelayed(Date.now() + HANDED_ON_MS, token));
+    throw new DelayedError();
+  }
+
+  private patiently<T>(ask: () => Promise<T>): Promise<T> {
+    return untilRedisDoes(ask, (line) => this.tell(line), this.stopping.signal);
+  }
+
+  /** Logs a line once a minute: thousands of jobs meet the same state. */
+  private tell(line: string): void {
+    if (this.told.has(line)) return;
+    this.told.add(line);
+    setTimeout(() => this.told.delete(line), TELL_AGAIN_MS).unref();
+    this.parts.log.warn(line);
+  }
+
   /** BullMQ fails jobs that stalled too often itself, without calling the processor. */
   private recordStalled({ id, data: payload }: Job<JobPayload, JobResult>, { message }: Error): void {
     const error = fromFailedReason(message);
@@ -185,7 +266,7 @@ export class JobWorker {
   }
 
   private async record(outcome: Outcome): Promise<void> {
-    for (const recorder of this.parts.recorders ?? []) await recorder.record(outcome);
+    for (const recorder of this.parts.recorders ?? []) await this.patiently(() => recorder.record(outcome));
   }
 }
 

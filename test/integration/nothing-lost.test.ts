@@ -153,3 +153,49 @@ test('many that come at once do not pass the limit together', async () => {
   expect(responses.filter(({ status }) => status === 202)).toHaveLength(5);
   expect(responses.filter(({ status }) => status === 429)).toHaveLength(25);
 });
+
+test('a cancelled job that waits leaves its place in the queue, and is still shown as cancelled', async () => {
+  const client = new Client((await start('api', { CAIRN_QUEUE_LIMIT: '3' })).url);
+  const image = await fixture('tiny.png');
+  const jobs = [];
+  for (const size of [64, 128, 192]) jobs.push(await client.submit(image, `size=${size}`));
+  expect((await client.post('size=256', new Uint8Array(image))).status).toBe(429);
+  for (const { id } of jobs) {
+    const cancelled = await fetch(`${client.url}/v1/jobs/${id}`, { method: 'DELETE' });
+    expect([cancelled.status, ((await cancelled.json()) as Job).state]).toEqual([200, 'cancelled']);
+  }
+  const next = await client.submit(image, 'size=256');
+  for (const { id } of jobs) {
+    expect(await client.job(id)).toMatchObject({ id, state: 'cancelled', links: { self: `/v1/jobs/${id}` } });
+    expect((await fetch(`${client.url}/v1/jobs/${id}`, { method: 'DELETE' })).status).toBe(200);
+  }
+  await start('worker');
+  expect(await client.finish(next.id)).toMatchObject({ state: 'completed' });
+});
+
+test('a cancellation through one API is heard by those who follow the job on another', async () => {
+  const one = new Client((await start('api')).url);
+  const other = await start('api');
+  const job = await one.submit(await fixture('tiny.png'), 'size=64');
+  const events = fetch(other.url + job.links['events']!).then((response) => response.text());
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect((await fetch(`${one.url}/v1/jobs/${job.id}`, { method: 'DELETE' })).status).toBe(200);
+  expect((await events).match(/"state":"(queued|cancelled)"/g)).toEqual(['"state":"queued"', '"state":"cancelled"']);
+});
+
+test('a worker that was stopped beyond its lock changes nothing that another has done meanwhile', async () => {
+  const client = new Client((await start('api')).url);
+  const frozen = await start('worker');
+  const job = await client.submit(await fixture('astronaut.jpg'), 'size=1024');
+  await until(async () => (await client.job(job.id)).progress?.stage === 'run');
+  process.kill(frozen.process.pid!, 'SIGSTOP');
+  await start('worker');
+  await client.finish(job.id);
+  const etag = async () =>
+    (await fetch(`${client.url}/v1/features/${job.featuresId}.zarr.zip`, { method: 'HEAD' })).headers.get('etag');
+  const before = await etag();
+  process.kill(frozen.process.pid!, 'SIGCONT');
+  // It ends its run, and writes, before it ends itself.
+  expect(await frozen.end('SIGTERM')).toBe(0);
+  expect([await etag(), await features()]).toEqual([before, [`${job.featuresId}.zarr.zip`]]);
+});

@@ -20,6 +20,8 @@ describe('CairnError', () => {
       'server-failed',
       'server-unreachable',
       'store-failed',
+      'store-full',
+      'store-unavailable',
       'url-unreachable',
       'weights-unreachable',
     ]);

@@ -2,7 +2,6 @@ import { Controller, Module, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { asSchema, orderSchema, selectLevels } from '../../features/level-query.js';
-import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
 import { PRIORITY_NAMES } from '../../jobs/payload.js';
@@ -23,7 +22,6 @@ export class ExtractController {
   constructor(
     private readonly intake: ImageIntake,
     private readonly jobs: JobService,
-    private readonly library: FeatureLibrary,
   ) {}
 
   @Post()
@@ -54,9 +52,9 @@ export class ExtractController {
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
     const { options, source } = await readSubmission(request, this.intake, { priority: PRIORITY, ...given });
-    const id = await this.jobs.complete(options, source, gone);
+    const archive = await this.jobs.open(options, source, gone);
+    const { id } = archive.description;
     void reply.status(200).header('content-location', `/v1/features/${id}.safetensors`);
-    const archive = await this.library.archive(id);
     // Nothing would close a stream that is sent to a closed connection.
     if (gone.aborted) return archive.close();
     await sendLevels(archive, (held) => selectLevels(held, { order, as }), reply);

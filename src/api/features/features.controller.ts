@@ -19,7 +19,10 @@ import { completeRegionRequest, regionRequestSchema } from './region-request.js'
 /** Operations on one feature set. */
 const SET = {
   params: { id: { description: 'Id of the feature set: 64 hexadecimal digits.', example: 'e3b0c442'.repeat(8) } },
-  refusals: { 404: 'There is no such feature set.' },
+  refusals: {
+    404: 'There is no such feature set.',
+    410: 'The stored set is damaged: submit its image again, and it is made anew.',
+  },
 };
 /** Those that answer with a file, or a range of it. */
 const ranged = (...types: string[]) => ({
@@ -86,7 +89,7 @@ export class FeaturesController {
   ): Promise<void> {
     const archive = await this.library.archive(id);
     void reply.header('cache-control', IMMUTABLE);
-    await sendLevels(archive, (held) => selectLevels(held, query), reply);
+    await sendLevels(archive, (held) => selectLevels(held, query), reply, { check: true });
   }
 
   @Get(':id')

@@ -1,5 +1,6 @@
 import { Controller, Get, Module } from '@nestjs/common';
 import { z } from 'zod';
+import { StoreHealth } from '../../features/store/store-health.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { json, Operation } from '../openapi/operation.js';
 
@@ -8,7 +9,10 @@ type Health = z.infer<typeof healthSchema>;
 
 @Controller()
 export class HealthController {
-  constructor(private readonly queue: JobQueue) {}
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly store: StoreHealth,
+  ) {}
 
   @Get('livez')
   @Operation({
@@ -24,11 +28,12 @@ export class HealthController {
   @Operation({
     id: 'checkReady',
     summary: 'Whether jobs can be submitted',
-    answers: { 200: json('The queue is available.', healthSchema) },
-    refusals: { 503: 'The queue is not available.' },
+    answers: { 200: json('The queue and the store can be written to.', healthSchema) },
+    refusals: { 503: 'The queue or the store is not available.', 507: 'The store is full.' },
   })
   async ready(): Promise<Health> {
-    await this.queue.ping();
+    await this.queue.probe();
+    await this.store.demand();
     return { status: 'ok' };
   }
 }

@@ -5,6 +5,12 @@ import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
 
 const RETRY_AFTER_SECONDS = 2;
 
+/** What an administrator mends: the queue and the store log the cause themselves. */
+const OUTAGES = new Set<ErrorCode>(['queue-unavailable', 'store-full', 'store-unavailable']);
+
+/** Headers that describe what would have been sent. */
+const OF_SUCCESS = ['accept-ranges', 'content-disposition', 'content-location', 'etag', 'last-modified'];
+
 /** An error as the client receives it. */
 export interface Failure {
   readonly code: ServerCode;
@@ -36,15 +42,15 @@ export abstract class ErrorFilter implements ExceptionFilter {
     const detail = code === 'internal' ? 'An unforeseen error; the server log has the details.' : error.message;
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
     // Drop headers that were set for the successful answer.
-    void reply.status(status).removeHeader('content-location').header('cache-control', 'no-store');
+    for (const name of OF_SUCCESS) void reply.removeHeader(name);
+    void reply.status(status).header('cache-control', 'no-store');
     this.write({ code, status, detail }, reply);
   }
 
   /** An outage is one line; everything else is a defect or a broken disk, whose stack is needed. */
   private report(request: FastifyRequest, error: CairnError): void {
     const line = `${request.method} ${request.url}: ${error.message}`;
-    if (error.code === 'queue-unavailable')
-      this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
+    if (OUTAGES.has(error.code)) this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
     else this.log.error(line, error.stack);
   }
 }

@@ -2,9 +2,8 @@ import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
 import parseRange from 'range-parser';
 import { CairnError } from '../../errors.js';
-import type { ArchiveReader } from '../../features/archive-reader.js';
+import type { ArchiveReader, CheckedObject } from '../../features/archive-reader.js';
 import type { LevelChoice } from '../../features/level-query.js';
-import type { StoredObject } from '../../features/store/store.js';
 import { streamLevels } from '../../features/stream-levels.js';
 
 /** Archives and their entries never change under their id. */
@@ -14,9 +13,9 @@ export const IMMUTABLE = 'public, max-age=31536000, immutable';
  * Answers with a stored object or the requested byte range (RFC 9110: one range, `If-Range`,
  * `If-None-Match`), and closes it with the answer.
  *
- * @throws CairnError `range-not-satisfiable`.
+ * @throws CairnError `range-not-satisfiable`; `features-corrupt` before a damaged byte is sent.
  */
-export async function sendObject(object: StoredObject, reply: FastifyReply, type: string): Promise<void> {
+export async function sendObject(object: CheckedObject, reply: FastifyReply, type: string): Promise<void> {
   const { size, modified } = object;
   const etag = `"${size.toString(36)}-${modified.getTime().toString(36)}"`;
   void reply.headers({
@@ -41,6 +40,12 @@ export async function sendObject(object: StoredObject, reply: FastifyReply, type
   // Several ranges, and units other than bytes, get the whole object, as the standard allows.
   const one = Array.isArray(asked) && asked.type === 'bytes' && asked.length === 1 ? asked[0] : undefined;
   const { start, end } = one ?? { start: 0, end: size - 1 };
+  if (reply.request.method !== 'HEAD') {
+    await object.check(start, end).catch(async (error: unknown) => {
+      await object.close();
+      throw error;
+    });
+  }
   if (one) void reply.status(206).header('content-range', `bytes ${start}-${end}/${size}`);
   void reply.header('content-length', end - start + 1);
   if (reply.request.method === 'HEAD') {
@@ -78,7 +83,8 @@ export function prefersZstd(header: string | string[] | undefined): boolean {
 
 /**
  * Answers with levels of an archive as a safetensors stream, as frames of zstd where the client prefers that. Closes the
- * archive with the answer, or at once when it throws.
+ * archive with the answer, or at once when it throws. `check` reads what is sent before the answer begins; else a damaged
+ * band cuts it off.
  *
  * @throws CairnError of the archive.
  */
@@ -86,9 +92,11 @@ export async function sendLevels(
   archive: ArchiveReader,
   choose: (archive: ArchiveReader) => LevelChoice,
   reply: FastifyReply,
+  { check = false }: { readonly check?: boolean } = {},
 ): Promise<void> {
   try {
     const { levels, ...choice } = choose(archive);
+    if (check && reply.request.method !== 'HEAD') await archive.check(levels, choice.window);
     const compressed = prefersZstd(reply.request.headers['accept-encoding']);
     const { length, stream } = await streamLevels(archive, levels, { ...choice, compressed });
     void reply.headers({

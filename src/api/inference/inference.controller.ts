@@ -1,8 +1,6 @@
 import { Controller, Headers, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { ArchiveReader } from '../../features/archive-reader.js';
-import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobService } from '../../jobs/service.js';
 import { ClientGone } from '../http/client-gone.js';
@@ -60,7 +58,6 @@ export class InferenceController {
   constructor(
     private readonly intake: ImageIntake,
     private readonly jobs: JobService,
-    private readonly library: FeatureLibrary,
   ) {}
 
   @Post([':model/infer', ':model/versions/:version/infer'])
@@ -90,10 +87,8 @@ export class InferenceController {
     const inference = await withBody(request, (bytes) =>
       readInferenceRequest(modelOf(name, version), headerLength, bytes, this.intake),
     );
-    const ids = await this.jobs.completeAll(inference.options, inference.images, gone);
-    const archives: ArchiveReader[] = [];
+    const archives = await this.jobs.openAll(inference.options, inference.images, gone);
     try {
-      for (const id of ids) archives.push(await this.library.archive(id));
       const { binary: isBinary, id } = inference;
       const outputs =
         inference.outputs ?? archives[0]!.select().map((level) => ({ name: level.name, binary: isBinary }));

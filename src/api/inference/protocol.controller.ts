@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { listModels } from '../../backbone/catalogue.js';
 import { asCairnError, CairnError } from '../../errors.js';
+import { StoreHealth } from '../../features/store/store-health.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { OpaqueBody, withBody } from '../http/request-body.js';
 import { body, json, ProtocolOperation } from '../openapi/operation.js';
@@ -57,6 +58,7 @@ const indexedSchema = z
 export class ProtocolController {
   constructor(
     private readonly queue: JobQueue,
+    private readonly store: StoreHealth,
     @Inject(SERVER_VERSION) private readonly version: string,
   ) {}
 
@@ -156,10 +158,11 @@ export class ProtocolController {
     await reply.status(ready ? 200 : 400).send(answer);
   }
 
-  /** Why inference is not possible now; undefined when the queue answers and a worker is connected. */
+  /** Why inference is not possible now; undefined when queue and store can be written to and a worker is connected. */
   private async notReadyReason(): Promise<string | undefined> {
     try {
-      await this.queue.ping();
+      await this.queue.probe();
+      await this.store.demand();
     } catch (error) {
       return asCairnError(error).message;
     }

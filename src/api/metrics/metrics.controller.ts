@@ -1,6 +1,7 @@
 import { Controller, Get, Module, Res } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Quarantine } from '../../features/store/quarantine.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { JOB_STATES } from '../../jobs/status.js';
 import { Operation, textStream } from '../openapi/operation.js';
@@ -13,7 +14,7 @@ export class Metrics {
   readonly registry = new Registry();
   private readonly durations: Histogram;
 
-  constructor(queue: JobQueue) {
+  constructor(queue: JobQueue, quarantine: Quarantine) {
     collectDefaultMetrics({ register: this.registry });
     this.durations = new Histogram({
       name: 'http_request_duration_seconds',
@@ -43,6 +44,16 @@ export class Metrics {
         workers.reset();
         const connected = await queue.workers().catch(() => []);
         for (const { engine, device } of connected) workers.inc({ engine, device });
+      },
+    });
+    const corrupt = new Counter({
+      name: 'cairn_corrupt_objects_total',
+      help: 'Objects of the store that this process has found damaged.',
+      labelNames: ['kind'],
+      registers: [this.registry],
+      collect: () => {
+        corrupt.reset();
+        for (const [kind, count] of quarantine.counts) corrupt.inc({ kind }, count);
       },
     });
   }
@@ -83,6 +94,12 @@ export class MetricsController {
 
 @Module({
   controllers: [MetricsController],
-  providers: [{ provide: Metrics, inject: [JobQueue], useFactory: (queue: JobQueue) => new Metrics(queue) }],
+  providers: [
+    {
+      provide: Metrics,
+      inject: [JobQueue, Quarantine],
+      useFactory: (queue: JobQueue, quarantine: Quarantine) => new Metrics(queue, quarantine),
+    },
+  ],
 })
 export class MetricsModule {}

@@ -1,28 +1,73 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { access, open, opendir, readdir, rename, rm, stat, statfs, writeFile, type FileHandle } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { asCairnError, CairnError } from '../../errors.js';
 import { readExactly } from '../../files/byte-source.js';
 import { makeFolder, sync } from '../../files/durable.js';
 import { takeHead, withHead } from '../../files/head.js';
 import { writerName, writerState } from '../../files/unfinished-file.js';
-import type { Chunks, Store, StoredObject } from './store.js';
+import { fromSource, holds, isThere, linkUnlessThere, renew, SourceFailure } from './file-writes.js';
+import { storeError, storeUnavailable } from './store-errors.js';
+import type { ProbedStore, StoreRole } from './store-health.js';
+import { readMarker, writeMarker } from './store-marker.js';
+import { quarantineKey, type Chunks, type Store, type StoredObject } from './store.js';
 
 /** Prefix of unfinished files, which are hidden in the folder of the finished one, on the same file system. */
 const PARTIAL = '.partial.';
 /** Smaller uploads are compared with what the store has before anything is written. */
 const HEAD_BYTES = 256 << 10;
+/** A block of most file systems: room for less shows nothing. */
+const PROBE = Buffer.alloc(4096, 'probe');
 
 /**
  * Objects as files below one folder. An object is written to a hidden temporary file, flushed to
  * the disk and renamed, so neither a reader nor a crash ever finds half an object.
  */
-export class FileStore implements Store {
+export class FileStore implements Store, ProbedStore {
   private readonly root: string;
+  private id: string | undefined;
 
-  constructor(root: string) {
+  /** A store with less than `reserveBytes` of space counts as full: what is being written still has room then. */
+  constructor(
+    root: string,
+    private readonly reserveBytes = 0,
+  ) {
     this.root = resolve(root);
+  }
+
+  async identify(role: StoreRole): Promise<string> {
+    const id = role === 'owner' ? await writeMarker(this.root) : await readMarker(this.root);
+    if (id === undefined) throw storeUnavailable('its folder is missing or empty: no server has made it a store yet');
+    return (this.id = id);
+  }
+
+  async probe(): Promise<void> {
+    await this.checkPresent();
+    const probe = join(this.root, `.probe.${hostname()}.${process.pid}`);
+    try {
+      const { bavail, bsize } = await statfs(this.root);
+      if (bavail * bsize < this.reserveBytes) {
+        throw new CairnError('store-full', `The store has less than ${this.reserveBytes} bytes of space left.`);
+      }
+      await writeFile(probe, PROBE);
+    } catch (error) {
+      throw storeError(error);
+    } finally {
+      await rm(probe, { force: true }).catch(() => undefined);
+    }
+  }
+
+  /** @throws CairnError `store-unavailable` where the folder is gone, or is not the store that was identified. */
+  async checkPresent(): Promise<void> {
+    if (this.id === undefined) {
+      if (!(await isThere(this.root))) throw storeUnavailable('its folder is missing');
+      return;
+    }
+    const found = await readMarker(this.root);
+    if (found === undefined) throw storeUnavailable('its folder is missing or empty');
+    if (found !== this.id) throw storeUnavailable('another store is in its place');
   }
 
   async open(key: string): Promise<StoredObject | undefined> {
@@ -30,8 +75,9 @@ export class FileStore implements Store {
     try {
       file = await open(this.path(key), 'r');
     } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw asCairnError(error, 'store-failed');
+      if (!isMissing(error)) throw storeError(error);
+      await this.checkKnown();
+      return undefined;
     }
     const { size, mtime } = await file.stat();
     return {
@@ -39,6 +85,8 @@ export class FileStore implements Store {
       modified: mtime,
       read: (start, length) =>
         readExactly(file, start, length).catch((cause: unknown) => {
+          // A disk that cannot be read is not a damaged object.
+          if ((cause as NodeJS.ErrnoException).code !== undefined) throw storeError(cause);
           throw new CairnError('archive-corrupt', `${key} ends before byte ${start + length}.`, { cause });
         }),
       stream: (start, end) => file.createReadStream({ start, end, autoClose: true }),
@@ -47,14 +95,28 @@ export class FileStore implements Store {
   }
 
   async has(key: string): Promise<boolean> {
-    return access(this.path(key), constants.R_OK).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await access(this.path(key), constants.R_OK);
+      return true;
+    } catch (error) {
+      if (!isMissing(error)) throw storeError(error);
+      await this.checkKnown();
+      return false;
+    }
+  }
+
+  async renew(key: string): Promise<boolean> {
+    const renewed = await renew(this.path(key));
+    if (!renewed) await this.checkKnown();
+    return renewed;
   }
 
   async put(key: string, chunks: Chunks): Promise<{ size: number }> {
     return this.write(dirname(this.path(key)), chunks, () => this.path(key));
+  }
+
+  async add(key: string, chunks: Chunks): Promise<{ size: number }> {
+    return this.write(dirname(this.path(key)), chunks, () => this.path(key), { finish: linkUnlessThere });
   }
 
   async putByDigest(prefix: string, chunks: Chunks, maxBytes: number) {
@@ -76,15 +138,43 @@ export class FileStore implements Store {
       throw asCairnError(error, 'store-failed');
     });
     // Existing bytes need no second flush, only a new modification time; where all of them are in memory, no file either.
-    const known = whole && (await renew(target()));
+    const found = async (path: string, size: number) => (await holds(path, sha256, size)) && (await renew(path));
+    const known = whole && (await found(target(), head.byteLength));
     const size = known
       ? head.byteLength
-      : (await this.write(this.path(prefix), withHead(head, source), target, renew)).size;
+      : (await this.write(this.path(prefix), withHead(head, source), target, { found })).size;
     return { key: `${prefix}/${sha256}`, sha256, size };
+  }
+
+  async *list(prefix: string): AsyncGenerator<string> {
+    const folder = await opendir(this.path(prefix)).catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw storeError(error);
+    });
+    if (!folder) return;
+    for await (const entry of folder) {
+      if (entry.isFile() && !entry.name.startsWith(PARTIAL)) yield `${prefix}/${entry.name}`;
+    }
   }
 
   async delete(key: string): Promise<void> {
     await rm(this.path(key), { force: true });
+  }
+
+  async quarantine(key: string, modified: Date): Promise<boolean> {
+    const [path, target] = [this.path(key), this.path(quarantineKey(key))];
+    try {
+      if ((await stat(path)).mtime.getTime() !== modified.getTime()) return false;
+      await makeFolder(dirname(target));
+      await rename(path, target);
+      // Its age is that of the damage from now on.
+      await renew(target);
+      return true;
+    } catch (error) {
+      if (!isMissing(error)) throw storeError(error);
+      await this.checkKnown();
+      return false;
+    }
   }
 
   async sweep(prefix: string, maxAgeMs: number): Promise<void> {
@@ -101,22 +191,24 @@ export class FileStore implements Store {
   }
 
   /**
-   * Writes to a temporary file in `folder`, then renames it to `target()` once all bytes are there, unless
+   * Writes to a temporary file in `folder`, then gives it the name `target()` by `finish` once all bytes are there, unless
    * `found` accepts an existing file.
    */
   private async write(
     folder: string,
     chunks: Chunks,
     target: () => string,
-    found: (path: string) => Promise<boolean> = () => Promise.resolve(false),
+    { found, finish = rename }: WriteOptions = {},
   ): Promise<{ size: number }> {
     const partial = join(folder, PARTIAL + writerName());
     let size = 0;
     try {
+      // The folder under a missing mount is no place for objects: they would be hidden when the mount is back.
+      await this.checkKnown();
       await makeFolder(folder);
       const file = await open(partial, 'wx');
       try {
-        for await (const chunk of chunks) {
+        for await (const chunk of fromSource(chunks)) {
           // Unlike `write`, this goes on after a short write.
           await file.appendFile(chunk);
           size += chunk.byteLength;
@@ -125,18 +217,25 @@ export class FileStore implements Store {
         await file.close();
       }
       const path = target();
-      if (await found(path)) {
+      if (await found?.(path, size)) {
         await rm(partial, { force: true });
         return { size };
       }
       await sync(partial);
-      await rename(partial, path);
+      await finish(partial, path);
       await sync(folder);
       return { size };
     } catch (error) {
       await rm(partial, { force: true }).catch(() => undefined);
-      throw asCairnError(error, 'store-failed');
+      if (error instanceof SourceFailure) throw asCairnError(error.cause, 'store-failed');
+      if (isMissing(error)) await this.checkKnown();
+      throw storeError(error);
     }
+  }
+
+  /** Where something is not there: whether the store is. */
+  private async checkKnown(): Promise<void> {
+    if (this.id !== undefined) await this.checkPresent();
   }
 
   /** Keys come from our own code; even so, none may leave the folder. */
@@ -147,13 +246,9 @@ export class FileStore implements Store {
   }
 }
 
-/** Sets a file's modification time to now; false when there is no file. */
-async function renew(path: string): Promise<boolean> {
-  const now = new Date();
-  return utimes(path, now, now).then(
-    () => true,
-    () => false,
-  );
+interface WriteOptions {
+  readonly found?: (path: string, size: number) => Promise<boolean>;
+  readonly finish?: (from: string, to: string) => Promise<void>;
 }
 
 function isMissing(error: unknown): boolean {

@@ -23,15 +23,34 @@ export interface Store {
   /** Undefined when there is no such object. The caller closes the result. */
   open(key: string): Promise<StoredObject | undefined>;
   has(key: string): Promise<boolean>;
+  /** Sets the modification time of an object to now; false when there is no such object. */
+  renew(key: string): Promise<boolean>;
   /** Writes or replaces an object atomically. An aborted or failing source leaves nothing. */
   put(key: string, chunks: Chunks): Promise<{ size: number }>;
+  /** As `put`, but an object that is there already stays as it is. `size` is that of `chunks`. */
+  add(key: string, chunks: Chunks): Promise<{ size: number }>;
   /**
-   * Writes an object under `<prefix>/<SHA-256 of its bytes>`. The same bytes are kept once.
+   * Writes an object under `<prefix>/<SHA-256 of its bytes>`. The same bytes are kept once; where the object there no
+   * longer has them, it is replaced.
    *
    * @throws CairnError `upload-too-large` as soon as the source exceeds `maxBytes`.
    */
   putByDigest(prefix: string, chunks: Chunks, maxBytes: number): Promise<{ key: string; sha256: string; size: number }>;
+  /** Keys of the finished objects below a prefix, in no order. */
+  list(prefix: string): AsyncIterable<string>;
   delete(key: string): Promise<void>;
+  /**
+   * Moves a damaged object to `quarantineKey(key)`, unless another has taken its place since it was opened, when it was
+   * `modified`. Returns whether it was moved.
+   */
+  quarantine(key: string, modified: Date): Promise<boolean>;
   /** Removes leftovers of dead writers and objects older than `maxAgeMs` below `prefix`. */
   sweep(prefix: string, maxAgeMs: number): Promise<void>;
+}
+
+/** Where damaged objects are kept for their administrator to look at. */
+export const QUARANTINE_PREFIX = 'quarantine';
+
+export function quarantineKey(key: string): string {
+  return `${QUARANTINE_PREFIX}/${key}`;
 }

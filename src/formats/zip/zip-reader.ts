@@ -12,6 +12,7 @@ const TAIL_BYTES = 64 << 10;
 const BLOCK_BYTES = 64 << 10;
 /** A whole Mask R-CNN has about 400 tensors. */
 const MAX_ENTRIES = 100_000;
+const SAME_IN_BOTH = ['crc32', 'compressedSize', 'uncompressedSize', 'compressionMethod', 'lastModFileDate'] as const;
 const STORED = 0;
 const DEFLATED = 8;
 
@@ -52,6 +53,13 @@ export class ZipReader {
     const { fileDataStart } = await this.zip.readLocalFileHeaderPromise(entry, { minimal: true });
     if (fileDataStart + entry.compressedSize > this.source.size) throw new Error('it lies outside the file');
     return fileDataStart;
+  }
+
+  /** Whether the header in front of an entry's bytes says the same as the directory. @throws Error when it cannot be read. */
+  async agrees(entry: Entry): Promise<boolean> {
+    const local = await this.zip.readLocalFileHeaderPromise(entry);
+    const name = local.fileName.toString('utf8');
+    return name === entry.fileName && SAME_IN_BOTH.every((field) => local[field] === entry[field]);
   }
 
   /**

@@ -6,6 +6,8 @@ import { until } from './service.js';
 export interface HeldImage {
   /** Requests for it wait. */
   readonly url: string;
+  /** Requests so far. */
+  readonly asked: number;
   /** Answers all waiting and future requests. */
   release(image: Buffer): void;
 }
@@ -15,9 +17,11 @@ export function useHeldImage(): HeldImage {
   let server: Server;
   let waiting: ServerResponse[];
   let released: Buffer | undefined;
+  let asked: number;
   beforeEach(async () => {
-    [waiting, released] = [[], undefined];
+    [waiting, released, asked] = [[], undefined, 0];
     server = createServer((_, response) => {
+      asked++;
       if (released) response.end(released);
       else waiting.push(response);
     }).listen(0, '127.0.0.1');
@@ -30,6 +34,9 @@ export function useHeldImage(): HeldImage {
   return {
     get url() {
       return `http://127.0.0.1:${(server.address() as AddressInfo).port}/held.png`;
+    },
+    get asked() {
+      return asked;
     },
     release(image) {
       released = image;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Worker } from 'bullmq';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BatchFeeder, type FeederParts } from '../../../src/batches/feeder.js';
 import { BatchLedger } from '../../../src/batches/ledger.js';
@@ -18,11 +18,14 @@ const current = useRedis();
 const tempDir = useTempDirs();
 const id = 'b'.repeat(32);
 
+const log = { log: () => undefined, warn: (line: string) => void warnings.push(line) };
+let warnings: string[];
 let folder: string;
 let ledger: BatchLedger;
 let queue: ExtractQueue;
 
 beforeEach(async () => {
+  warnings = [];
   folder = await tempDir();
   ledger = new BatchLedger(current.redis, current.keys);
   queue = extractQueue(current.redis, current.keys.prefix);
@@ -49,7 +52,7 @@ async function submitted(lines: readonly BatchLine[]): Promise<NewBatch> {
 }
 
 const feederWith = (options: Partial<FeederParts> = {}) =>
-  new BatchFeeder({ ledger, store: new FileStore(folder), queue, window: 500, queueLimit: 1000, ...options });
+  new BatchFeeder({ ledger, store: new FileStore(folder), queue, window: 500, queueLimit: 1000, log, ...options });
 
 /** Feeds until `done` holds, as a worker that dies then. */
 async function feedUntil(batch: NewBatch, done: () => Promise<boolean>, options?: Partial<FeederParts>) {
@@ -158,4 +161,20 @@ test('a batch whose manifest is gone fails as a whole', async () => {
   const batch = { ...(await submitted([good(1), good(2)])), manifest: 'batches/absent' };
   expect(await feederWith().feed(batch, new AbortController().signal, 60_000)).toBe(true);
   expect(await ledger.read(id)).toMatchObject({ state: 'completed', failed: 2 });
+});
+
+test.each([
+  ['a byte of a line', 'x'],
+  ['the end of a line', '\n'],
+])('a batch whose manifest is damaged (%s) ends: lines without an outcome have failed', async (_, byte) => {
+  const batch = await submitted(numbers(1, 3).map(good));
+  await feedUntil(batch, async () => (await waiting()) === 2, { window: 2 });
+  await finish([1]);
+  const path = join(folder, 'batches/m');
+  const text = await readFile(path, 'utf8');
+  const third = text.lastIndexOf('{"payload"');
+  await writeFile(path, text.slice(0, third) + byte + text.slice(third + 1));
+  expect(await feederWith().feed(batch, new AbortController().signal, 60_000)).toBe(true);
+  expect(await ledger.read(id)).toMatchObject({ state: 'completed', completed: 1, failed: 2 });
+  expect(warnings).toEqual([expect.stringContaining('manifest')]);
 });

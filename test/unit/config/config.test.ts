@@ -12,6 +12,7 @@ describe('loadConfig', () => {
       redisUrl: 'redis://127.0.0.1:6379',
       serverUrl: 'http://127.0.0.1:8080',
       dataDir: '.cairn/data',
+      storeReserveBytes: 64 * 1024 * 1024,
       weightsDir: '.cairn/weights',
       backbone: { engine: 'auto', device: 'auto', maxSessions: 2, maxBatch: 1, maxDelayMs: 5 },
       devices: [],

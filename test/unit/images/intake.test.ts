@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { FileStore } from '../../../src/features/store/file-store.js';
 import type { StoredObject } from '../../../src/features/store/store.js';
@@ -99,6 +100,20 @@ describe('ImageIntake', () => {
     const large = Buffer.concat([imageBytes('astronaut.jpg'), Buffer.alloc(MAX_UPLOAD_BYTES)]);
     await expect(intake.keep(sent(large))).rejects.toMatchObject({ code: 'upload-too-large' });
     await expect(intake.keep(sent(Buffer.alloc(0)))).rejects.toMatchObject({ code: 'image-empty' });
+  });
+
+  test('an image that is named by its digest is young again, so that it is not swept before its job', async () => {
+    const { store, intake } = await makeIntake();
+    const { source } = await intake.keep(sent(imageBytes('astronaut.jpg')));
+    const modified = async () => {
+      const object = (await store.open(source.key))!;
+      await object.close();
+      return object.modified.getTime();
+    };
+    const before = await modified();
+    await sleep(20);
+    await intake.find({ sha256: source.sha256 });
+    expect(await modified()).toBeGreaterThan(before);
   });
 
   test('finds an image by its digest, and takes a URL as it is', async () => {

@@ -48,7 +48,7 @@ describe('JobQueue while Redis is away', () => {
   test.each([
     ['status', (queue: JobQueue) => queue.status('1')],
     ['cancel', (queue: JobQueue) => queue.cancel('1')],
-    ['ping', (queue: JobQueue) => queue.ping()],
+    ['probe', (queue: JobQueue) => queue.probe()],
     ['workers', (queue: JobQueue) => queue.workers()],
   ])('%s says so at once', async (_, call) => {
     const begun = performance.now();
@@ -70,7 +70,7 @@ test('a Redis that takes the connection and then says nothing is as good as none
   const { queue, close } = open(`redis://127.0.0.1:${port}`);
   try {
     const begun = performance.now();
-    await expect(queue.ping()).rejects.toMatchObject({ code: 'queue-unavailable' });
+    await expect(queue.probe()).rejects.toMatchObject({ code: 'queue-unavailable' });
     expect(performance.now() - begun).toBeLessThan(AT_ONCE_MS);
   } finally {
     await close();

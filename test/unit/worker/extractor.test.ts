@@ -22,6 +22,8 @@ const MOMENT_MS = 50;
 /** Of each level of one image; C2 is cut into bands. */
 const SHAPES = { C2: [64, 64, 160], C3: [4, 4, 7] } as const;
 
+const MADE_BY = { engine: 'e', device: 'd', weights: { source: 's', digest: 'd' } };
+
 /** Answers, a moment after `together` canvases have come, with random levels that are views of a shared memory. */
 class FakeBackbone extends Backbone {
   /** Bytes of C2 and C3 of each image, in the order in which the images came. */
@@ -37,10 +39,14 @@ class FakeBackbone extends Backbone {
     super({ maxBatch });
   }
 
+  override load(): ReturnType<Backbone['load']> {
+    return Promise.resolve(MADE_BY);
+  }
+
   override async run(): ReturnType<Backbone['run']> {
     const levels = new Promise<Level[]>((resolve) => this.waiting.push(resolve));
     if (this.waiting.length === this.together) setTimeout(() => this.answer(this.waiting.splice(0)), MOMENT_MS);
-    return { levels: await levels, madeBy: { engine: 'e', device: 'd', weights: { source: 's', digest: 'd' } } };
+    return { levels: await levels, madeBy: MADE_BY };
   }
 
   private answer(batch: ((levels: Level[]) => void)[]): void {
@@ -103,6 +109,14 @@ describe('Extractor', () => {
     const extracting = Array.from({ length: 8 }, (_, i) => extractor.extract(image, request, { key: `features/${i}` }));
     await Promise.all(extracting);
     expect([backbone.most, backbone.answers.length]).toEqual([together, 8]);
+  });
+
+  test('weights that are not those of the caller are found before the network runs', async () => {
+    const backbone = new FakeBackbone(1, 1);
+    const { extractor } = await extractorOf(backbone);
+    const other = extractor.extract(image, request, { key: 'features/1', weightsDigest: 'other' });
+    await expect(other).rejects.toMatchObject({ code: 'weights-changed' });
+    expect(backbone.answers).toHaveLength(0);
   });
 
   test('an image that was cancelled while it waited for its turn does not run', async () => {

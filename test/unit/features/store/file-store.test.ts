@@ -122,7 +122,7 @@ describe('FileStore', () => {
        await store.putByDigest('images', chunks(), 1 << 20).then(() => console.log('kept'), (error) => console.log(error.code));`,
       { imports: { FileStore: 'features/store/file-store.js' }, args: [folder], fileSizeLimit: 64 << 10 },
     );
-    expect(stdout).toBe('store-failed\nstore-failed\n');
+    expect(stdout).toBe('store-full\nstore-full\n');
     expect(await filesBelow(folder)).toEqual([]);
   });
 });

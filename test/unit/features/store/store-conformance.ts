@@ -99,7 +99,74 @@ export function testStore({ name, make, list, age }: StoreCase): void {
       });
     });
 
+    describe('add', () => {
+      test('keeps an object that nobody has kept, and leaves alone one that is there', async () => {
+        expect(await store.add('a/object', chunksOf('first'))).toEqual({ size: 5 });
+        await age('a/object', 120_000);
+        const before = (await store.open('a/object'))!;
+        await before.close();
+        expect(await store.add('a/object', chunksOf('another'))).toEqual({ size: 7 });
+        const after = (await store.open('a/object'))!;
+        await after.close();
+        expect([await contentOf(store, 'a/object'), after.modified]).toEqual(['first', before.modified]);
+        expect(await list()).toEqual(['a/object']);
+      });
+
+      test('of one key at the same time keeps one of them whole, and nothing else', async () => {
+        const contents = Array.from({ length: 8 }, (_, i) => `${i}`.repeat(50_000));
+        await Promise.all(contents.map((content) => store.add('object', chunksOf(content, content))));
+        expect(contents.map((content) => content + content)).toContain(await contentOf(store, 'object'));
+        expect(await list()).toEqual(['object']);
+      });
+    });
+
+    test('renew makes an object young, and says when there is none', async () => {
+      await store.put('images/object', chunksOf('x'));
+      await age('images/object', 120_000);
+      expect(await store.renew('images/object')).toBe(true);
+      await store.sweep('images', 60_000);
+      expect(await store.has('images/object')).toBe(true);
+      expect(await store.renew('images/other')).toBe(false);
+    });
+
+    test('list names the finished objects below a prefix', async () => {
+      for (const key of ['images/one', 'images/two', 'features/three']) await store.put(key, chunksOf('x'));
+      const keys: string[] = [];
+      for await (const key of store.list('images')) keys.push(key);
+      expect(keys.toSorted()).toEqual(['images/one', 'images/two']);
+      for await (const key of store.list('batches')) keys.push(key);
+      expect(keys).toHaveLength(2);
+    });
+
+    test('quarantine moves an object away, but not one that has taken its place', async () => {
+      const modified = async () => {
+        const object = (await store.open('features/object'))!;
+        await object.close();
+        return object.modified;
+      };
+      await store.put('features/object', chunksOf('damaged'));
+      await age('features/object', 120_000);
+      const seen = await modified();
+      await store.put('features/object', chunksOf('made anew'));
+      expect(await store.quarantine('features/object', seen)).toBe(false);
+      expect(await contentOf(store, 'features/object')).toBe('made anew');
+      expect(await store.quarantine('features/object', await modified())).toBe(true);
+      expect(await store.has('features/object')).toBe(false);
+      expect(await contentOf(store, 'quarantine/features/object')).toBe('made anew');
+      expect(await store.quarantine('features/object', seen)).toBe(false);
+    });
+
     describe('putByDigest', () => {
+      test.each([3000, 400_000])('replaces an object of %i bytes that has lost its digest', async (length) => {
+        const bytes = randomBytes(length);
+        const { key } = await store.putByDigest('images', chunksOf(bytes), 1e9);
+        await store.put(key, chunksOf(randomBytes(length)));
+        await store.putByDigest('images', chunksOf(bytes), 1e9);
+        const object = (await store.open(key))!;
+        expect((await object.read(0, length)).equals(bytes)).toBe(true);
+        await object.close();
+      });
+
       test('keeps the bytes under their SHA-256, once', async () => {
         const bytes = randomBytes(3000);
         const expected = { key: `images/${sha256(bytes)}`, sha256: sha256(bytes), size: 3000 };
