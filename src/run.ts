@@ -21,7 +21,9 @@ import { loadZstd } from './formats/zstd.js';
 import { JobEvents } from './jobs/events.js';
 import { extractQueue } from './jobs/extract-queue.js';
 import { formatWorkerName, JobQueue } from './jobs/queue.js';
+import { ImageFetcher } from './images/fetch.js';
 import { IMAGES_PREFIX } from './images/image-source.js';
+import { ImageIntake } from './images/intake.js';
 import { Logger } from './logger.js';
 import { closeWithin, FAIL_FAST_MS, RedisConnections } from './redis/connections.js';
 import { redisKeys } from './redis/keys.js';
@@ -133,7 +135,7 @@ async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void>
 async function startApi(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
   // NestJS is loaded only by a process that serves HTTP.
   const { createServer } = await import('./api/server.js');
-  const { http, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
+  const { http, queue: queueOptions, maxPixels } = config;
   const registry = new ModelRegistry(config.weightsDir);
   await registry.prepare();
   const zstd = await loadZstd();
@@ -148,7 +150,7 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
   const announcements = new Announcements({ redis, blocking, keys });
   const batches = new BatchQueue({ redis, keys, jobs });
 
-  const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
+  const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels };
   const parts = { store, zstd, queue, batches, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();
@@ -194,9 +196,15 @@ async function startWorker(
   stops: Stop[],
 ): Promise<void> {
   const zstd = await loadZstd();
-  const { maxPixels, weightsDir, worker: options } = config;
+  const { maxPixels, weightsDir, worker: options, urls } = config;
+  const { maxUploadBytes } = config.http;
   const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels });
-  const processor = new ExtractProcessor({ extractor, store, weightsDir });
+  const fetcher = new ImageFetcher(urls.policy, urls.limits);
+  const intake = new ImageIntake(store, { maxUploadBytes, maxPixels });
+  const processor = new ExtractProcessor(
+    { extractor, store, weightsDir, intake, fetcher },
+    { downloads: urls.concurrency, extractions: options.concurrency },
+  );
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();
     throw error;
@@ -217,7 +225,11 @@ async function startWorker(
       process: (payload, signal, onStage) => processor.process(payload, signal, onStage),
       ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], log: logger },
     },
-    { name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }), ...options },
+    {
+      name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }),
+      ...options,
+      concurrency: options.concurrency + urls.concurrency,
+    },
   );
 
   const sweep = () => {

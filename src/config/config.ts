@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_MAX_PIXELS } from '../backbone/preprocess/decode.js';
-import { CairnError } from '../errors.js';
+import { asCairnError, CairnError } from '../errors.js';
+import { UrlPolicy } from '../images/url-policy.js';
 import type { Env } from './env.js';
 
 const MIB = 1 << 20;
@@ -29,6 +30,19 @@ const devices = z
     if (distinct.size < entries.length) problem('a device is named twice');
   });
 
+/** Private hosts and networks that images may be fetched from. */
+const urlAllow = z
+  .string()
+  .default('')
+  .transform((value, context) => {
+    try {
+      return UrlPolicy.parse(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: asCairnError(error).message });
+      return z.NEVER;
+    }
+  });
+
 /** Environment variables with their defaults; README and docs/configuration.md list them. */
 const schema = z.object({
   ROLE: z.enum(['api', 'worker', 'all']).default('all'),
@@ -55,7 +69,11 @@ const schema = z.object({
   CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
   CAIRN_MAX_PIXELS: count(DEFAULT_MAX_PIXELS),
   CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
-  CAIRN_ALLOW_PRIVATE_URLS: z.enum(['true', 'false']).optional(),
+  CAIRN_URL_ALLOW: urlAllow,
+  CAIRN_URL_TIMEOUT_MS: count(30_000),
+  CAIRN_URL_MIN_RATE: count(1024, 0),
+  CAIRN_URL_MAX_REDIRECTS: count(5, 0),
+  CAIRN_URL_CONCURRENCY: count(4),
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
 });
@@ -99,15 +117,18 @@ export function loadConfig(env: Env) {
       uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,
     },
     maxPixels: vars.CAIRN_MAX_PIXELS,
-    // A server reachable from this machine only may fetch from it; a public one must not fetch from its own network on
-    // behalf of strangers.
-    allowPrivateUrls: vars.CAIRN_ALLOW_PRIVATE_URLS ? vars.CAIRN_ALLOW_PRIVATE_URLS === 'true' : isLoopback(vars.HOST),
+    /** How workers fetch images. */
+    urls: {
+      policy: vars.CAIRN_URL_ALLOW,
+      limits: {
+        timeoutMs: vars.CAIRN_URL_TIMEOUT_MS,
+        minRate: vars.CAIRN_URL_MIN_RATE,
+        maxRedirects: vars.CAIRN_URL_MAX_REDIRECTS,
+      },
+      concurrency: vars.CAIRN_URL_CONCURRENCY,
+    },
     logJson: vars.CAIRN_LOG_JSON,
     /** The server that the command line talks to. */
     serverUrl: vars.CAIRN_URL,
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

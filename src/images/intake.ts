@@ -11,7 +11,6 @@ const HEAD_BYTES = 256 << 10;
 export interface IntakeLimits {
   readonly maxUploadBytes: number;
   readonly maxPixels: number;
-  readonly allowPrivateUrls: boolean;
 }
 
 /** An image in the store, as the source of a job, and its bytes. */
@@ -68,8 +67,7 @@ export class ImageIntake {
   /** An image that was named instead of sent. @throws CairnError `image-missing` for a digest that the store does not have. */
   async find(given: GivenSource): Promise<ImageSource> {
     if ('url' in given) {
-      const { allowPrivateUrls, maxUploadBytes } = this.limits;
-      return { kind: 'url', url: given.url, allowPrivate: allowPrivateUrls, maxBytes: maxUploadBytes };
+      return { kind: 'url', url: given.url, maxBytes: this.limits.maxUploadBytes };
     }
     const { sha256 } = given;
     const key = `${IMAGES_PREFIX}/${sha256}`;

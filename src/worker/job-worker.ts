@@ -1,4 +1,4 @@
-import { UnrecoverableError, Worker, type Job } from 'bullmq';
+import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { asCairnError, CairnError } from '../errors.js';
@@ -15,6 +15,7 @@ import type { JobPayload, JobProgress, JobResult, JobStage, Outcome, OutcomeReco
 import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
+import { Postponed } from './postponed.js';
 
 /** Does one job; `onStage` is called when each of its stages begins. */
 export type ProcessJob = (
@@ -38,7 +39,7 @@ export interface JobWorkerParts {
 export interface JobWorkerOptions {
   /** The worker's name in the queue; see `formatWorkerName`. */
   readonly name: string;
-  /** Jobs taken at once; a batch and two more keep decoding, running and packing busy. */
+  /** Jobs taken at once: a batch and two more keep decoding, running and packing busy, and others download. */
   readonly concurrency: number;
   /** A job whose worker has not renewed its lock for this long is given to another. */
   readonly lockDurationMs: number;
@@ -48,6 +49,10 @@ export interface JobWorkerOptions {
 
 /** BullMQ gives up a job after this many stalls: it probably kills its workers. */
 const MAX_STALLS = 3;
+
+/** How long a job is postponed at first; twice as long each time, so that thousands of them do not keep Redis busy. */
+const POSTPONE_MS = 250;
+const MAX_POSTPONE_MS = 15_000;
 
 /** How long a stop waits for jobs when Redis is away. */
 const AWAY_DRAIN_MS = 2000;
@@ -164,6 +169,10 @@ export class JobWorker {
       await this.record({ jobId, payload, state: 'completed', result });
       return result;
     } catch (thrown) {
+      if (thrown instanceof Postponed && !signal.aborted) {
+        await job.moveToDelayed(Date.now() + postponement(job), job.token);
+        throw new DelayedError();
+      }
       const error = signal.aborted ? cancelled() : asCairnError(thrown);
       const reason = toFailedReason(error);
       if (error.transient && !isLastAttempt(job)) throw new Error(reason, { cause: error });
@@ -192,6 +201,12 @@ export class JobWorker {
 /** `attemptsMade` counts the attempts that have ended. */
 function isLastAttempt({ attemptsMade, opts }: Job): boolean {
   return attemptsMade + 1 >= (opts.attempts ?? 1);
+}
+
+/** `attemptsStarted` counts the postponed starts too. Spread, since jobs of a batch are postponed together. */
+function postponement({ attemptsStarted, attemptsMade }: Job): number {
+  const before = Math.max(0, attemptsStarted - attemptsMade - 1);
+  return Math.min(POSTPONE_MS * 2 ** before, MAX_POSTPONE_MS) * (0.75 + Math.random() / 2);
 }
 
 function cancelled(): CairnError {

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { findCalibration } from '../backbone/calibration/find-calibration.js';
 import { CairnError } from '../errors.js';
@@ -7,27 +7,57 @@ import { featureId } from '../spec/feature-id.js';
 import { archiveKey } from '../features/feature-set.js';
 import type { Store } from '../features/store/store.js';
 import type { JobPayload, JobResult, JobStage } from '../jobs/payload.js';
-import { IMAGES_PREFIX, type ImageSource } from '../images/image-source.js';
-import { fetchImage } from '../images/fetch.js';
+import type { ImageSource } from '../images/image-source.js';
+import type { ImageFetcher } from '../images/fetch.js';
+import type { ImageIntake } from '../images/intake.js';
+import { Postponed } from './postponed.js';
 
 export interface ProcessorParts {
   readonly extractor: Extractor;
   readonly store: Store;
   readonly weightsDir: string;
+  readonly intake: ImageIntake;
+  readonly fetcher: ImageFetcher;
+}
+
+/** How many jobs may do each of these at once. */
+export interface ProcessorLimits {
+  readonly downloads: number;
+  readonly extractions: number;
 }
 
 /**
  * Does one job: reads the image from the store or the web and writes the archive to the store. A job whose archive
  * exists already is done at once, so that running a job twice writes once.
+ *
+ * Downloads have slots of their own beside those of extractions, so that slow servers hold up no other job.
  */
 export class ExtractProcessor {
-  constructor(private readonly parts: ProcessorParts) {}
+  private readonly extracting: LimitFunction;
+  private downloading = 0;
 
+  constructor(
+    private readonly parts: ProcessorParts,
+    private readonly limits: ProcessorLimits,
+  ) {
+    this.extracting = pLimit(limits.extractions);
+  }
+
+  /** @throws Postponed when the image is to be downloaded and all slots are taken, else a CairnError. */
   async process(payload: JobPayload, signal: AbortSignal, onStage: (stage: JobStage) => void): Promise<JobResult> {
+    const { key, sha256 } = await this.locate(payload.source, signal, onStage);
+    return this.extracting(() => this.extract(payload, { key, sha256 }, signal, onStage));
+  }
+
+  private async extract(
+    payload: JobPayload,
+    { key, sha256 }: { key: string; sha256: string },
+    signal: AbortSignal,
+    onStage: (stage: JobStage) => void,
+  ): Promise<JobResult> {
+    if (signal.aborted) throw new CairnError('cancelled', 'The job was cancelled.');
     const { store, extractor, weightsDir } = this.parts;
-    const { spec, source, weightsDigest, calibrationDigest } = payload;
-    onStage('fetch');
-    const { key, sha256 } = await this.locate(source, signal);
+    const { spec, weightsDigest, calibrationDigest } = payload;
     const featuresId = payload.featuresId ?? featureId(sha256, weightsDigest, { ...spec, calibrationDigest });
     if (await store.has(archiveKey(featuresId))) return { featuresId, timings: {} };
 
@@ -39,17 +69,21 @@ export class ExtractProcessor {
     return { featuresId, timings };
   }
 
-  private async locate(source: ImageSource, signal: AbortSignal): Promise<{ key: string; sha256: string }> {
+  private async locate(
+    source: ImageSource,
+    signal: AbortSignal,
+    onStage: (stage: JobStage) => void,
+  ): Promise<{ key: string; sha256: string }> {
+    if (source.kind === 'url' && this.downloading >= this.limits.downloads) throw new Postponed();
+    onStage('fetch');
     if (source.kind === 'upload') return source;
-    const response: Readable = await fetchImage(source.url, { allowPrivate: source.allowPrivate, signal });
+    const { fetcher, intake } = this.parts;
+    this.downloading++;
     try {
-      return await this.parts.store.putByDigest(IMAGES_PREFIX, response, source.maxBytes);
-    } catch (error) {
-      // The store reports a source that breaks off as its own failure.
-      if (error instanceof CairnError && error.code !== 'store-failed') throw error;
-      throw new CairnError('url-unreachable', 'The image ended before all of it had arrived.', { cause: error });
+      const kept = await fetcher.fetch(source.url, signal, (body) => intake.upload(body, source.maxBytes));
+      return kept.source;
     } finally {
-      response.destroy();
+      this.downloading--;
     }
   }
 

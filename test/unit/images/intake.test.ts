@@ -23,7 +23,7 @@ class OpenCountingStore extends FileStore {
 
 async function makeIntake() {
   const store = new OpenCountingStore(await tempDir());
-  const limits = { maxUploadBytes: MAX_UPLOAD_BYTES, maxPixels: 4_000_000, allowPrivateUrls: false };
+  const limits = { maxUploadBytes: MAX_UPLOAD_BYTES, maxPixels: 4_000_000 };
   return { store, intake: new ImageIntake(store, limits) };
 }
 
@@ -109,7 +109,6 @@ describe('ImageIntake', () => {
     expect(await intake.find({ url: 'https://example.org/a.jpg' })).toEqual({
       kind: 'url',
       url: 'https://example.org/a.jpg',
-      allowPrivate: false,
       maxBytes: MAX_UPLOAD_BYTES,
     });
   });

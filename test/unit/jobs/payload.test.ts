@@ -13,7 +13,7 @@ import {
 
 const SHA = 'ab'.repeat(32);
 const upload = { kind: 'upload', key: `images/${SHA}`, sha256: SHA };
-const url = { kind: 'url', url: 'https://example.org/cat.jpg', allowPrivate: false, maxBytes: 1000 };
+const url = { kind: 'url', url: 'https://example.org/cat.jpg', maxBytes: 1000 };
 const spec = {
   model: 'mask-rcnn-resnet50',
   stage5: true,
@@ -45,7 +45,6 @@ describe('payloadSchema', () => {
     ['an upload without its digest', { ...upload, sha256: undefined }],
     ['an upload whose digest is none', { ...upload, sha256: SHA.toUpperCase() }],
     ['a URL that is none', { ...url, url: 'cat.jpg' }],
-    ['a URL job that does not say whether it may go inside', { ...url, allowPrivate: undefined }],
     ['a URL job without a limit', { ...url, maxBytes: undefined }],
     ['a limit of nothing', { ...url, maxBytes: 0 }],
   ])('refuses %s', (_, source) => {
