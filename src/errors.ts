@@ -49,6 +49,7 @@ export const ERRORS = {
   'route-not-found': { transient: false },
   'server-failed': { transient: true },
   'server-unreachable': { transient: true },
+  'spec-too-large': { transient: false },
   'store-failed': { transient: true },
   'upload-too-large': { transient: false },
   'url-forbidden': { transient: false },

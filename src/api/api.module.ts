@@ -11,6 +11,7 @@ import { JobQueue } from '../jobs/queue.js';
 import { JobService } from '../jobs/service.js';
 import { JobWaiter } from '../jobs/waiter.js';
 import { ModelRegistry } from '../spec/resolve.js';
+import type { SpecLimits } from '../spec/spec-limits.js';
 import { BatchesModule } from './batches/batches.module.js';
 import { ExtractModule } from './extract/extract.controller.js';
 import { FeaturesModule } from './features/features.controller.js';
@@ -32,7 +33,7 @@ export interface ApiParts {
   readonly events: JobEvents;
   readonly announcements: Announcements;
   readonly registry: ModelRegistry;
-  readonly limits: IntakeLimits;
+  readonly limits: IntakeLimits & SpecLimits;
 }
 
 /** The resources, and the parts and services that any of them may inject. */
@@ -55,7 +56,7 @@ export class ApiModule {
   static register(parts: ApiParts, version: string): DynamicModule {
     const { store, zstd, queue, batches, events, announcements, registry, limits } = parts;
     const library = new FeatureLibrary(store, zstd);
-    const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry);
+    const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry, limits);
     const providers: Provider[] = [
       { provide: STORE, useValue: store },
       { provide: SERVER_VERSION, useValue: version },

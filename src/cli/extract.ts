@@ -65,9 +65,9 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
   const request: ExtractRequest = { ...(await withLevels(spec, weights)), weights, calibration };
   const backbone = new Backbone(engineOptions(flags));
   try {
-    const { maxPixels } = config;
+    const { decode } = config;
     const store = new FileStore(flags.out);
-    const parts = { backbone, store, zstd: await loadZstd(), softwareVersion: softwareVersion(), maxPixels };
+    const parts = { backbone, store, zstd: await loadZstd(), softwareVersion: softwareVersion(), decode };
     const extractor = new Extractor(parts);
     const { weights: loaded } = await extractor.load(request);
     warnOfSeededWeights(spec.model, loaded.source);

@@ -1,10 +1,12 @@
 import { z } from 'zod';
-import { DEFAULT_MAX_PIXELS } from '../backbone/preprocess/decode.js';
+import { MAX_SIZE, MIN_SIZE } from '../backbone/catalogue.js';
+import { DEFAULT_DECODE_LIMITS, MAX_PIXELS_SIDE } from '../backbone/preprocess/decode.js';
 import { asCairnError, CairnError } from '../errors.js';
 import { UrlPolicy } from '../images/url-policy.js';
 import type { Env } from './env.js';
 
 const MIB = 1 << 20;
+const GIB = 2 ** 30;
 const HOUR_MS = 3600_000;
 
 const flag = (fallback: 'true' | 'false') =>
@@ -67,7 +69,11 @@ const schema = z.object({
   CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
   CAIRN_DRAIN_TIMEOUT_MS: count(60_000, 0),
   CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
-  CAIRN_MAX_PIXELS: count(DEFAULT_MAX_PIXELS),
+  CAIRN_MAX_PIXELS: count(DEFAULT_DECODE_LIMITS.maxPixels),
+  CAIRN_MAX_SIDE: z.coerce.number().int().min(1).max(MAX_PIXELS_SIDE).default(DEFAULT_DECODE_LIMITS.maxSide),
+  CAIRN_MAX_SCANS: count(DEFAULT_DECODE_LIMITS.maxScans),
+  CAIRN_MAX_SIZE: z.coerce.number().int().min(MIN_SIZE).max(MAX_SIZE).default(2048),
+  CAIRN_MAX_JOB_BYTES: count(3 * GIB),
   CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
   CAIRN_URL_ALLOW: urlAllow,
   CAIRN_URL_TIMEOUT_MS: count(30_000),
@@ -116,7 +122,12 @@ export function loadConfig(env: Env) {
       drainTimeoutMs: vars.CAIRN_DRAIN_TIMEOUT_MS,
       uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,
     },
-    maxPixels: vars.CAIRN_MAX_PIXELS,
+    decode: {
+      maxPixels: vars.CAIRN_MAX_PIXELS,
+      maxSide: vars.CAIRN_MAX_SIDE,
+      maxScans: vars.CAIRN_MAX_SCANS,
+    },
+    spec: { maxSize: vars.CAIRN_MAX_SIZE, maxJobBytes: vars.CAIRN_MAX_JOB_BYTES },
     /** How workers fetch images. */
     urls: {
       policy: vars.CAIRN_URL_ALLOW,

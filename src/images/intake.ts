@@ -1,16 +1,16 @@
 import type { Readable } from 'node:stream';
-import { inspectImage } from '../backbone/preprocess/decode.js';
+import { inspectImage, refuseScans, type DecodeLimits } from '../backbone/preprocess/decode.js';
 import { asCairnError, CairnError } from '../errors.js';
 import { takeHead, withHead } from '../files/head.js';
+import { JpegScanCounter } from '../formats/jpeg-scans.js';
 import type { Store } from '../features/store/store.js';
 import { IMAGES_PREFIX, type GivenSource, type ImageSource, type Upload } from './image-source.js';
 
 /** Headers of all formats but some TIFFs lie within this. */
 const HEAD_BYTES = 256 << 10;
 
-export interface IntakeLimits {
+export interface IntakeLimits extends DecodeLimits {
   readonly maxUploadBytes: number;
-  readonly maxPixels: number;
 }
 
 /** An image in the store, as the source of a job, and its bytes. */
@@ -59,7 +59,7 @@ export class ImageIntake {
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
     const { head, whole } = await takeHead(chunks, HEAD_BYTES);
     const inspected = await this.inspectHead(head, whole);
-    const { key, sha256, size } = await this.store.putByDigest(IMAGES_PREFIX, withHead(head, chunks), maxBytes);
+    const { key, sha256, size } = await this.store.putByDigest(IMAGES_PREFIX, this.countingScans(withHead(head, chunks)), maxBytes);
     if (!inspected) await this.inspectStored(key);
     return { source: { kind: 'upload', key, sha256 }, size };
   }
@@ -82,10 +82,19 @@ export class ImageIntake {
     return object?.size;
   }
 
+  /** The bytes themselves, until they turn out to have too many scans. */
+  private async *countingScans(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const counter = new JpegScanCounter();
+    for await (const chunk of bytes) {
+      refuseScans(chunk, counter, this.limits.maxScans);
+      yield chunk;
+    }
+  }
+
   /** Whether the first bytes of a file showed its header; those of a whole file always do. */
   private async inspectHead(head: Buffer, whole: boolean): Promise<boolean> {
     try {
-      await inspectImage(head, this.limits.maxPixels);
+      await inspectImage(head, this.limits);
       return true;
     } catch (error) {
       // The directory of a TIFF may lie at the end of the file.
@@ -98,7 +107,7 @@ export class ImageIntake {
     const object = await this.store.open(key);
     if (!object) throw new CairnError('image-unsupported', 'Another request has just sent and refused the same bytes.');
     try {
-      await inspectImage(await object.read(0, object.size), this.limits.maxPixels);
+      await inspectImage(await object.read(0, object.size), this.limits);
     } catch (error) {
       await this.store.delete(key);
       throw error;

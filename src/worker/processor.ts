@@ -4,6 +4,7 @@ import { findCalibration } from '../backbone/calibration/find-calibration.js';
 import { CairnError } from '../errors.js';
 import type { Extractor, Image } from './extractor.js';
 import { featureId } from '../spec/feature-id.js';
+import { refuseLargeSpec, type SpecLimits } from '../spec/spec-limits.js';
 import { archiveKey } from '../features/feature-set.js';
 import type { Store } from '../features/store/store.js';
 import type { JobPayload, JobResult, JobStage } from '../jobs/payload.js';
@@ -20,10 +21,12 @@ export interface ProcessorParts {
   readonly fetcher: ImageFetcher;
 }
 
-/** How many jobs may do each of these at once. */
 export interface ProcessorLimits {
+  /** Downloads under way at once. */
   readonly downloads: number;
+  /** Extractions under way at once. */
   readonly extractions: number;
+  readonly spec: SpecLimits;
 }
 
 /**
@@ -45,6 +48,7 @@ export class ExtractProcessor {
 
   /** @throws Postponed when the image is to be downloaded and all slots are taken, else a CairnError. */
   async process(payload: JobPayload, signal: AbortSignal, onStage: (stage: JobStage) => void): Promise<JobResult> {
+    refuseLargeSpec(payload.spec, this.limits.spec);
     const { key, sha256 } = await this.locate(payload.source, signal, onStage);
     return this.extracting(() => this.extract(payload, { key, sha256 }, signal, onStage));
   }

@@ -43,6 +43,7 @@ export const HTTP_STATUS = {
   'range-not-satisfiable': 416,
   'request-malformed': 400,
   'route-not-found': 404,
+  'spec-too-large': 400,
   'store-failed': 500,
   'upload-too-large': 413,
   'url-forbidden': 400,

@@ -3,10 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
+import { DEFAULT_DECODE_LIMITS } from '../../../src/backbone/preprocess/decode.js';
 import { FileStore } from '../../../src/features/store/file-store.js';
 import type { StoredObject } from '../../../src/features/store/store.js';
 import { ImageIntake } from '../../../src/images/intake.js';
 import { imageBytes } from '../../support/fixtures.js';
+import { progressiveJpeg, withScans } from '../../support/jpeg-scans.js';
 import { useTempDirs } from '../../support/temp-dir.js';
 
 const tempDir = useTempDirs();
@@ -23,7 +25,7 @@ class OpenCountingStore extends FileStore {
 
 async function makeIntake() {
   const store = new OpenCountingStore(await tempDir());
-  const limits = { maxUploadBytes: MAX_UPLOAD_BYTES, maxPixels: 4_000_000 };
+  const limits = { maxUploadBytes: MAX_UPLOAD_BYTES, ...DEFAULT_DECODE_LIMITS, maxPixels: 4_000_000 };
   return { store, intake: new ImageIntake(store, limits) };
 }
 
@@ -99,6 +101,19 @@ describe('ImageIntake', () => {
     const large = Buffer.concat([imageBytes('astronaut.jpg'), Buffer.alloc(MAX_UPLOAD_BYTES)]);
     await expect(intake.keep(sent(large))).rejects.toMatchObject({ code: 'upload-too-large' });
     await expect(intake.keep(sent(Buffer.alloc(0)))).rejects.toMatchObject({ code: 'image-empty' });
+  });
+
+  test('a JPEG image of too many scans is refused while it is received, and no byte of it is kept', async () => {
+    const { store, intake } = await makeIntake();
+    // The first scans lie far behind the header.
+    const comment = Buffer.concat([Buffer.of(0xff, 0xfe, 0xff, 0xff), Buffer.alloc(65_533)]);
+    const image = await progressiveJpeg();
+    const padded = Buffer.concat([image.subarray(0, 2), ...Array.from({ length: 8 }, () => comment), image.subarray(2)]);
+    expect((await intake.keep(sent(padded))).size).toBe(padded.length);
+    const bomb = withScans(padded, 101);
+    await expect(intake.keep(sent(bomb))).rejects.toMatchObject({ code: 'image-unsupported' });
+    expect(await store.has(`images/${sha256Of(padded)}`)).toBe(true);
+    expect(await store.has(`images/${sha256Of(bomb)}`)).toBe(false);
   });
 
   test('finds an image by its digest, and takes a URL as it is', async () => {

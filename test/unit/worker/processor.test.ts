@@ -3,6 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LEVEL_NAMES } from '../../../src/backbone/graph/graph.js';
+import { DEFAULT_DECODE_LIMITS } from '../../../src/backbone/preprocess/decode.js';
 import { FileStore } from '../../../src/features/store/file-store.js';
 import { ImageFetcher } from '../../../src/images/fetch.js';
 import { ImageIntake } from '../../../src/images/intake.js';
@@ -25,7 +27,7 @@ const noStage = () => undefined;
 async function makeProcessor({ downloads = 2, extractions = 2, timeoutMs = 30_000 } = {}) {
   const root = await tempDir();
   const store = new FileStore(root);
-  const limits = { maxUploadBytes: 8 << 20, maxPixels: 4_000_000 };
+  const limits = { maxUploadBytes: 8 << 20, ...DEFAULT_DECODE_LIMITS, maxPixels: 4_000_000 };
   const running: (() => void)[] = [];
   const extract = () => new Promise((resolve) => running.push(() => resolve({ timings: { run: 1 } })));
   const processor = new ExtractProcessor(
@@ -36,7 +38,7 @@ async function makeProcessor({ downloads = 2, extractions = 2, timeoutMs = 30_00
       intake: new ImageIntake(store, limits),
       fetcher: new ImageFetcher(UrlPolicy.parse('127.0.0.1'), { timeoutMs, minRate: 0, maxRedirects: 5 }),
     },
-    { downloads, extractions },
+    { downloads, extractions, spec: { maxSize: 2048, maxJobBytes: 2 ** 30 } },
   );
   const { source } = await new ImageIntake(store, limits).keep(Readable.from([imageBytes('tiny.png')]));
   const kept = () => readdir(join(root, 'images'));
@@ -88,4 +90,15 @@ test.each([
   const before = await kept();
   await expect(processor.process(ofUrl(site), never, noStage)).rejects.toMatchObject({ code });
   expect(await kept()).toEqual(before);
+});
+
+test('a job that would not fit into memory is refused before anything is done', async () => {
+  const { processor, running, upload } = await makeProcessor();
+  const stages: string[] = [];
+  for (const options of [{ size: 4096 }, { size: 2048, dtype: 'float32', levels: LEVEL_NAMES }] as const) {
+    const { spec } = payloadOf({}, options);
+    const failing = processor.process({ ...upload, spec }, never, (stage) => stages.push(stage));
+    await expect(failing).rejects.toMatchObject({ code: 'spec-too-large' });
+  }
+  expect([stages, running]).toEqual([[], []]);
 });
