@@ -135,7 +135,7 @@ async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void>
 async function startApi(config: Config, store: Store, logger: Logger, stops: Stop[]): Promise<void> {
   // NestJS is loaded only by a process that serves HTTP.
   const { createServer } = await import('./api/server.js');
-  const { http, queue: queueOptions, decode } = config;
+  const { http, queue: queueOptions } = config;
   const registry = new ModelRegistry(config.weightsDir);
   await registry.prepare();
   const zstd = await loadZstd();
@@ -150,7 +150,7 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
   const announcements = new Announcements({ redis, blocking, keys });
   const batches = new BatchQueue({ redis, keys, jobs });
 
-  const limits = { maxUploadBytes: http.maxUploadBytes, ...decode, ...config.spec };
+  const limits = { ...config.intake, ...config.spec, ...config.batches };
   const parts = { store, zstd, queue, batches, events, announcements, registry, limits };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();
@@ -197,10 +197,9 @@ async function startWorker(
 ): Promise<void> {
   const zstd = await loadZstd();
   const { decode, weightsDir, worker: options, urls } = config;
-  const { maxUploadBytes } = config.http;
   const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), decode });
   const fetcher = new ImageFetcher(urls.policy, urls.limits);
-  const intake = new ImageIntake(store, { maxUploadBytes, ...decode });
+  const intake = new ImageIntake(store, config.intake);
   const processor = new ExtractProcessor(
     { extractor, store, weightsDir, intake, fetcher },
     { downloads: urls.concurrency, extractions: options.concurrency, spec: config.spec },

@@ -1,6 +1,6 @@
 import { Global, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Announcements } from '../announcements/announcements.js';
-import { BatchIntake } from '../batches/intake.js';
+import { BatchIntake, type BatchLimits } from '../batches/intake.js';
 import { BatchQueue } from '../batches/queue.js';
 import { FeatureLibrary } from '../features/library.js';
 import type { Store } from '../features/store/store.js';
@@ -33,7 +33,7 @@ export interface ApiParts {
   readonly events: JobEvents;
   readonly announcements: Announcements;
   readonly registry: ModelRegistry;
-  readonly limits: IntakeLimits & SpecLimits;
+  readonly limits: IntakeLimits & SpecLimits & BatchLimits;
 }
 
 /** The resources, and the parts and services that any of them may inject. */
@@ -68,7 +68,7 @@ export class ApiModule {
       { provide: FeatureLibrary, useValue: library },
       { provide: JobService, useValue: jobs },
       { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
-      { provide: BatchIntake, useValue: new BatchIntake(store, jobs) },
+      { provide: BatchIntake, useValue: new BatchIntake(store, jobs, limits) },
     ];
     return { module: ApiModule, providers, exports: providers };
   }

@@ -17,8 +17,8 @@ interface Footprint {
 /** The side at which footprints are counted: maps grow with the square of the side. */
 const REFERENCE_SIDE = 1024;
 const FLOAT_BYTES = BYTES_PER_ELEMENT.float32;
-/** The encoded weights of a session, and the form that its kernels read. */
-const WEIGHT_COPIES = 2;
+/** While a session is made: the weights as read, folded, encoded, and in the forms that ONNX Runtime keeps of them. */
+const WEIGHT_COPIES = 6;
 /** Canvas: bytes, and as floats. */
 const CANVAS_BYTES = 3 * (1 + FLOAT_BYTES);
 /** The Node.js process with its libraries. */

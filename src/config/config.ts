@@ -74,8 +74,11 @@ const schema = z.object({
   CAIRN_MAX_SCANS: count(DEFAULT_DECODE_LIMITS.maxScans),
   CAIRN_MAX_SIZE: z.coerce.number().int().min(MIN_SIZE).max(MAX_SIZE).default(2048),
   CAIRN_MAX_JOB_BYTES: count(3 * GIB),
+  CAIRN_BATCH_MAX_REFUSED: count(1000, 0),
+  CAIRN_BATCH_MAX_RATIO: count(100),
   CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
   CAIRN_URL_ALLOW: urlAllow,
+  CAIRN_URL_MAX_LENGTH: count(2048),
   CAIRN_URL_TIMEOUT_MS: count(30_000),
   CAIRN_URL_MIN_RATE: count(1024, 0),
   CAIRN_URL_MAX_REDIRECTS: count(5, 0),
@@ -94,9 +97,10 @@ export function loadConfig(env: Env) {
     throw new CairnError('option-invalid', `The configuration is invalid: ${problems.join('; ')}.`);
   }
   const vars = parsed.data;
+  const decode = { maxPixels: vars.CAIRN_MAX_PIXELS, maxSide: vars.CAIRN_MAX_SIDE, maxScans: vars.CAIRN_MAX_SCANS };
   return {
     role: vars.ROLE,
-    http: { host: vars.HOST, port: vars.PORT, maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES },
+    http: { host: vars.HOST, port: vars.PORT },
     redisUrl: vars.REDIS_URL,
     dataDir: vars.CAIRN_DATA_DIR,
     weightsDir: vars.CAIRN_WEIGHTS_DIR,
@@ -122,11 +126,15 @@ export function loadConfig(env: Env) {
       drainTimeoutMs: vars.CAIRN_DRAIN_TIMEOUT_MS,
       uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,
     },
-    decode: {
-      maxPixels: vars.CAIRN_MAX_PIXELS,
-      maxSide: vars.CAIRN_MAX_SIDE,
-      maxScans: vars.CAIRN_MAX_SCANS,
+    decode,
+    /** What is accepted as an image. */
+    intake: {
+      ...decode,
+      maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES,
+      maxUrlLength: vars.CAIRN_URL_MAX_LENGTH,
+      maxRatio: vars.CAIRN_BATCH_MAX_RATIO,
     },
+    batches: { maxRefused: vars.CAIRN_BATCH_MAX_REFUSED },
     spec: { maxSize: vars.CAIRN_MAX_SIZE, maxJobBytes: vars.CAIRN_MAX_JOB_BYTES },
     /** How workers fetch images. */
     urls: {

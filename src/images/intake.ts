@@ -11,6 +11,10 @@ const HEAD_BYTES = 256 << 10;
 
 export interface IntakeLimits extends DecodeLimits {
   readonly maxUploadBytes: number;
+  /** Of a URL, in characters: the queue keeps it. */
+  readonly maxUrlLength: number;
+  /** How many times its size a compressed body of images or a manifest may unpack to. */
+  readonly maxRatio: number;
 }
 
 /** An image in the store, as the source of a job, and its bytes. */
@@ -59,15 +63,26 @@ export class ImageIntake {
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
     const { head, whole } = await takeHead(chunks, HEAD_BYTES);
     const inspected = await this.inspectHead(head, whole);
-    const { key, sha256, size } = await this.store.putByDigest(IMAGES_PREFIX, this.countingScans(withHead(head, chunks)), maxBytes);
+    const { key, sha256, size } = await this.store.putByDigest(
+      IMAGES_PREFIX,
+      this.countingScans(withHead(head, chunks)),
+      maxBytes,
+    );
     if (!inspected) await this.inspectStored(key);
     return { source: { kind: 'upload', key, sha256 }, size };
   }
 
-  /** An image that was named instead of sent. @throws CairnError `image-missing` for a digest that the store does not have. */
+  /**
+   * An image that was named instead of sent.
+   *
+   * @throws CairnError `image-missing` for a digest that the store does not have, `url-too-long`.
+   */
   async find(given: GivenSource): Promise<ImageSource> {
     if ('url' in given) {
-      return { kind: 'url', url: given.url, maxBytes: this.limits.maxUploadBytes };
+      const { maxUploadBytes, maxUrlLength } = this.limits;
+      if (given.url.length <= maxUrlLength) return { kind: 'url', url: given.url, maxBytes: maxUploadBytes };
+      const message = `The URL has ${given.url.length} characters; the limit is ${maxUrlLength}.`;
+      throw new CairnError('url-too-long', message);
     }
     const { sha256 } = given;
     const key = `${IMAGES_PREFIX}/${sha256}`;

@@ -1,9 +1,9 @@
 import { CairnError } from '../errors.js';
 import type { FeatureLibrary } from '../features/library.js';
 import { featureId } from '../spec/feature-id.js';
-import type { RequestedSpec } from '../spec/feature-spec.js';
+import { withBackboneLevels, type RequestedSpec } from '../spec/feature-spec.js';
 import type { ModelRegistry, ResolvedSpec } from '../spec/resolve.js';
-import { refuseLargeSize, refuseLargeSpec, type SpecLimits } from '../spec/spec-limits.js';
+import { refuseLargeSpec, type SpecLimits } from '../spec/spec-limits.js';
 import type { JobOptions } from './options.js';
 import type { JobPayload } from './payload.js';
 import type { ImageSource } from '../images/image-source.js';
@@ -70,8 +70,8 @@ export class JobService {
    * @throws CairnError `spec-too-large`, and those of the weights module.
    */
   async resolve(requested: RequestedSpec): Promise<ResolvedSpec> {
-    // Before the weights, whose digest takes a second.
-    refuseLargeSize(requested, this.limits);
+    // Before the weights, whose digest takes a second; they may hold a pyramid, whose levels are the default then.
+    refuseLargeSpec(withBackboneLevels(requested), this.limits);
     const resolved = await this.registry.resolve(requested);
     refuseLargeSpec(resolved.spec, this.limits);
     return resolved;

@@ -1,6 +1,6 @@
 import { estimateMemory } from '../backbone/memory.js';
 import { CairnError } from '../errors.js';
-import type { FeatureSpec, RequestedSpec } from './feature-spec.js';
+import type { FeatureSpec } from './feature-spec.js';
 
 /** How much one set of features may ask of a worker. */
 export interface SpecLimits {
@@ -10,21 +10,18 @@ export interface SpecLimits {
   readonly maxJobBytes: number;
 }
 
-/** @throws CairnError `spec-too-large` for a canvas beyond the limit. */
-export function refuseLargeSize({ size }: RequestedSpec, { maxSize }: SpecLimits): void {
-  if (size <= maxSize) return;
-  throw new CairnError('spec-too-large', `size is ${size}; the limit of this service is ${maxSize} (CAIRN_MAX_SIZE).`);
-}
-
 /** @throws CairnError `spec-too-large` for a canvas beyond the limit, or levels that need too much memory. */
-export function refuseLargeSpec(spec: FeatureSpec, limits: SpecLimits): void {
-  refuseLargeSize(spec, limits);
+export function refuseLargeSpec(spec: FeatureSpec, { maxSize, maxJobBytes }: SpecLimits): void {
+  const { size } = spec;
+  if (size > maxSize) {
+    throw new CairnError('spec-too-large', `size is ${size}; the limit of this service is ${maxSize} (CAIRN_MAX_SIZE).`);
+  }
   const bytes = estimateMemory(spec);
-  if (bytes <= limits.maxJobBytes) return;
+  if (bytes <= maxJobBytes) return;
   const megabytes = (count: number) => `${Math.round(count / 1e6)} MB`;
   throw new CairnError(
     'spec-too-large',
-    `${spec.levels.join(', ')} of ${spec.model} at size ${spec.size} in ${spec.dtype} need about ${megabytes(bytes)} of ` +
-      `memory; the limit of this service is ${megabytes(limits.maxJobBytes)} (CAIRN_MAX_JOB_BYTES).`,
+    `${spec.levels.join(', ')} of ${spec.model} at size ${size} in ${spec.dtype} need about ${megabytes(bytes)} of ` +
+      `memory; the limit of this service is ${megabytes(maxJobBytes)} (CAIRN_MAX_JOB_BYTES).`,
   );
 }

@@ -1,7 +1,8 @@
+import { join, sep } from 'node:path';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { findCalibration } from '../backbone/calibration/find-calibration.js';
-import { CairnError } from '../errors.js';
+import { CairnError, withoutFolder } from '../errors.js';
 import type { Extractor, Image } from './extractor.js';
 import { featureId } from '../spec/feature-id.js';
 import { refuseLargeSpec, type SpecLimits } from '../spec/spec-limits.js';
@@ -50,7 +51,9 @@ export class ExtractProcessor {
   async process(payload: JobPayload, signal: AbortSignal, onStage: (stage: JobStage) => void): Promise<JobResult> {
     refuseLargeSpec(payload.spec, this.limits.spec);
     const { key, sha256 } = await this.locate(payload.source, signal, onStage);
-    return this.extracting(() => this.extract(payload, { key, sha256 }, signal, onStage));
+    return this.extracting(() => this.extract(payload, { key, sha256 }, signal, onStage)).catch((error: unknown) => {
+      throw withoutFolder(error, join(this.parts.weightsDir, sep));
+    });
   }
 
   private async extract(

@@ -63,10 +63,7 @@ export interface ImageHeader {
  *
  * @throws CairnError `image-empty`, `image-unsupported` or `image-too-large`.
  */
-export async function inspectImage(
-  source: Buffer | string,
-  limits: Partial<DecodeLimits> = {},
-): Promise<ImageHeader> {
+export async function inspectImage(source: Buffer | string, limits: Partial<DecodeLimits> = {}): Promise<ImageHeader> {
   configureOnce();
   if (typeof source !== 'string' && source.byteLength === 0)
     throw new CairnError('image-empty', 'The image has no bytes.');

@@ -19,10 +19,9 @@ describe('estimateMemory', () => {
     const elements = 256 ** 3 / 2 ** 20;
     const without = megabytes({ levels: ['C3'] });
     expect(megabytes({ levels: ['C2', 'C3'] }) - without).toBeCloseTo(elements * 6, 6);
-    expect(megabytes({ levels: ['C2', 'C3'], dtype: 'float32' }) - megabytes({ levels: ['C3'], dtype: 'float32' })).toBeCloseTo(
-      elements * 8,
-      6,
-    );
+    expect(
+      megabytes({ levels: ['C2', 'C3'], dtype: 'float32' }) - megabytes({ levels: ['C3'], dtype: 'float32' }),
+    ).toBeCloseTo(elements * 8, 6);
   });
 
   test('is known for every model', () => {

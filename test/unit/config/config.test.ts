@@ -9,7 +9,7 @@ describe('loadConfig', () => {
   test('has a default for everything', () => {
     expect(loadConfig({})).toEqual({
       role: 'all',
-      http: { host: '127.0.0.1', port: 8080, maxUploadBytes: 64 * 1024 * 1024 },
+      http: { host: '127.0.0.1', port: 8080 },
       redisUrl: 'redis://127.0.0.1:6379',
       serverUrl: 'http://127.0.0.1:8080',
       dataDir: '.cairn/data',
@@ -20,6 +20,11 @@ describe('loadConfig', () => {
       streamLength: 100_000,
       worker: { concurrency: 3, lockDurationMs: 30_000, drainTimeoutMs: 60_000, uploadTtlMs: 7 * 24 * 3600 * 1000 },
       decode: { maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
+      intake: {
+        ...{ maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
+        ...{ maxUploadBytes: 64 * 1024 * 1024, maxUrlLength: 2048, maxRatio: 100 },
+      },
+      batches: { maxRefused: 1000 },
       spec: { maxSize: 2048, maxJobBytes: 3 * 2 ** 30 },
       urls: {
         policy: UrlPolicy.parse(''),
@@ -68,7 +73,7 @@ describe('loadConfig', () => {
     [{ CAIRN_STREAM_LENGTH: '50' }, { streamLength: 50 }],
     [{ CAIRN_LOCK_DURATION_MS: '1000' }, { worker: { lockDurationMs: 1000 } }],
     [{ CAIRN_DRAIN_TIMEOUT_MS: '0' }, { worker: { drainTimeoutMs: 0 } }],
-    [{ CAIRN_MAX_UPLOAD_BYTES: '1' }, { http: { maxUploadBytes: 1 } }],
+    [{ CAIRN_MAX_UPLOAD_BYTES: '1' }, { intake: { maxUploadBytes: 1 } }],
     [{ CAIRN_MAX_PIXELS: '35' }, { decode: { maxPixels: 35 } }],
     [{ CAIRN_UPLOAD_TTL_MS: '60000' }, { worker: { uploadTtlMs: 60_000 } }],
     [{ CAIRN_LOG_JSON: 'true' }, { logJson: true }],
@@ -100,6 +105,9 @@ describe('loadConfig', () => {
     ['CAIRN_MAX_SCANS', ['0', 'many']],
     ['CAIRN_MAX_SIZE', ['32', '4128', 'big']],
     ['CAIRN_MAX_JOB_BYTES', ['0', '3GB']],
+    ['CAIRN_BATCH_MAX_REFUSED', ['-1', 'all']],
+    ['CAIRN_BATCH_MAX_RATIO', ['0']],
+    ['CAIRN_URL_MAX_LENGTH', ['0']],
     ['CAIRN_UPLOAD_TTL_MS', ['0', 'week']],
     ['CAIRN_URL_ALLOW', ['http://localhost', '10.0.0.0/33', '*.internal', 'a b', 'host:80']],
     ['CAIRN_URL_TIMEOUT_MS', ['0', '30s']],

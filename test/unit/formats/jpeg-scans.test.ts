@@ -7,12 +7,15 @@ const jpeg = (...bytes: number[]) => Buffer.of(0xff, 0xd8, ...bytes);
 const end = [0xff, 0xd9];
 
 describe('JpegScanCounter', () => {
-  test.each([1, 2, 3, 7, 64, 1_000_000])('counts the scans of files that come in pieces of %i bytes', async (pieceBytes) => {
-    const progressive = await progressiveJpeg();
-    const [baseline, many] = [imageBytes('astronaut.jpg'), withScans(progressive, 123)];
-    const counts = [baseline, progressive, many].map((bytes) => scansOf(bytes, pieceBytes).count);
-    expect(counts).toEqual([1, scansOf(progressive).count, 123]);
-  });
+  test.each([1, 2, 3, 7, 64, 1_000_000])(
+    'counts the scans of files that come in pieces of %i bytes',
+    async (pieceBytes) => {
+      const progressive = await progressiveJpeg();
+      const [baseline, many] = [imageBytes('astronaut.jpg'), withScans(progressive, 123)];
+      const counts = [baseline, progressive, many].map((bytes) => scansOf(bytes, pieceBytes).count);
+      expect(counts).toEqual([1, scansOf(progressive).count, 123]);
+    },
+  );
 
   test.each<[string, Buffer, number]>([
     ['an escaped byte and restarts of the data', jpeg(...scan(0xff, 0, 0xda, 0xff, 0xd0, 0xff, 0xd7), ...end), 1],

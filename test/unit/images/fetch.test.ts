@@ -172,7 +172,8 @@ describe('ImageFetcher', () => {
 
   test('the deadline is for all redirects together', async () => {
     for (let i = 0; i < 5; i++) {
-      routes[`/${i}`] = (_, response) => setTimeout(() => response.writeHead(302, { location: `/${i + 1}` }).end(), 200);
+      routes[`/${i}`] = (_, response) =>
+        setTimeout(() => response.writeHead(302, { location: `/${i + 1}` }).end(), 200);
     }
     routes['/5'] = image;
     await expect(fetchHere('/0', { timeoutMs: 500 })).rejects.toMatchObject({ code: 'url-unreachable' });
@@ -229,11 +230,13 @@ describe('ImageFetcher', () => {
   test('does not use the global agents, which may lead to a proxy', async () => {
     routes['/'] = image;
     const before = http.globalAgent;
-    http.globalAgent = new (class extends http.Agent {
-      override addRequest(): void {
-        throw new Error('the global agent was used');
-      }
-    } as typeof http.Agent)();
+    http.globalAgent = new (
+      class extends http.Agent {
+        override addRequest(): void {
+          throw new Error('the global agent was used');
+        }
+      } as typeof http.Agent
+    )();
     try {
       expect(await fetchHere('/')).toBe('image bytes');
     } finally {
@@ -243,7 +246,8 @@ describe('ImageFetcher', () => {
 });
 
 describe('ImageFetcher where no private address is allowed', () => {
-  const outside = (url: string, signal = never) => new ImageFetcher(UrlPolicy.parse(''), LIMITS).fetch(url, signal, text);
+  const outside = (url: string, signal = never) =>
+    new ImageFetcher(UrlPolicy.parse(''), LIMITS).fetch(url, signal, text);
 
   test('does not even connect to this machine, by address or by name', async () => {
     routes['/'] = image;
@@ -264,7 +268,10 @@ describe('ImageFetcher where no private address is allowed', () => {
 
   test('a name is judged by the address that it leads to, which the message does not give away', async () => {
     const failing = outside(`http://localhost:${new URL(base).port}/`);
-    await expect(failing).rejects.toMatchObject({ code: 'url-forbidden', message: expect.not.stringContaining('127.') });
+    await expect(failing).rejects.toMatchObject({
+      code: 'url-forbidden',
+      message: expect.not.stringContaining('127.'),
+    });
   });
 
   // The signal is aborted from the beginning, so nothing is sent: the address is not the reason.

@@ -25,7 +25,13 @@ class OpenCountingStore extends FileStore {
 
 async function makeIntake() {
   const store = new OpenCountingStore(await tempDir());
-  const limits = { maxUploadBytes: MAX_UPLOAD_BYTES, ...DEFAULT_DECODE_LIMITS, maxPixels: 4_000_000 };
+  const limits = {
+    maxUploadBytes: MAX_UPLOAD_BYTES,
+    ...DEFAULT_DECODE_LIMITS,
+    maxUrlLength: 2048,
+    maxRatio: 100,
+    maxPixels: 4_000_000,
+  };
   return { store, intake: new ImageIntake(store, limits) };
 }
 
@@ -108,12 +114,23 @@ describe('ImageIntake', () => {
     // The first scans lie far behind the header.
     const comment = Buffer.concat([Buffer.of(0xff, 0xfe, 0xff, 0xff), Buffer.alloc(65_533)]);
     const image = await progressiveJpeg();
-    const padded = Buffer.concat([image.subarray(0, 2), ...Array.from({ length: 8 }, () => comment), image.subarray(2)]);
+    const padded = Buffer.concat([
+      image.subarray(0, 2),
+      ...Array.from({ length: 8 }, () => comment),
+      image.subarray(2),
+    ]);
     expect((await intake.keep(sent(padded))).size).toBe(padded.length);
     const bomb = withScans(padded, 101);
     await expect(intake.keep(sent(bomb))).rejects.toMatchObject({ code: 'image-unsupported' });
     expect(await store.has(`images/${sha256Of(padded)}`)).toBe(true);
     expect(await store.has(`images/${sha256Of(bomb)}`)).toBe(false);
+  });
+
+  test('a URL may have as many characters as the limit', async () => {
+    const { intake } = await makeIntake();
+    const url = (length: number) => 'https://example.org/'.padEnd(length, 'x');
+    expect(await intake.find({ url: url(2048) })).toMatchObject({ kind: 'url' });
+    await expect(intake.find({ url: url(2049) })).rejects.toMatchObject({ code: 'url-too-long' });
   });
 
   test('finds an image by its digest, and takes a URL as it is', async () => {

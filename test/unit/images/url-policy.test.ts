@@ -92,9 +92,12 @@ describe('the allow list', () => {
     }
   });
 
-  test.each(['http://localhost', '10.0.0.0/33', '*.internal', 'a b', 'host:80', '::1/200'])('%s is refused', (entry) => {
-    expect(() => UrlPolicy.parse(entry)).toThrow(expect.objectContaining({ code: 'option-invalid' }));
-  });
+  test.each(['http://localhost', '10.0.0.0/33', '*.internal', 'a b', 'host:80', '::1/200'])(
+    '%s is refused',
+    (entry) => {
+      expect(() => UrlPolicy.parse(entry)).toThrow(expect.objectContaining({ code: 'option-invalid' }));
+    },
+  );
 });
 
 describe('metadata services are refused even if everything is listed', () => {

@@ -7,12 +7,16 @@ import type { JobWaiter } from '../../../src/jobs/waiter.js';
 import { parseSpec } from '../../../src/spec/feature-spec.js';
 import { ModelRegistry } from '../../../src/spec/resolve.js';
 import { useTempDirs } from '../../support/temp-dir.js';
+import { zeroWeights } from '../../support/zero-weights.js';
 
 const tempDir = useTempDirs();
+const MODEL = 'torchvision-resnet18';
 
 /** `resolve` needs neither queue nor store. */
 async function makeService() {
-  const registry = new ModelRegistry(await tempDir());
+  const folder = await tempDir();
+  await zeroWeights(folder, MODEL, ['C5']);
+  const registry = new ModelRegistry(folder);
   const limits = { maxSize: 2048, maxJobBytes: 2 * 2 ** 30 };
   return new JobService({} as JobQueue, {} as JobWaiter, {} as FeatureLibrary, registry, limits);
 }
@@ -30,5 +34,6 @@ test('a spec that a worker could not hold in memory is refused before it is queu
       message: expect.stringMatching(message),
     });
   }
-  expect(await service.resolve(parseSpec({ size: 1024 }))).toMatchObject({ weights: 'seeded' });
+  const accepted = await service.resolve(parseSpec({ model: MODEL, stage5: false, size: 1024 }));
+  expect(accepted).toMatchObject({ weights: `${MODEL}.safetensors` });
 });

@@ -27,7 +27,13 @@ const noStage = () => undefined;
 async function makeProcessor({ downloads = 2, extractions = 2, timeoutMs = 30_000 } = {}) {
   const root = await tempDir();
   const store = new FileStore(root);
-  const limits = { maxUploadBytes: 8 << 20, ...DEFAULT_DECODE_LIMITS, maxPixels: 4_000_000 };
+  const limits = {
+    maxUploadBytes: 8 << 20,
+    ...DEFAULT_DECODE_LIMITS,
+    maxUrlLength: 2048,
+    maxRatio: 100,
+    maxPixels: 4_000_000,
+  };
   const running: (() => void)[] = [];
   const extract = () => new Promise((resolve) => running.push(() => resolve({ timings: { run: 1 } })));
   const processor = new ExtractProcessor(
@@ -83,7 +89,11 @@ test('no more extractions run at once than there are places, whatever was downlo
 test.each([
   ['a web page', Buffer.from(`<!doctype html>${'x'.repeat(1 << 19)}`), 'image-unsupported'],
   ['nothing', Buffer.alloc(0), 'image-empty'],
-  ['an image that is too long', Buffer.concat([imageBytes('astronaut.jpg'), Buffer.alloc(1 << 20)]), 'upload-too-large'],
+  [
+    'an image that is too long',
+    Buffer.concat([imageBytes('astronaut.jpg'), Buffer.alloc(1 << 20)]),
+    'upload-too-large',
+  ],
 ])('of %s at a URL no byte is kept', async (_, body, code) => {
   const site = await serve((_request, response) => response.end(body));
   const { processor, kept } = await makeProcessor();
