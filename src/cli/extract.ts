@@ -10,6 +10,7 @@ import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
 import { softwareVersion } from '../config/version.js';
 import { asCairnError, CairnError } from '../errors.js';
+import { printable } from '../printable.js';
 import { Extractor, type Extraction, type ExtractRequest } from '../worker/extractor.js';
 import { FileStore } from '../features/store/file-store.js';
 import { loadZstd } from '../formats/zstd.js';
@@ -127,7 +128,7 @@ class Report {
     const line = { image, id, path, levels, timings: rounded, weights, window, scale, originalShape, clipped };
     if (this.json) console.log(JSON.stringify(line));
     else if (!this.progress.drawsBar) {
-      console.log(`${image} → ${path} (${megabytes(bytes)}, run ${timings.run.toFixed(0)} ms)`);
+      console.log(printable(`${image} → ${path} (${megabytes(bytes)}, run ${timings.run.toFixed(0)} ms)`));
     }
     this.count();
   }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { CairnError } from '../errors.js';
 import { countWaiting, isCancelled, requestCancellation, type ExtractQueue } from './extract-queue.js';
-import { EXTRACT_JOB, type JobPayload, PRIORITIES, type Priority } from './payload.js';
+import { EXTRACT_JOB, isJobId, type JobPayload, PRIORITIES, type Priority } from './payload.js';
 import { isFinal, readStatus, type JobState, type JobStatus } from './status.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { reachRedis, redisUnavailable } from '../redis/reach.js';
@@ -50,12 +50,14 @@ export class JobQueue {
 
   /** @throws CairnError `job-not-found` or `queue-unavailable`. */
   async status(jobId: string): Promise<JobStatus> {
+    // BullMQ keeps its own records under keys of the same form as those of jobs: `meta`, `events`, ….
+    if (!isJobId(jobId)) throw notFound(jobId);
     return this.reach(async () => {
       const { queue, redis, keys } = this.parts;
       // State first: readStatus corrects a stale state from the job's own fields.
       const [state, cancelled] = await Promise.all([queue.getJobState(jobId), isCancelled(redis, keys, jobId)]);
       const job = await queue.getJob(jobId);
-      if (!job) throw new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
+      if (!job) throw notFound(jobId);
       return readStatus(job, state, cancelled);
     });
   }
@@ -108,6 +110,10 @@ export class JobQueue {
   private reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
     return reachRedis(this.parts.redis, commands, withinMs);
   }
+}
+
+function notFound(jobId: string): CairnError {
+  return new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
 }
 
 /** The engine and device of a worker, and its process. */

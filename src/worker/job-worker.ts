@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { asCairnError, CairnError } from '../errors.js';
+import { asCairnError, CairnError, publicError, withCause } from '../errors.js';
 import { isCancelled, onCancellation } from '../jobs/extract-queue.js';
 import {
   batchOf,
@@ -125,9 +125,10 @@ export class JobWorker {
     });
   }
 
-  private logFailure({ id, attemptsMade, opts, finishedOn }: Job<JobPayload, JobResult>, { message }: Error): void {
+  private logFailure({ id, attemptsMade, opts, finishedOn }: Job<JobPayload, JobResult>, error: Error): void {
     const { log } = this.parts;
-    if (fromFailedReason(message).code === 'cancelled') {
+    const message = withCause(error);
+    if (fromFailedReason(error.message).code === 'cancelled') {
       // Of a batch there may be thousands.
       if (batchOf(id!) === undefined) log.log(`job ${id} cancelled`);
       return;
@@ -173,13 +174,13 @@ export class JobWorker {
         await job.moveToDelayed(Date.now() + postponement(job), job.token);
         throw new DelayedError();
       }
-      const error = signal.aborted ? cancelled() : asCairnError(thrown);
+      const error = signal.aborted ? cancelled() : publicError(asCairnError(thrown));
       const reason = toFailedReason(error);
       if (error.transient && !isLastAttempt(job)) throw new Error(reason, { cause: error });
       const { code, message } = error;
       const state = code === 'cancelled' ? 'cancelled' : 'failed';
       await this.record({ jobId, payload: job.data, state, error: { code, message } });
-      throw error.transient ? new Error(reason, { cause: error }) : new UnrecoverableError(reason);
+      throw error.transient ? new Error(reason, { cause: error }) : unrecoverable(reason, error);
     } finally {
       this.running.delete(jobId);
     }
@@ -207,6 +208,10 @@ function isLastAttempt({ attemptsMade, opts }: Job): boolean {
 function postponement({ attemptsStarted, attemptsMade }: Job): number {
   const before = Math.max(0, attemptsStarted - attemptsMade - 1);
   return Math.min(POSTPONE_MS * 2 ** before, MAX_POSTPONE_MS) * (0.75 + Math.random() / 2);
+}
+
+function unrecoverable(reason: string, cause: CairnError): UnrecoverableError {
+  return Object.assign(new UnrecoverableError(reason), { cause });
 }
 
 function cancelled(): CairnError {

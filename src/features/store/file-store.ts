@@ -31,7 +31,7 @@ export class FileStore implements Store {
       file = await open(this.path(key), 'r');
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw asCairnError(error, 'store-failed');
+      throw storeFailed(error);
     }
     const { size, mtime } = await file.stat();
     return {
@@ -73,7 +73,7 @@ export class FileStore implements Store {
     const target = () => this.path(`${prefix}/${(sha256 ||= hash.digest('hex'))}`);
     const source = counted();
     const { head, whole } = await takeHead(source, HEAD_BYTES).catch((error: unknown) => {
-      throw asCairnError(error, 'store-failed');
+      throw storeFailed(error);
     });
     // Existing bytes need no second flush, only a new modification time; where all of them are in memory, no file either.
     const known = whole && (await renew(target()));
@@ -135,7 +135,7 @@ export class FileStore implements Store {
       return { size };
     } catch (error) {
       await rm(partial, { force: true }).catch(() => undefined);
-      throw asCairnError(error, 'store-failed');
+      throw storeFailed(error);
     }
   }
 
@@ -154,6 +154,15 @@ async function renew(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** The message says what failed; the path, which clients need not know, is in the cause. */
+function storeFailed(error: unknown): CairnError {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (error instanceof CairnError || code === undefined || syscall === undefined) {
+    return asCairnError(error, 'store-failed');
+  }
+  return new CairnError('store-failed', `The store failed: ${code} (${syscall}).`, { cause: error });
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { CairnError, ERRORS, type ErrorCode } from '../../../src/errors.js';
 import {
+  batchJobId,
+  isJobId,
   fromFailedReason,
   payloadSchema,
   progressSchema,
@@ -131,3 +133,17 @@ describe('a failed reason', () => {
     expect(fromFailedReason(reason)).toEqual({ code: 'internal', message: reason });
   });
 });
+
+test.each([
+  ['6ba7b810-9dad-11d1-80b4-00c04fd430c8', true],
+  [batchJobId('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 1), true],
+  [batchJobId('ab'.repeat(16), 10_000_000), true],
+  ['meta', false],
+  ['events', false],
+  ['completed', false],
+  ['id', false],
+  ['stalled-check', false],
+  ['6ba7b810-9dad-11d1-80b4-00c04fd430c8:lock', false],
+  ['6ba7b810-9dad-11d1-80b4-00c04fd430c8.0', false],
+  ['', false],
+])('%s may be the id of a job: %s', (id, expected) => expect(isJobId(id)).toBe(expected));

@@ -164,3 +164,16 @@ test('a postponed job leaves its place to others and is no attempt the worse', a
   expect((await queue.getJob('url'))!.attemptsMade).toBe(1);
   expect(lines.filter((line) => line.startsWith('WARN'))).toEqual([]);
 });
+
+test('an error that nobody foresaw is told to the log, not to the submitter', async () => {
+  work(() =>
+    Promise.reject(new TypeError("Cannot read properties of undefined (reading 'x') in /srv/cairn/secret.js")),
+  );
+  await add('one');
+  await until(async () => (await state('one')) === 'failed');
+  await until(() => lines.length === 1);
+  expect(lines).toEqual([expect.stringContaining('/srv/cairn/secret.js')]);
+  const message = 'An unforeseen error; the log has the details.';
+  expect(outcomes).toMatchObject([{ state: 'failed', error: { code: 'internal', message } }]);
+  expect((await queue.getJob('one'))!.failedReason).toBe(`internal: ${message}`);
+});
