@@ -8,6 +8,7 @@ import type { Env } from './env.js';
 const MIB = 1 << 20;
 const GIB = 2 ** 30;
 const HOUR_MS = 3600_000;
+const LEAST_DOWNLOADS = 4;
 
 const flag = (fallback: 'true' | 'false') =>
   z
@@ -82,7 +83,7 @@ const schema = z.object({
   CAIRN_URL_TIMEOUT_MS: count(30_000),
   CAIRN_URL_MIN_RATE: count(1024, 0),
   CAIRN_URL_MAX_REDIRECTS: count(5, 0),
-  CAIRN_URL_CONCURRENCY: count(4),
+  CAIRN_URL_CONCURRENCY: z.coerce.number().int().min(1).optional(),
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
 });
@@ -97,6 +98,8 @@ export function loadConfig(env: Env) {
     throw new CairnError('option-invalid', `The configuration is invalid: ${problems.join('; ')}.`);
   }
   const vars = parsed.data;
+  // While a batch runs, one image is being decoded and another packed.
+  const concurrency = vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2;
   const decode = { maxPixels: vars.CAIRN_MAX_PIXELS, maxSide: vars.CAIRN_MAX_SIDE, maxScans: vars.CAIRN_MAX_SCANS };
   return {
     role: vars.ROLE,
@@ -120,8 +123,7 @@ export function loadConfig(env: Env) {
     queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
     streamLength: vars.CAIRN_STREAM_LENGTH,
     worker: {
-      // While a batch runs, one image is being decoded and another packed.
-      concurrency: vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2,
+      concurrency,
       lockDurationMs: vars.CAIRN_LOCK_DURATION_MS,
       drainTimeoutMs: vars.CAIRN_DRAIN_TIMEOUT_MS,
       uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,
@@ -144,7 +146,8 @@ export function loadConfig(env: Env) {
         minRate: vars.CAIRN_URL_MIN_RATE,
         maxRedirects: vars.CAIRN_URL_MAX_REDIRECTS,
       },
-      concurrency: vars.CAIRN_URL_CONCURRENCY,
+      // Enough to feed a batch, and a few where servers are slow.
+      concurrency: vars.CAIRN_URL_CONCURRENCY ?? Math.max(LEAST_DOWNLOADS, concurrency),
     },
     logJson: vars.CAIRN_LOG_JSON,
     /** The server that the command line talks to. */

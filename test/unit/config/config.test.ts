@@ -49,10 +49,11 @@ describe('loadConfig', () => {
     [{ CAIRN_ENGINE: 'onnx', CAIRN_DEVICE: 'cpu' }, { backbone: { engine: 'onnx', device: 'cpu' } }],
     [{ CAIRN_THREADS: '4' }, { backbone: { threads: 4 } }],
     [{ CAIRN_MAX_SESSIONS: '1' }, { backbone: { maxSessions: 1 } }],
-    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 } }],
+    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 }, urls: { concurrency: 5 } }],
+    [{ CAIRN_URL_CONCURRENCY: '2' }, { worker: { concurrency: 3 }, urls: { concurrency: 2 } }],
     [
       { CAIRN_MAX_BATCH: '8', CAIRN_MAX_DELAY_MS: '0' },
-      { backbone: { maxBatch: 8, maxDelayMs: 0 }, worker: { concurrency: 10 } },
+      { backbone: { maxBatch: 8, maxDelayMs: 0 }, worker: { concurrency: 10 }, urls: { concurrency: 10 } },
     ],
     [
       { CAIRN_MAX_BATCH: '8', CAIRN_CONCURRENCY: '1' },
