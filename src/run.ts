@@ -202,7 +202,7 @@ async function startWorker(
   const intake = new ImageIntake(store, config.intake);
   const processor = new ExtractProcessor(
     { extractor, store, weightsDir, intake, fetcher },
-    { downloads: urls.concurrency, extractions: options.concurrency, spec: config.spec },
+    { downloads: urls.concurrency, spec: config.spec },
   );
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();
@@ -224,11 +224,7 @@ async function startWorker(
       process: (payload, signal, onStage) => processor.process(payload, signal, onStage),
       ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], log: logger },
     },
-    {
-      name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }),
-      ...options,
-      concurrency: options.concurrency + urls.concurrency,
-    },
+    { name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }), ...options },
   );
 
   const sweep = () => {

@@ -8,7 +8,6 @@ import type { Env } from './env.js';
 const MIB = 1 << 20;
 const GIB = 2 ** 30;
 const HOUR_MS = 3600_000;
-const LEAST_DOWNLOADS = 4;
 
 const flag = (fallback: 'true' | 'false') =>
   z
@@ -146,8 +145,8 @@ export function loadConfig(env: Env) {
         minRate: vars.CAIRN_URL_MIN_RATE,
         maxRedirects: vars.CAIRN_URL_MAX_REDIRECTS,
       },
-      // Enough to feed a batch, and a few where servers are slow.
-      concurrency: vars.CAIRN_URL_CONCURRENCY ?? Math.max(LEAST_DOWNLOADS, concurrency),
+      // One place is left for jobs that need no download.
+      concurrency: vars.CAIRN_URL_CONCURRENCY ?? Math.max(1, concurrency - 1),
     },
     logJson: vars.CAIRN_LOG_JSON,
     /** The server that the command line talks to. */

@@ -39,7 +39,7 @@ export interface JobWorkerParts {
 export interface JobWorkerOptions {
   /** The worker's name in the queue; see `formatWorkerName`. */
   readonly name: string;
-  /** Jobs taken at once: a batch and two more keep decoding, running and packing busy, and others download. */
+  /** Jobs taken at once; a batch and two more keep decoding, running and packing busy. */
   readonly concurrency: number;
   /** A job whose worker has not renewed its lock for this long is given to another. */
   readonly lockDurationMs: number;

@@ -1,5 +1,4 @@
 import { join, sep } from 'node:path';
-import pLimit, { type LimitFunction } from 'p-limit';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { findCalibration } from '../backbone/calibration/find-calibration.js';
 import { CairnError, withoutFolder } from '../errors.js';
@@ -23,10 +22,8 @@ export interface ProcessorParts {
 }
 
 export interface ProcessorLimits {
-  /** Downloads under way at once. */
+  /** Downloads under way at once: fewer than the jobs of a worker, so that places are left for others. */
   readonly downloads: number;
-  /** Extractions under way at once. */
-  readonly extractions: number;
   readonly spec: SpecLimits;
 }
 
@@ -34,24 +31,22 @@ export interface ProcessorLimits {
  * Does one job: reads the image from the store or the web and writes the archive to the store. A job whose archive
  * exists already is done at once, so that running a job twice writes once.
  *
- * Downloads have slots of their own beside those of extractions, so that slow servers hold up no other job.
+ * Slow servers hold up no other job: once all slots for downloads are taken, a job that needs one is postponed, and the
+ * other places of the worker are left to jobs whose images are in the store.
  */
 export class ExtractProcessor {
-  private readonly extracting: LimitFunction;
   private downloading = 0;
 
   constructor(
     private readonly parts: ProcessorParts,
     private readonly limits: ProcessorLimits,
-  ) {
-    this.extracting = pLimit(limits.extractions);
-  }
+  ) {}
 
   /** @throws Postponed when the image is to be downloaded and all slots are taken, else a CairnError. */
   async process(payload: JobPayload, signal: AbortSignal, onStage: (stage: JobStage) => void): Promise<JobResult> {
     refuseLargeSpec(payload.spec, this.limits.spec);
     const { key, sha256 } = await this.locate(payload.source, signal, onStage);
-    return this.extracting(() => this.extract(payload, { key, sha256 }, signal, onStage)).catch((error: unknown) => {
+    return this.extract(payload, { key, sha256 }, signal, onStage).catch((error: unknown) => {
       throw withoutFolder(error, join(this.parts.weightsDir, sep));
     });
   }
@@ -62,7 +57,6 @@ export class ExtractProcessor {
     signal: AbortSignal,
     onStage: (stage: JobStage) => void,
   ): Promise<JobResult> {
-    if (signal.aborted) throw new CairnError('cancelled', 'The job was cancelled.');
     const { store, extractor, weightsDir } = this.parts;
     const { spec, weightsDigest, calibrationDigest } = payload;
     const featuresId = payload.featuresId ?? featureId(sha256, weightsDigest, { ...spec, calibrationDigest });

@@ -29,7 +29,7 @@ describe('loadConfig', () => {
       urls: {
         policy: UrlPolicy.parse(''),
         limits: { timeoutMs: 30_000, minRate: 1024, maxRedirects: 5 },
-        concurrency: 4,
+        concurrency: 2,
       },
       logJson: false,
     });
@@ -49,11 +49,12 @@ describe('loadConfig', () => {
     [{ CAIRN_ENGINE: 'onnx', CAIRN_DEVICE: 'cpu' }, { backbone: { engine: 'onnx', device: 'cpu' } }],
     [{ CAIRN_THREADS: '4' }, { backbone: { threads: 4 } }],
     [{ CAIRN_MAX_SESSIONS: '1' }, { backbone: { maxSessions: 1 } }],
-    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 }, urls: { concurrency: 5 } }],
-    [{ CAIRN_URL_CONCURRENCY: '2' }, { worker: { concurrency: 3 }, urls: { concurrency: 2 } }],
+    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 }, urls: { concurrency: 4 } }],
+    [{ CAIRN_URL_CONCURRENCY: '3' }, { worker: { concurrency: 3 }, urls: { concurrency: 3 } }],
+    [{ CAIRN_CONCURRENCY: '1' }, { urls: { concurrency: 1 } }],
     [
       { CAIRN_MAX_BATCH: '8', CAIRN_MAX_DELAY_MS: '0' },
-      { backbone: { maxBatch: 8, maxDelayMs: 0 }, worker: { concurrency: 10 }, urls: { concurrency: 10 } },
+      { backbone: { maxBatch: 8, maxDelayMs: 0 }, worker: { concurrency: 10 }, urls: { concurrency: 9 } },
     ],
     [
       { CAIRN_MAX_BATCH: '8', CAIRN_CONCURRENCY: '1' },

@@ -24,7 +24,7 @@ const never = new AbortController().signal;
 const noStage = () => undefined;
 
 /** A processor whose extractions end when they are told to; those under way are counted. */
-async function makeProcessor({ downloads = 2, extractions = 2, timeoutMs = 30_000 } = {}) {
+async function makeProcessor({ downloads = 2, timeoutMs = 30_000 } = {}) {
   const root = await tempDir();
   const store = new FileStore(root);
   const limits = {
@@ -44,7 +44,7 @@ async function makeProcessor({ downloads = 2, extractions = 2, timeoutMs = 30_00
       intake: new ImageIntake(store, limits),
       fetcher: new ImageFetcher(UrlPolicy.parse('127.0.0.1'), { timeoutMs, minRate: 0, maxRedirects: 5 }),
     },
-    { downloads, extractions, spec: { maxSize: 2048, maxJobBytes: 2 ** 30 } },
+    { downloads, spec: { maxSize: 2048, maxJobBytes: 2 ** 30 } },
   );
   const { source } = await new ImageIntake(store, limits).keep(Readable.from([imageBytes('tiny.png')]));
   const kept = () => readdir(join(root, 'images'));
@@ -57,7 +57,7 @@ const ofUrl = (url: string): JobPayload => ({
   source: { kind: 'url', url, maxBytes: 1 << 20 },
 });
 
-test('downloads that hang hold no place of other jobs, and further ones are postponed', async () => {
+test('once all slots are taken by downloads that hang, further ones are postponed, and other jobs are not', async () => {
   const silent = await serve(() => undefined);
   const { processor, running, upload } = await makeProcessor({ timeoutMs: 1000 });
   const slow = [1, 2].map(() => processor.process(ofUrl(silent), never, noStage));
@@ -71,19 +71,6 @@ test('downloads that hang hold no place of other jobs, and further ones are post
   // The slots are free again.
   const again = processor.process(ofUrl(silent), never, noStage);
   await expect(again).rejects.toMatchObject({ code: 'url-unreachable' });
-});
-
-test('no more extractions run at once than there are places, whatever was downloaded', async () => {
-  const site = await serve((_, response) => response.end(imageBytes('tiny.png')));
-  const { processor, running, upload } = await makeProcessor({ extractions: 1 });
-  const jobs = [upload, ofUrl(site)].map((payload) => processor.process(payload, never, noStage));
-  while (running.length === 0) await sleep(10);
-  await sleep(100);
-  expect(running).toHaveLength(1);
-  running[0]!();
-  while (running.length === 1) await sleep(10);
-  running[1]!();
-  expect(await Promise.all(jobs)).toHaveLength(2);
 });
 
 test.each([
