@@ -1,4 +1,4 @@
-import { asCairnError } from '../errors.js';
+import { asCairnError, withCause } from '../errors.js';
 import { printable, printableJson } from '../printable.js';
 import { isSeeded } from '../backbone/weights/weights.js';
 
@@ -87,6 +87,8 @@ export function warnOfSeededWeights(model: string, source: string): void {
 
 /** An error as every command reports it: a sentence for a person, a code for a program. */
 export function describeError(error: unknown): string {
-  const { code, message } = asCairnError(error);
-  return `${printable(message, '\n')} [${code}]`;
+  const known = asCairnError(error);
+  // The store is a folder of the user, whose path is in the cause.
+  const message = known.code === 'store-failed' ? withCause(known) : known.message;
+  return `${printable(message, '\n')} [${known.code}]`;
 }

@@ -77,3 +77,9 @@ test('what others wrote stays text on a terminal', () => {
   expect(describeError(new CairnError('server-failed', hostile))).toBe('a\\u001b[2J\\u009b31m\\u202e [server-failed]');
   expect(formatTable(['name', 'note'], [[hostile, 'b\x07']]).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
 });
+
+test('a failure to write names the path, which the store keeps from clients', () => {
+  const cause = new Error("ENOENT: no such file or directory, mkdir '/proc/foo'");
+  const error = new CairnError('store-failed', 'The store failed: ENOENT (mkdir).', { cause });
+  expect(describeError(error)).toBe(`${error.message} (${cause.message}) [store-failed]`);
+});
