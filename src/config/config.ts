@@ -79,7 +79,13 @@ const schema = z.object({
   CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
   CAIRN_URL_ALLOW: urlAllow,
   CAIRN_URL_MAX_LENGTH: count(2048),
-  CAIRN_URL_TIMEOUT_MS: count(30_000),
+  // A timer of Node.js holds no more.
+  CAIRN_URL_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .default(30_000),
   CAIRN_URL_MIN_RATE: count(1024, 0),
   CAIRN_URL_MAX_REDIRECTS: count(5, 0),
   CAIRN_URL_CONCURRENCY: z.coerce.number().int().min(1).optional(),

@@ -112,7 +112,7 @@ describe('loadConfig', () => {
     ['CAIRN_URL_MAX_LENGTH', ['0']],
     ['CAIRN_UPLOAD_TTL_MS', ['0', 'week']],
     ['CAIRN_URL_ALLOW', ['http://localhost', '10.0.0.0/33', '*.internal', 'a b', 'host:80']],
-    ['CAIRN_URL_TIMEOUT_MS', ['0', '30s']],
+    ['CAIRN_URL_TIMEOUT_MS', ['0', '30s', '2147483648']],
     ['CAIRN_URL_MIN_RATE', ['-1', '1k']],
     ['CAIRN_URL_MAX_REDIRECTS', ['-1']],
     ['CAIRN_URL_CONCURRENCY', ['0']],
