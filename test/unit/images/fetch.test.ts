@@ -230,13 +230,11 @@ describe('ImageFetcher', () => {
   test('does not use the global agents, which may lead to a proxy', async () => {
     routes['/'] = image;
     const before = http.globalAgent;
-    http.globalAgent = new (
-      class extends http.Agent {
-        override addRequest(): void {
-          throw new Error('the global agent was used');
-        }
-      } as typeof http.Agent
-    )();
+    http.globalAgent = Object.assign(new http.Agent(), {
+      addRequest() {
+        throw new Error('the global agent was used');
+      },
+    });
     try {
       expect(await fetchHere('/')).toBe('image bytes');
     } finally {
