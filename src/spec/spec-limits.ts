@@ -14,7 +14,10 @@ export interface SpecLimits {
 export function refuseLargeSpec(spec: FeatureSpec, { maxSize, maxJobBytes }: SpecLimits): void {
   const { size } = spec;
   if (size > maxSize) {
-    throw new CairnError('spec-too-large', `size is ${size}; the limit of this service is ${maxSize} (CAIRN_MAX_SIZE).`);
+    throw new CairnError(
+      'spec-too-large',
+      `size is ${size}; the limit of this service is ${maxSize} (CAIRN_MAX_SIZE).`,
+    );
   }
   const bytes = estimateMemory(spec);
   if (bytes <= maxJobBytes) return;

@@ -31,7 +31,9 @@ async function makeIntake(maxRefused: number) {
   const images = new ImageIntake(store, limits);
   const intake = new BatchIntake(store, jobs, { maxRefused });
   const accept = (lines: readonly string[]) =>
-    intake.accept('ab'.repeat(16), { model: MODEL, stage5: false }, () => ndjsonEntries(chunksOf(Buffer.from(lines.join('\n'))), images));
+    intake.accept('ab'.repeat(16), { model: MODEL, stage5: false }, () =>
+      ndjsonEntries(chunksOf(Buffer.from(lines.join('\n'))), images),
+    );
   return { accept, left: () => readdir(join(root, 'batches')) };
 }
 

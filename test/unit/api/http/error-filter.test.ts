@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { Logger, type LoggerService } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ErrorFilter, type Failure } from '../../../../src/api/http/error-filter.js';
 import { CairnError } from '../../../../src/errors.js';
@@ -19,7 +19,7 @@ afterEach(() => {
 function answer(error: unknown): string[] {
   const lines: string[] = [];
   const say = (message: unknown) => void lines.push(String(message));
-  Logger.overrideLogger({ log: say, warn: say, error: say } as LoggerService);
+  Logger.overrideLogger({ log: say, warn: say, error: say });
   const chain = () => reply;
   const reply = {
     request: { method: 'GET', url: '/v1/x?token=secret' },

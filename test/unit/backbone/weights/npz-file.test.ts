@@ -79,7 +79,7 @@ describe('npz', () => {
       for (const entry of reader.entries()) {
         const values = await reader.read(entry);
         const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-      expect(bytes.equals(arrays[entry.path as keyof typeof arrays])).toBe(true);
+        expect(bytes.equals(arrays[entry.path as keyof typeof arrays])).toBe(true);
       }
       await reader.close();
     },
