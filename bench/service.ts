@@ -23,7 +23,7 @@ export class Service {
   ): Promise<Service> {
     const { startService } = await load<typeof import('../scripts/process/service.mjs')>('process/service.mjs');
     const running = startService({
-      env: { PATH: process.env['PATH'], ROLE: role, PORT: '0', NO_COLOR: '1', ...env },
+      env: { PATH: process.env['PATH'], ROLE: role, PORT: '0', NO_COLOR: '1', CAIRN_URL_ALLOW: '127.0.0.1', ...env },
       ...options,
       stderr: process.stderr,
       keep: 10_000,

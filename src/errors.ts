@@ -8,6 +8,7 @@ export const ERRORS = {
   'archive-corrupt': { transient: false },
   'batch-empty': { transient: false },
   'batch-finished': { transient: false },
+  'batch-invalid': { transient: false },
   'batch-not-found': { transient: false },
   'batch-too-large': { transient: false },
   busy: { transient: true },
@@ -51,6 +52,7 @@ export const ERRORS = {
   'route-not-found': { transient: false },
   'server-failed': { transient: true },
   'server-unreachable': { transient: true },
+  'spec-too-large': { transient: false },
   'store-failed': { transient: true },
   'store-full': { transient: true },
   'store-unavailable': { transient: true },
@@ -58,6 +60,7 @@ export const ERRORS = {
   'upload-too-large': { transient: false },
   'url-forbidden': { transient: false },
   'url-rejected': { transient: false },
+  'url-too-long': { transient: false },
   'url-unreachable': { transient: true },
   'weights-changed': { transient: false },
   'weights-checksum': { transient: false },
@@ -103,4 +106,31 @@ function isErrorLike(error: unknown): error is { code: ErrorCode; message: strin
   if (typeof error !== 'object' || error === null) return false;
   const { code, message } = error as { code?: unknown; message?: unknown };
   return typeof code === 'string' && Object.hasOwn(ERRORS, code) && typeof message === 'string';
+}
+
+/** A message for a log: with those of the causes, which clients do not see. */
+export function withCause(error: Error): string {
+  let text = error.message;
+  for (let inner = error.cause; isError(inner); inner = inner.cause) {
+    if (!text.includes(inner.message)) text += ` (${inner.message})`;
+  }
+  return text;
+}
+
+/** Also for errors of another realm, such as those of Node's own modules in some test runners. */
+function isError(value: unknown): value is Error {
+  return typeof (value as Error | undefined)?.message === 'string';
+}
+
+/** The error as clients may see it: what was not foreseen may quote anything, so that only the log has it. */
+export function publicError(error: CairnError): CairnError {
+  if (error.code !== 'internal') return error;
+  return new CairnError('internal', 'An unforeseen error; the log has the details.', { cause: error });
+}
+
+/** The error without the path of `folder`, which clients need not know: files are named below it. */
+export function withoutFolder(error: unknown, folder: string): unknown {
+  if (!(error instanceof CairnError)) return error;
+  const message = error.message.replaceAll(folder, '');
+  return message === error.message ? error : new CairnError(error.code, message, { cause: error });
 }

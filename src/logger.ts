@@ -1,4 +1,5 @@
-import { ConsoleLogger } from '@nestjs/common';
+import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+import { printable } from './printable.js';
 
 export interface LoggerOptions {
   /** The prefix of every line. */
@@ -15,6 +16,20 @@ const STARTUP_CONTEXTS: readonly unknown[] = ['InstanceLoader', 'NestFactory', '
 export class Logger extends ConsoleLogger {
   constructor({ context, json, colors }: LoggerOptions) {
     super(context, { json, colors: colors && !json, logLevels: ['log', 'warn', 'error', 'fatal'] });
+  }
+
+  /** Messages quote what strangers sent: in a terminal, and in what reads the log line by line, it must stay text. */
+  protected override stringifyMessage(message: unknown, logLevel: LogLevel): string {
+    return super.stringifyMessage(typeof message === 'string' ? printable(message) : message, logLevel);
+  }
+
+  /** NestJS takes what does not look like a stack for a context. */
+  protected override formatContext(context: string): string {
+    return super.formatContext(printable(context));
+  }
+
+  protected override printStackTrace(stack: string): void {
+    super.printStackTrace(stack && printable(stack, '\n'));
   }
 
   override log(message: unknown, ...rest: unknown[]): void {

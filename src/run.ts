@@ -24,7 +24,9 @@ import { loadZstd } from './formats/zstd.js';
 import { JobEvents } from './jobs/events.js';
 import { extractQueue, onCancellation } from './jobs/extract-queue.js';
 import { formatWorkerName, JobQueue } from './jobs/queue.js';
+import { ImageFetcher } from './images/fetch.js';
 import { IMAGES_PREFIX } from './images/image-source.js';
+import { ImageIntake } from './images/intake.js';
 import { Logger } from './logger.js';
 import { closeWithin, FAIL_FAST_MS, RedisConnections } from './redis/connections.js';
 import { redisKeys } from './redis/keys.js';
@@ -138,7 +140,7 @@ async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void>
 async function startApi(config: Config, store: FileStore, logger: Logger, stops: Stop[]): Promise<void> {
   // NestJS is loaded only by a process that serves HTTP.
   const { createServer } = await import('./api/server.js');
-  const { http, queue: queueOptions, maxPixels, allowPrivateUrls } = config;
+  const { http, queue: queueOptions } = config;
   const registry = new ModelRegistry(config.weightsDir);
   await registry.prepare();
   const zstd = await loadZstd();
@@ -153,7 +155,7 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
   const announcements = new Announcements({ redis, blocking, keys });
   const batches = new BatchQueue({ redis, keys, jobs });
 
-  const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
+  const limits = { ...config.intake, ...config.spec, ...config.batches };
   const quarantine = new Quarantine(store, logger);
   const health = new StoreHealth(store, { role: 'owner', log: logger });
   await health.problem();
@@ -204,11 +206,16 @@ async function startWorker(
   stops: Stop[],
 ): Promise<void> {
   const zstd = await loadZstd();
-  const { maxPixels, weightsDir, worker: options } = config;
-  const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels });
+  const { decode, weightsDir, worker: options, urls } = config;
+  const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), decode });
   const quarantine = new Quarantine(store, logger);
   const library = new FeatureLibrary(store, zstd, quarantine);
-  const processor = new ExtractProcessor({ extractor, store, library, quarantine, weightsDir });
+  const fetcher = new ImageFetcher(urls.policy, urls.limits);
+  const intake = new ImageIntake(store, config.intake);
+  const processor = new ExtractProcessor(
+    { extractor, store, library, quarantine, weightsDir, intake, fetcher },
+    { downloads: urls.concurrency, spec: config.spec },
+  );
   const health = new StoreHealth(store, { role: config.role === 'worker' ? 'user' : 'owner', log: logger });
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();

@@ -1,6 +1,6 @@
 import { Global, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Announcements } from '../announcements/announcements.js';
-import { BatchIntake } from '../batches/intake.js';
+import { BatchIntake, type BatchLimits } from '../batches/intake.js';
 import { BatchQueue } from '../batches/queue.js';
 import { FeatureLibrary } from '../features/library.js';
 import { Quarantine } from '../features/store/quarantine.js';
@@ -13,6 +13,7 @@ import { JobQueue } from '../jobs/queue.js';
 import { JobService } from '../jobs/service.js';
 import { JobWaiter } from '../jobs/waiter.js';
 import { ModelRegistry } from '../spec/resolve.js';
+import type { SpecLimits } from '../spec/spec-limits.js';
 import { BatchesModule } from './batches/batches.module.js';
 import { ExtractModule } from './extract/extract.controller.js';
 import { FeaturesModule } from './features/features.controller.js';
@@ -36,7 +37,7 @@ export interface ApiParts {
   readonly events: JobEvents;
   readonly announcements: Announcements;
   readonly registry: ModelRegistry;
-  readonly limits: IntakeLimits;
+  readonly limits: IntakeLimits & SpecLimits & BatchLimits;
 }
 
 /** The resources, and the parts and services that any of them may inject. */
@@ -59,7 +60,7 @@ export class ApiModule {
   static register(parts: ApiParts, version: string): DynamicModule {
     const { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits } = parts;
     const library = new FeatureLibrary(store, zstd, quarantine);
-    const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry, health);
+    const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry, health, limits);
     const providers: Provider[] = [
       { provide: STORE, useValue: store },
       { provide: SERVER_VERSION, useValue: version },
@@ -73,7 +74,7 @@ export class ApiModule {
       { provide: FeatureLibrary, useValue: library },
       { provide: JobService, useValue: jobs },
       { provide: ImageIntake, useValue: new ImageIntake(store, limits) },
-      { provide: BatchIntake, useValue: new BatchIntake(store, jobs) },
+      { provide: BatchIntake, useValue: new BatchIntake(store, jobs, limits) },
     ];
     return { module: ApiModule, providers, exports: providers };
   }

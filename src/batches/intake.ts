@@ -18,6 +18,11 @@ const MAX_REMEMBERED = 64;
 /** Single jobs, which a client waits for, take precedence over batches. */
 const PRIORITY: Priority = 'low';
 
+export interface BatchLimits {
+  /** Most lines that may be refused: Redis and the manifest keep an outcome for each. */
+  readonly maxRefused: number;
+}
+
 /** The entries of a batch; `check` checks the options that come with them before the first image is stored. */
 export type EntrySource = (check: (options: GivenOptions) => void) => AsyncIterable<Entry>;
 
@@ -29,15 +34,17 @@ export class BatchIntake {
   constructor(
     private readonly store: Store,
     private readonly jobs: JobService,
+    private readonly limits: BatchLimits,
   ) {}
 
   /**
    * Reads a batch and stores its manifest. If the client disconnects, no manifest is left behind.
    *
-   * @throws CairnError `batch-empty`, `option-…` for the defaults of all lines, and those of the entries.
+   * @throws CairnError `batch-empty`, `batch-invalid` for too many refused lines, `option-…` for the defaults of all
+   *   lines, and those of the entries.
    */
   async accept(id: string, defaults: GivenOptions, read: EntrySource): Promise<NewBatch> {
-    const lines = new LineWriter(id, defaults, this.jobs);
+    const lines = new LineWriter(id, defaults, this.jobs, this.limits);
     lines.check({});
     await this.jobs.demandStore();
     const manifest = `${BATCHES_PREFIX}/${id}.${randomUUID()}.ndjson`;
@@ -69,6 +76,7 @@ class LineWriter {
     private readonly batchId: string,
     private readonly defaults: GivenOptions,
     private readonly jobs: JobService,
+    private readonly limits: BatchLimits,
   ) {}
 
   /** Checks options together with the defaults, which they override. @throws CairnError `option-…`. */
@@ -76,7 +84,7 @@ class LineWriter {
     return parseJobOptions({ priority: PRIORITY, ...this.defaults, ...options });
   }
 
-  /** @throws CairnError `batch-empty`, `batch-too-large`, and what the entries throw. */
+  /** @throws CairnError `batch-empty`, `batch-too-large`, `batch-invalid`, and what the entries throw. */
   async *write(entries: AsyncIterable<Entry>): AsyncGenerator<Buffer> {
     let piece = '';
     for await (const entry of entries) {
@@ -106,6 +114,11 @@ class LineWriter {
     // The message may quote the request, and every status of the batch repeats it.
     const message = whole.slice(0, MAX_MESSAGE);
     rejected.count++;
+    const { maxRefused } = this.limits;
+    if (rejected.count > maxRefused) {
+      const text = `More than ${maxRefused} lines of this batch are refused, line ${line} with: ${message}`;
+      throw new CairnError('batch-invalid', text);
+    }
     if (rejected.first.length < MAX_LISTED) rejected.first.push({ line, code, message });
     return { line, name, error: { code, message } };
   }

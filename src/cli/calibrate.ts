@@ -48,14 +48,14 @@ export function calibrateCommand(): Command {
 }
 
 async function calibrateModel(model: string, paths: string[], flags: Flags): Promise<void> {
-  const { weightsDir, maxPixels } = loadConfig(readEnv());
+  const { weightsDir, decode } = loadConfig(readEnv());
   const images = await expandFolders(paths);
   const weights = flags.weights ?? (await defaultWeights(findModel(model).name, weightsDir));
   const { levels, size } = await coverage(model, weights, flags);
   const out = flags.out ?? calibrationPaths(model, weights, weightsDir)[0]!;
   const progress = new Progress({ bar: !flags.json });
   const canvases = images.map((image) => async () => {
-    return (await preprocess(await readImage(image), size, maxPixels)).pixels;
+    return (await preprocess(await readImage(image), size, decode)).pixels;
   });
   const threads = parseCount('threads', flags.threads);
   try {

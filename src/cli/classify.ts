@@ -67,7 +67,7 @@ async function classifyImages(images: string[], flags: Flags): Promise<void> {
     const { weights } = await backbone.load(request);
     warnOfSeededWeights(model, weights.source);
     for (const image of images) {
-      const pixels = await centreCrop(await readImage(image), size, Number(flags.cropPct), config.maxPixels);
+      const pixels = await centreCrop(await readImage(image), size, Number(flags.cropPct), config.decode);
       const [levels] = await backbone.runBatch(request, pixels, 1);
       const top = best(levels![0]!, count);
       if (flags.json) console.log(JSON.stringify({ image, model, weights, top }));

@@ -10,6 +10,7 @@ import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
 import { softwareVersion } from '../config/version.js';
 import { asCairnError, CairnError } from '../errors.js';
+import { printable } from '../printable.js';
 import { Extractor, type Extraction, type ExtractRequest } from '../worker/extractor.js';
 import { FileStore } from '../features/store/file-store.js';
 import { loadZstd } from '../formats/zstd.js';
@@ -65,9 +66,9 @@ async function extractImages(images: string[], flags: Flags): Promise<void> {
   const request: ExtractRequest = { ...(await withLevels(spec, weights)), weights, calibration };
   const backbone = new Backbone(engineOptions(flags));
   try {
-    const { maxPixels } = config;
+    const { decode } = config;
     const store = new FileStore(flags.out);
-    const parts = { backbone, store, zstd: await loadZstd(), softwareVersion: softwareVersion(), maxPixels };
+    const parts = { backbone, store, zstd: await loadZstd(), softwareVersion: softwareVersion(), decode };
     const extractor = new Extractor(parts);
     const { weights: loaded } = await extractor.load(request);
     warnOfSeededWeights(spec.model, loaded.source);
@@ -127,7 +128,7 @@ class Report {
     const line = { image, id, path, levels, timings: rounded, weights, window, scale, originalShape, clipped };
     if (this.json) console.log(JSON.stringify(line));
     else if (!this.progress.drawsBar) {
-      console.log(`${image} → ${path} (${megabytes(bytes)}, run ${timings.run.toFixed(0)} ms)`);
+      console.log(printable(`${image} → ${path} (${megabytes(bytes)}, run ${timings.run.toFixed(0)} ms)`));
     }
     this.count();
   }

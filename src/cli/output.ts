@@ -1,4 +1,5 @@
-import { asCairnError } from '../errors.js';
+import { asCairnError, withCause } from '../errors.js';
+import { printable, printableJson } from '../printable.js';
 import { isSeeded } from '../backbone/weights/weights.js';
 
 /** A wrapped column is at least this wide, even where the terminal is too narrow for it. */
@@ -21,7 +22,9 @@ export function formatTable(
   rows: readonly (readonly (string | number)[])[],
   { width = process.stdout.isTTY ? process.stdout.columns : Infinity, optional = [] }: TableOptions = {},
 ): string {
-  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)));
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : printable(cell))),
+  );
   const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
   const numeric = head.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'));
   let columns = [...head.keys()];
@@ -73,7 +76,7 @@ export function megabytes(bytes: number): string {
 
 /** Prints a value as JSON for a program, or as text for a person. */
 export function print(value: unknown, { json }: { readonly json?: boolean }, text: () => string): void {
-  console.log(json ? JSON.stringify(value, null, 2) : text());
+  console.log(json ? printableJson(value, 2) : text());
 }
 
 /** Warns on stderr when a model runs on untrained weights. */
@@ -84,6 +87,8 @@ export function warnOfSeededWeights(model: string, source: string): void {
 
 /** An error as every command reports it: a sentence for a person, a code for a program. */
 export function describeError(error: unknown): string {
-  const { code, message } = asCairnError(error);
-  return `${message} [${code}]`;
+  const known = asCairnError(error);
+  // The store is a folder of the user, whose path is in the cause.
+  const message = known.code === 'store-failed' ? withCause(known) : known.message;
+  return `${printable(message, '\n')} [${known.code}]`;
 }

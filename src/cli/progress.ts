@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress';
+import { printable } from '../printable.js';
 
 /** Without a terminal, a line is written this often, in milliseconds. */
 const LINE_INTERVAL_MS = 10_000;
@@ -42,7 +43,7 @@ export class Progress {
 
   /** Prints a line for people without breaking up the bar. */
   say(text: string): void {
-    console.error(`${this.bar ? '\r' : ''}cairn: ${text}`);
+    console.error(`${this.bar ? '\r' : ''}cairn: ${printable(text)}`);
   }
 
   /** Ends the bar; the next step begins another one. May be called twice. */

@@ -9,6 +9,7 @@ import { levelsOf } from '../backbone/graph/graph.js';
 import { matchWeights, showShape, type WeightsMatch } from '../backbone/weights/match-weights.js';
 import { loadWeights, openWeights, parseSeed } from '../backbone/weights/weights.js';
 import type { WeightsEntry } from '../backbone/weights/weights-reader.js';
+import { printable, printableJson } from '../printable.js';
 import { addNoStage5 } from './flags.js';
 import { describeError } from './output.js';
 
@@ -81,9 +82,9 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
   if (fitting.length === 0) shown.push(...ranked.slice(0, NEAR_MISSES));
 
   if (flags.json) {
-    console.log(JSON.stringify({ file, format, tensors: entries.length, models: shown.map(toJson) }, null, 2));
+    console.log(printableJson({ file, format, tensors: entries.length, models: shown.map(toJson) }, 2));
   } else {
-    console.log(`${file}: ${format}, ${entries.length} tensors`);
+    console.log(`${printable(file)}: ${format}, ${entries.length} tensors`);
     if (shown.length === 0) console.log(`\nNo model has tensors of these names:\n${namesOf(entries)}`);
     for (const [i, one] of shown.entries()) console.log(`\n${explain(one, i === 0)}`);
     if (fitting.length > 1) console.log(`\n${recommend(shown)}`);
@@ -177,7 +178,11 @@ const SHOWN = 10;
 function list<T>(title: string, items: readonly T[], show: (item: T) => string): string[] {
   if (items.length === 0) return [];
   const more = items.length > SHOWN ? ['    …'] : [];
-  return [`  ${title} (${items.length}):`, ...items.slice(0, SHOWN).map((item) => `    ${show(item)}`), ...more];
+  return [
+    `  ${title} (${items.length}):`,
+    ...items.slice(0, SHOWN).map((item) => `    ${printable(show(item))}`),
+    ...more,
+  ];
 }
 
 function namesOf(entries: readonly WeightsEntry[]): string {

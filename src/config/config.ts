@@ -1,9 +1,12 @@
 import { z } from 'zod';
-import { DEFAULT_MAX_PIXELS } from '../backbone/preprocess/decode.js';
-import { CairnError } from '../errors.js';
+import { MAX_SIZE, MIN_SIZE } from '../backbone/catalogue.js';
+import { DEFAULT_DECODE_LIMITS, MAX_PIXELS_SIDE } from '../backbone/preprocess/decode.js';
+import { asCairnError, CairnError } from '../errors.js';
+import { UrlPolicy } from '../images/url-policy.js';
 import type { Env } from './env.js';
 
 const MIB = 1 << 20;
+const GIB = 2 ** 30;
 const HOUR_MS = 3600_000;
 
 const flag = (fallback: 'true' | 'false') =>
@@ -27,6 +30,19 @@ const devices = z
     }
     const distinct = new Set(entries.map((entry) => entry.toLowerCase()));
     if (distinct.size < entries.length) problem('a device is named twice');
+  });
+
+/** Private hosts and networks that images may be fetched from. */
+const urlAllow = z
+  .string()
+  .default('')
+  .transform((value, context) => {
+    try {
+      return UrlPolicy.parse(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: asCairnError(error).message });
+      return z.NEVER;
+    }
   });
 
 /** Environment variables with their defaults; README and docs/configuration.md list them. */
@@ -54,9 +70,26 @@ const schema = z.object({
   CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
   CAIRN_DRAIN_TIMEOUT_MS: count(60_000, 0),
   CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
-  CAIRN_MAX_PIXELS: count(DEFAULT_MAX_PIXELS),
+  CAIRN_MAX_PIXELS: count(DEFAULT_DECODE_LIMITS.maxPixels),
+  CAIRN_MAX_SIDE: z.coerce.number().int().min(1).max(MAX_PIXELS_SIDE).default(DEFAULT_DECODE_LIMITS.maxSide),
+  CAIRN_MAX_SCANS: count(DEFAULT_DECODE_LIMITS.maxScans),
+  CAIRN_MAX_SIZE: z.coerce.number().int().min(MIN_SIZE).max(MAX_SIZE).default(2048),
+  CAIRN_MAX_JOB_BYTES: count(3 * GIB),
+  CAIRN_BATCH_MAX_REFUSED: count(1000, 0),
+  CAIRN_BATCH_MAX_RATIO: count(100),
   CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
-  CAIRN_ALLOW_PRIVATE_URLS: z.enum(['true', 'false']).optional(),
+  CAIRN_URL_ALLOW: urlAllow,
+  CAIRN_URL_MAX_LENGTH: count(2048),
+  // A timer of Node.js holds no more.
+  CAIRN_URL_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .default(30_000),
+  CAIRN_URL_MIN_RATE: count(1024, 0),
+  CAIRN_URL_MAX_REDIRECTS: count(5, 0),
+  CAIRN_URL_CONCURRENCY: z.coerce.number().int().min(1).optional(),
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
 });
@@ -71,9 +104,12 @@ export function loadConfig(env: Env) {
     throw new CairnError('option-invalid', `The configuration is invalid: ${problems.join('; ')}.`);
   }
   const vars = parsed.data;
+  // While a batch runs, one image is being decoded and another packed.
+  const concurrency = vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2;
+  const decode = { maxPixels: vars.CAIRN_MAX_PIXELS, maxSide: vars.CAIRN_MAX_SIDE, maxScans: vars.CAIRN_MAX_SCANS };
   return {
     role: vars.ROLE,
-    http: { host: vars.HOST, port: vars.PORT, maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES },
+    http: { host: vars.HOST, port: vars.PORT },
     redisUrl: vars.REDIS_URL,
     dataDir: vars.CAIRN_DATA_DIR,
     storeReserveBytes: vars.CAIRN_STORE_RESERVE_BYTES,
@@ -94,22 +130,34 @@ export function loadConfig(env: Env) {
     queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
     streamLength: vars.CAIRN_STREAM_LENGTH,
     worker: {
-      // While a batch runs, one image is being decoded and another packed.
-      concurrency: vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2,
+      concurrency,
       lockDurationMs: vars.CAIRN_LOCK_DURATION_MS,
       drainTimeoutMs: vars.CAIRN_DRAIN_TIMEOUT_MS,
       uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,
     },
-    maxPixels: vars.CAIRN_MAX_PIXELS,
-    // A server reachable from this machine only may fetch from it; a public one must not fetch from its own network on
-    // behalf of strangers.
-    allowPrivateUrls: vars.CAIRN_ALLOW_PRIVATE_URLS ? vars.CAIRN_ALLOW_PRIVATE_URLS === 'true' : isLoopback(vars.HOST),
+    decode,
+    /** What is accepted as an image. */
+    intake: {
+      ...decode,
+      maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES,
+      maxUrlLength: vars.CAIRN_URL_MAX_LENGTH,
+      maxRatio: vars.CAIRN_BATCH_MAX_RATIO,
+    },
+    batches: { maxRefused: vars.CAIRN_BATCH_MAX_REFUSED },
+    spec: { maxSize: vars.CAIRN_MAX_SIZE, maxJobBytes: vars.CAIRN_MAX_JOB_BYTES },
+    /** How workers fetch images. */
+    urls: {
+      policy: vars.CAIRN_URL_ALLOW,
+      limits: {
+        timeoutMs: vars.CAIRN_URL_TIMEOUT_MS,
+        minRate: vars.CAIRN_URL_MIN_RATE,
+        maxRedirects: vars.CAIRN_URL_MAX_REDIRECTS,
+      },
+      // One place is left for jobs that need no download.
+      concurrency: vars.CAIRN_URL_CONCURRENCY ?? Math.max(1, concurrency - 1),
+    },
     logJson: vars.CAIRN_LOG_JSON,
     /** The server that the command line talks to. */
     serverUrl: vars.CAIRN_URL,
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

@@ -1,92 +1,133 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import { get as httpGet, type IncomingMessage, type RequestOptions } from 'node:http';
-import { get as httpsGet } from 'node:https';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { Agent as HttpAgent, get as httpGet, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, get as httpsGet } from 'node:https';
+import type { LookupFunction, Socket } from 'node:net';
 import { CairnError } from '../errors.js';
+import { forbidden, type UrlPolicy } from './url-policy.js';
 
-const MAX_REDIRECTS = 5;
-const TIMEOUT_MS = 30_000;
+/** How often the rate of a download is looked at. */
+const RATE_WINDOW_MS = 5000;
 
-export interface FetchOptions {
-  /** Whether addresses of this machine and of private networks may be fetched from. */
-  readonly allowPrivate: boolean;
-  readonly signal?: AbortSignal | undefined;
+export interface FetchLimits {
+  /** For the whole download, from the first name that is resolved to the last byte. */
+  readonly timeoutMs: number;
+  /** Bytes per second that the body must bring in each window of five seconds. */
+  readonly minRate: number;
+  readonly maxRedirects: number;
 }
 
 /**
- * Fetches an image by HTTP or HTTPS, following redirects. The address is checked after the name is
- * resolved and for every redirect, on the very lookup that the connection uses.
- *
- * @throws CairnError `url-forbidden` for private addresses and other schemes, `url-rejected` for a
- *   4xx answer, `url-unreachable` for transient failures.
+ * Fetches images by HTTP and HTTPS. A policy decides about every address that is connected to, also after redirects.
+ * Messages name the origin of a URL only: its path, query and user may be secrets.
  */
-export async function fetchImage(url: string, options: FetchOptions): Promise<IncomingMessage> {
-  let target = new URL(url);
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await request(target, options);
-    const { statusCode = 0, headers } = response;
-    if (statusCode >= 200 && statusCode < 300) return response;
-    response.destroy();
-    if (statusCode >= 300 && statusCode < 400 && headers.location) target = redirectTarget(headers.location, target);
-    else throw refused(target, statusCode);
+export class ImageFetcher {
+  // Of its own: an environment proxy, which the global agents may have, would connect on its behalf, unchecked.
+  private readonly agents = { http: new HttpAgent(), https: new HttpsAgent() };
+
+  constructor(
+    private readonly policy: UrlPolicy,
+    private readonly limits: FetchLimits,
+  ) {}
+
+  /**
+   * Lets `use` read the body at `url`, which is closed afterwards.
+   *
+   * @throws CairnError `url-forbidden` for addresses that the policy refuses and other schemes, `url-rejected` for a
+   *   4xx answer and too many redirects, `url-unreachable` for transient failures and a download that is too slow,
+   *   else what `use` throws.
+   */
+  async fetch<T>(url: string, signal: AbortSignal, use: (body: IncomingMessage) => Promise<T>): Promise<T> {
+    const { timeoutMs } = this.limits;
+    const slow = new AbortController();
+    const giveUp = (what: string) => slow.abort(new CairnError('url-unreachable', `${new URL(url).origin} ${what}.`));
+    const deadline = setTimeout(() => giveUp(`did not send the image within ${timeoutMs / 1000} s`), timeoutMs);
+    let watch: NodeJS.Timeout | undefined;
+    let response: IncomingMessage | undefined;
+    try {
+      response = await this.follow(url, AbortSignal.any([signal, slow.signal]));
+      watch = this.watchRate(response, giveUp);
+      return await use(response);
+    } catch (error) {
+      if (signal.aborted) throw new CairnError('cancelled', 'The download was cancelled.', { cause: error });
+      if (slow.signal.aborted) throw slow.signal.reason;
+      // A store reports a source that breaks off as a failure of its own.
+      if (response?.errored) throw unreachable(new URL(url), response.errored);
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+      clearInterval(watch);
+      response?.destroy();
+    }
   }
-  throw new CairnError('url-rejected', `${url} redirects more than ${MAX_REDIRECTS} times.`);
+
+  private async follow(url: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const { maxRedirects } = this.limits;
+    let target = new URL(url);
+    for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+      const response = await this.request(target, signal);
+      const { statusCode = 0, headers } = response;
+      if (statusCode >= 200 && statusCode < 300) return response;
+      response.destroy();
+      if (statusCode >= 300 && statusCode < 400 && headers.location) target = redirectTarget(headers.location, target);
+      else throw refused(target, statusCode);
+    }
+    throw new CairnError('url-rejected', `${new URL(url).origin} redirects more than ${maxRedirects} times.`);
+  }
+
+  private async request(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
+    const { protocol, hostname: host } = url;
+    if (protocol !== 'http:' && protocol !== 'https:') {
+      throw new CairnError('url-forbidden', `Images are not fetched from ${protocol} URLs.`);
+    }
+    this.policy.check(host);
+    const secure = protocol === 'https:';
+    const options: RequestOptions = {
+      headers: { accept: 'image/*', 'user-agent': 'cairn' },
+      agent: secure ? this.agents.https : this.agents.http,
+      lookup: this.lookup,
+      signal,
+    };
+    return new Promise((resolve, reject) => {
+      const outgoing = (secure ? httpsGet : httpGet)(url, options, resolve);
+      // The last word is about the connection as it is: nothing is sent before this.
+      outgoing.on('socket', (socket: Socket) => {
+        socket.once('connect', () => {
+          if (!this.policy.permits(host, socket.remoteAddress ?? '')) socket.destroy(forbidden(host));
+        });
+      });
+      outgoing.on('error', (error) => reject(error instanceof CairnError ? error : unreachable(url, error)));
+    });
+  }
+
+  /** Fails for names of forbidden addresses: with a check beforehand, DNS rebinding could bypass it. */
+  private readonly lookup: LookupFunction = (hostname, options, callback) => {
+    dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+      if (error) callback(error, '', 0);
+      else if (!addresses.every(({ address }) => this.policy.permits(hostname, address)))
+        callback(forbidden(hostname), '', 0);
+      else if (options.all) callback(null, addresses);
+      else callback(null, addresses[0]!.address, addresses[0]!.family);
+    });
+  };
+
+  /** Gives up on a body that comes too slowly. A reader that has yet to take what came is not the server's fault. */
+  private watchRate(response: IncomingMessage, giveUp: (what: string) => void): NodeJS.Timeout {
+    const { minRate } = this.limits;
+    const { socket } = response;
+    let seen = socket.bytesRead;
+    return setInterval(() => {
+      const received = socket.bytesRead - seen;
+      seen += received;
+      const waitsForReader = response.readableLength >= response.readableHighWaterMark;
+      if (waitsForReader || response.complete || received >= (minRate * RATE_WINDOW_MS) / 1000) return;
+      giveUp(`sends less than ${minRate} bytes per second`);
+    }, RATE_WINDOW_MS);
+  }
 }
 
 function redirectTarget(location: string, from: URL): URL {
   if (URL.canParse(location, from.href)) return new URL(location, from);
   throw new CairnError('url-rejected', `${from.origin} redirects to an invalid URL.`);
-}
-
-function request(url: URL, { allowPrivate, signal }: FetchOptions): Promise<IncomingMessage> {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw forbidden(`${url.protocol} URLs`);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (!allowPrivate && isIP(host) && isPrivate(host)) throw forbidden(`the private address ${host}`);
-  const options: RequestOptions = {
-    headers: { accept: 'image/*', 'user-agent': 'cairn' },
-    timeout: TIMEOUT_MS,
-    ...(signal && { signal }),
-    ...(!allowPrivate && { lookup: publicOnly }),
-  };
-  return new Promise((resolve, reject) => {
-    const get = url.protocol === 'https:' ? httpsGet : httpGet;
-    const outgoing = get(url, options, resolve);
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no data for ${TIMEOUT_MS / 1000} s`)));
-    outgoing.on('error', (error) => reject(error instanceof CairnError ? error : unreachable(url, error)));
-  });
-}
-
-/** A lookup that fails for names of private addresses: with a check beforehand, DNS rebinding could bypass it. */
-const publicOnly: LookupFunction = (hostname, options, callback) => {
-  dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    const inside = error ? undefined : addresses.find(({ address }) => isPrivate(address));
-    if (inside) callback(forbidden(`${hostname}, which leads to the private address ${inside.address}`), '', 0);
-    else if (error) callback(error, '', 0);
-    else if (options.all) callback(null, addresses);
-    else callback(null, addresses[0]!.address, addresses[0]!.family);
-  });
-};
-
-/**
- * Loopback, link-local, private and reserved ranges (IANA special-purpose address registries).
- * `BlockList` checks IPv4 addresses written as IPv6 ones against the IPv4 ranges by itself.
- */
-function isPrivate(address: string): boolean {
-  return SPECIAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-}
-
-const SPECIAL = new BlockList();
-const SPECIAL_NETS = [
-  '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16',
-  '198.18.0.0/15 224.0.0.0/3 ::/127 64:ff9b::/96 fc00::/7 fe80::/10 ff00::/8',
-];
-for (const net of SPECIAL_NETS.join(' ').split(' ')) {
-  const [address = '', prefix] = net.split('/');
-  SPECIAL.addSubnet(address, Number(prefix), isIP(address) === 6 ? 'ipv6' : 'ipv4');
-}
-
-function forbidden(what: string): CairnError {
-  return new CairnError('url-forbidden', `Images are not fetched from ${what}.`);
 }
 
 function refused(url: URL, status: number): CairnError {

@@ -7,7 +7,7 @@ export const IMAGES_PREFIX = 'images';
 /** Where a job's image is. Pixels never travel through the queue. */
 export const imageSourceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('upload'), key: z.string(), sha256: sha256Schema }),
-  z.object({ kind: z.literal('url'), url: z.url(), allowPrivate: z.boolean(), maxBytes: z.int().positive() }),
+  z.object({ kind: z.literal('url'), url: z.url(), maxBytes: z.int().positive() }),
 ]);
 export type ImageSource = z.infer<typeof imageSourceSchema>;
 export type Upload = Extract<ImageSource, { kind: 'upload' }>;

@@ -1,17 +1,20 @@
 import type { Readable } from 'node:stream';
-import { inspectImage } from '../backbone/preprocess/decode.js';
+import { inspectImage, refuseScans, type DecodeLimits } from '../backbone/preprocess/decode.js';
 import { asCairnError, CairnError } from '../errors.js';
 import { takeHead, withHead } from '../files/head.js';
+import { JpegScanCounter } from '../formats/jpeg-scans.js';
 import type { Store } from '../features/store/store.js';
 import { IMAGES_PREFIX, type GivenSource, type ImageSource, type Upload } from './image-source.js';
 
 /** Headers of all formats but some TIFFs lie within this. */
 const HEAD_BYTES = 256 << 10;
 
-export interface IntakeLimits {
+export interface IntakeLimits extends DecodeLimits {
   readonly maxUploadBytes: number;
-  readonly maxPixels: number;
-  readonly allowPrivateUrls: boolean;
+  /** Of a URL, in characters: the queue keeps it. */
+  readonly maxUrlLength: number;
+  /** How many times its size a compressed body of images or a manifest may unpack to. */
+  readonly maxRatio: number;
 }
 
 /** An image in the store, as the source of a job, and its bytes. */
@@ -60,16 +63,26 @@ export class ImageIntake {
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
     const { head, whole } = await takeHead(chunks, HEAD_BYTES);
     const inspected = await this.inspectHead(head, whole);
-    const { key, sha256, size } = await this.store.putByDigest(IMAGES_PREFIX, withHead(head, chunks), maxBytes);
+    const { key, sha256, size } = await this.store.putByDigest(
+      IMAGES_PREFIX,
+      this.countingScans(withHead(head, chunks)),
+      maxBytes,
+    );
     if (!inspected) await this.inspectStored(key);
     return { source: { kind: 'upload', key, sha256 }, size };
   }
 
-  /** An image that was named instead of sent. @throws CairnError `image-missing` for a digest that the store does not have. */
+  /**
+   * An image that was named instead of sent.
+   *
+   * @throws CairnError `image-missing` for a digest that the store does not have, `url-too-long`.
+   */
   async find(given: GivenSource): Promise<ImageSource> {
     if ('url' in given) {
-      const { allowPrivateUrls, maxUploadBytes } = this.limits;
-      return { kind: 'url', url: given.url, allowPrivate: allowPrivateUrls, maxBytes: maxUploadBytes };
+      const { maxUploadBytes, maxUrlLength } = this.limits;
+      if (given.url.length <= maxUrlLength) return { kind: 'url', url: given.url, maxBytes: maxUploadBytes };
+      const message = `The URL has ${given.url.length} characters; the limit is ${maxUrlLength}.`;
+      throw new CairnError('url-too-long', message);
     }
     const { sha256 } = given;
     const key = `${IMAGES_PREFIX}/${sha256}`;
@@ -85,10 +98,19 @@ export class ImageIntake {
     return object?.size;
   }
 
+  /** The bytes themselves, until they turn out to have too many scans. */
+  private async *countingScans(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const counter = new JpegScanCounter();
+    for await (const chunk of bytes) {
+      refuseScans(chunk, counter, this.limits.maxScans);
+      yield chunk;
+    }
+  }
+
   /** Whether the first bytes of a file showed its header; those of a whole file always do. */
   private async inspectHead(head: Buffer, whole: boolean): Promise<boolean> {
     try {
-      await inspectImage(head, this.limits.maxPixels);
+      await inspectImage(head, this.limits);
       return true;
     } catch (error) {
       // The directory of a TIFF may lie at the end of the file.
@@ -101,7 +123,7 @@ export class ImageIntake {
     const object = await this.store.open(key);
     if (!object) throw new CairnError('image-unsupported', 'Another request has just sent and refused the same bytes.');
     try {
-      await inspectImage(await object.read(0, object.size), this.limits.maxPixels);
+      await inspectImage(await object.read(0, object.size), this.limits);
     } catch (error) {
       await this.store.delete(key);
       throw error;

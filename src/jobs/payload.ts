@@ -15,6 +15,13 @@ export function batchJobId(batchId: string, line: number): string {
   return `${batchId}.${line}`;
 }
 
+/** A UUID, or an id of a batch's job. Nothing else leads to a key in Redis. */
+const JOB_ID = /^[0-9a-f-]{32,36}(\.[1-9]\d{0,7})?$/;
+
+export function isJobId(id: string): boolean {
+  return JOB_ID.test(id);
+}
+
 /** The batch that a job belongs to, by its id. */
 export function batchOf(jobId: string): string | undefined {
   const end = jobId.indexOf('.');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { CairnError } from '../errors.js';
 import { countWaiting, isCancelled, readCancelled, requestCancellation, type ExtractQueue } from './extract-queue.js';
-import { batchOf, EXTRACT_JOB, type JobPayload, PRIORITIES, type Priority } from './payload.js';
+import { batchOf, EXTRACT_JOB, isJobId, type JobPayload, PRIORITIES, type Priority } from './payload.js';
 import { isFinal, readStatus, type JobState, type JobStatus } from './status.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { reachRedis, redisUnavailable } from '../redis/reach.js';
@@ -54,6 +54,8 @@ export class JobQueue {
 
   /** @throws CairnError `job-not-found` or `queue-unavailable`. */
   async status(jobId: string): Promise<JobStatus> {
+    // BullMQ keeps its own records under keys of the same form as those of jobs: `meta`, `events`, ….
+    if (!isJobId(jobId)) throw notFound(jobId);
     return this.reach(async () => {
       const { queue, redis, keys } = this.parts;
       // State first: readStatus corrects a stale state from the job's own fields.
@@ -63,7 +65,7 @@ export class JobQueue {
         const taken = await readCancelled(redis, keys, jobId);
         if (taken) return taken;
       }
-      if (!job) throw new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
+      if (!job) throw notFound(jobId);
       return readStatus(job, state, cancelled);
     });
   }
@@ -121,6 +123,10 @@ export class JobQueue {
   private reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {
     return reachRedis(this.parts.redis, commands, withinMs);
   }
+}
+
+function notFound(jobId: string): CairnError {
+  return new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
 }
 
 /** The engine and device of a worker, and its process. */

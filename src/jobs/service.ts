@@ -3,8 +3,9 @@ import type { ArchiveReader } from '../features/archive-reader.js';
 import type { FeatureLibrary } from '../features/library.js';
 import type { StoreHealth } from '../features/store/store-health.js';
 import { featureId } from '../spec/feature-id.js';
-import type { RequestedSpec } from '../spec/feature-spec.js';
+import { withBackboneLevels, type RequestedSpec } from '../spec/feature-spec.js';
 import type { ModelRegistry, ResolvedSpec } from '../spec/resolve.js';
+import { refuseLargeSpec, type SpecLimits } from '../spec/spec-limits.js';
 import type { JobOptions } from './options.js';
 import type { JobPayload } from './payload.js';
 import type { ImageSource } from '../images/image-source.js';
@@ -20,12 +21,13 @@ export class JobService {
     private readonly library: FeatureLibrary,
     private readonly registry: ModelRegistry,
     private readonly health: StoreHealth,
+    private readonly limits: SpecLimits,
   ) {}
 
   /**
    * The job of an image; a completed one, which never was in the queue, where the store has its features.
    *
-   * @throws CairnError of the weights module for bad weights; transient `queue-…` and `store-…`.
+   * @throws CairnError as `resolve`; transient `queue-…` and `store-…`.
    */
   async submit({ spec, priority }: JobOptions, source: ImageSource): Promise<JobStatus> {
     const payload = this.payload(await this.resolve(spec), source);
@@ -109,9 +111,17 @@ export class JobService {
     }
   }
 
-  /** The levels and weights that a spec means here. @throws CairnError of the weights module. */
-  resolve(requested: RequestedSpec): Promise<ResolvedSpec> {
-    return this.registry.resolve(requested);
+  /**
+   * The levels and weights that a spec means here.
+   *
+   * @throws CairnError `spec-too-large`, and those of the weights module.
+   */
+  async resolve(requested: RequestedSpec): Promise<ResolvedSpec> {
+    // Before the weights, whose digest takes a second; they may hold a pyramid, whose levels are the default then.
+    refuseLargeSpec(withBackboneLevels(requested), this.limits);
+    const resolved = await this.registry.resolve(requested);
+    refuseLargeSpec(resolved.spec, this.limits);
+    return resolved;
   }
 }
 

@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
+import { join, sep } from 'node:path';
 import { DEFAULT_MODEL, findModel, graphFor, listModels } from '../backbone/catalogue.js';
 import { isPyramidLevel } from '../backbone/graph/fpn-graph.js';
 import { findCalibration, loadCalibration } from '../backbone/calibration/find-calibration.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { isSeeded, loadWeights, weightsSource } from '../backbone/weights/weights.js';
+import { withoutFolder } from '../errors.js';
 import { holdsPyramid, withLevels } from './default-levels.js';
 import { parseSpec, type FeatureSpec, type RequestedSpec } from './feature-spec.js';
 
@@ -54,12 +56,22 @@ export class ModelRegistry {
    */
   async prepare(): Promise<void> {
     for (const { name } of listModels()) {
-      if (name === DEFAULT_MODEL || !isSeeded(await this.source(name))) await this.resolve(parseSpec({ model: name }));
+      if (name === DEFAULT_MODEL || !isSeeded(await this.source(name))) await this.read(parseSpec({ model: name }));
     }
   }
 
-  /** The levels and weights that a spec means on this installation. @throws CairnError of the weights module. */
+  /**
+   * The levels and weights that a spec means on this installation.
+   *
+   * @throws CairnError of the weights module, with the names of files but not their folder.
+   */
   async resolve(requested: RequestedSpec): Promise<ResolvedSpec> {
+    return this.read(requested).catch((error: unknown) => {
+      throw withoutFolder(error, join(this.weightsDir, sep));
+    });
+  }
+
+  private async read(requested: RequestedSpec): Promise<ResolvedSpec> {
     const file = await this.file(requested.model);
     const spec = await withLevels(requested, file.path, (graph, weights) => {
       return (file.pyramid ??= forgetting(holdsPyramid(graph, weights), () => delete file.pyramid));

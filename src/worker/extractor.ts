@@ -1,6 +1,7 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Backbone, Provenance, SessionRequest } from '../backbone/backbone.js';
 import { findModel } from '../backbone/catalogue.js';
+import type { DecodeLimits } from '../backbone/preprocess/decode.js';
 import { preprocess, type Canvas } from '../backbone/preprocess/preprocess.js';
 import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
@@ -25,7 +26,8 @@ export interface ExtractorParts {
   readonly store: Store;
   readonly zstd: Zstd;
   readonly softwareVersion: string;
-  readonly maxPixels?: number;
+  /** Of images; by default those of the library. */
+  readonly decode?: Partial<DecodeLimits>;
 }
 
 export interface Image {
@@ -100,8 +102,8 @@ export class Extractor {
         return result;
       });
 
-    const { backbone, maxPixels } = this.parts;
-    const canvas = await stage('preprocess', () => preprocess(image.bytes, request.size, maxPixels));
+    const { backbone, decode } = this.parts;
+    const canvas = await stage('preprocess', () => preprocess(image.bytes, request.size, decode));
     const { levels, madeBy } = await stage('run', async () => {
       // A worker with other weights hands the job on, for which it need not run.
       if (options.weightsDigest !== undefined) checkProvenance(await this.load(request), request, options);

@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { asCairnError, CairnError, type ErrorCode } from '../errors.js';
+import { asCairnError, CairnError, publicError, withCause, type ErrorCode } from '../errors.js';
 import type { StoreHealth } from '../features/store/store-health.js';
 import { isCancelled, onCancellation } from '../jobs/extract-queue.js';
 import {
@@ -17,6 +17,7 @@ import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { Casualties, killedWorker, MAX_DEATHS_ALONE } from './casualties.js';
+import { Postponed } from './postponed.js';
 import { Solitude } from './solitude.js';
 import { takeWhileUsable, untilRedisDoes } from './waiting.js';
 
@@ -68,6 +69,10 @@ const LASTING: ReadonlySet<ErrorCode> = new Set(['calibration-changed', 'weights
 /** How long a job that was handed on is left to other workers. */
 const HANDED_ON_MS = 2000;
 const TELL_AGAIN_MS = 60_000;
+
+/** How long a job is postponed at first; twice as long each time, so that thousands of them do not keep Redis busy. */
+const POSTPONE_MS = 250;
+const MAX_POSTPONE_MS = 15_000;
 
 /** How long a stop waits for jobs when Redis is away. */
 const AWAY_DRAIN_MS = 2000;
@@ -149,9 +154,10 @@ export class JobWorker {
     });
   }
 
-  private logFailure({ id, attemptsMade, opts, finishedOn }: Job<JobPayload, JobResult>, { message }: Error): void {
+  private logFailure({ id, attemptsMade, opts, finishedOn }: Job<JobPayload, JobResult>, error: Error): void {
     const { log } = this.parts;
-    if (fromFailedReason(message).code === 'cancelled') {
+    const message = withCause(error);
+    if (fromFailedReason(error.message).code === 'cancelled') {
       // Of a batch there may be thousands.
       if (batchOf(id!) === undefined) log.log(`job ${id} cancelled`);
       return;
@@ -192,7 +198,11 @@ export class JobWorker {
       return result;
     } catch (thrown) {
       if (thrown instanceof DelayedError) throw thrown;
-      const error = signal.aborted ? cancelled() : asCairnError(thrown);
+      if (thrown instanceof Postponed && !signal.aborted) {
+        await this.patiently(() => job.moveToDelayed(Date.now() + postponement(job), token));
+        throw new DelayedError();
+      }
+      const error = signal.aborted ? cancelled() : publicError(asCairnError(thrown));
       if (OF_THE_PLACE.has(error.code) && (await this.mayHandOn(job, error)))
         return await this.handOn(job, token, error);
       const reason = toFailedReason(error);
@@ -200,7 +210,7 @@ export class JobWorker {
       const { code, message } = error;
       const state = code === 'cancelled' ? 'cancelled' : 'failed';
       await this.record({ jobId, payload: job.data, state, error: { code, message } });
-      throw error.transient ? new Error(reason, { cause: error }) : new UnrecoverableError(reason);
+      throw error.transient ? new Error(reason, { cause: error }) : unrecoverable(reason, error);
     } finally {
       this.running.delete(jobId);
     }
@@ -273,6 +283,16 @@ export class JobWorker {
 /** `attemptsMade` counts the attempts that have ended. */
 function isLastAttempt({ attemptsMade, opts }: Job): boolean {
   return attemptsMade + 1 >= (opts.attempts ?? 1);
+}
+
+/** `attemptsStarted` counts the postponed starts too. Spread, since jobs of a batch are postponed together. */
+function postponement({ attemptsStarted, attemptsMade }: Job): number {
+  const before = Math.max(0, attemptsStarted - attemptsMade - 1);
+  return Math.min(POSTPONE_MS * 2 ** before, MAX_POSTPONE_MS) * (0.75 + Math.random() / 2);
+}
+
+function unrecoverable(reason: string, cause: CairnError): UnrecoverableError {
+  return Object.assign(new UnrecoverableError(reason), { cause });
 }
 
 function cancelled(): CairnError {

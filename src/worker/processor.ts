@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { join, sep } from 'node:path';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { findCalibration } from '../backbone/calibration/find-calibration.js';
-import { CairnError } from '../errors.js';
+import { CairnError, withoutFolder } from '../errors.js';
 import type { Extractor, Image } from './extractor.js';
 import { featureId } from '../spec/feature-id.js';
+import { refuseLargeSpec, type SpecLimits } from '../spec/spec-limits.js';
 import type { FeatureLibrary } from '../features/library.js';
 import type { Quarantine } from '../features/store/quarantine.js';
 import type { Store } from '../features/store/store.js';
 import type { JobPayload, JobResult, JobStage } from '../jobs/payload.js';
-import { IMAGES_PREFIX, type ImageSource } from '../images/image-source.js';
-import { fetchImage } from '../images/fetch.js';
+import type { ImageSource } from '../images/image-source.js';
+import type { ImageFetcher } from '../images/fetch.js';
+import type { ImageIntake } from '../images/intake.js';
+import { Postponed } from './postponed.js';
 
 export interface ProcessorParts {
   readonly extractor: Extractor;
@@ -18,20 +21,48 @@ export interface ProcessorParts {
   readonly library: FeatureLibrary;
   readonly quarantine: Quarantine;
   readonly weightsDir: string;
+  readonly intake: ImageIntake;
+  readonly fetcher: ImageFetcher;
+}
+
+export interface ProcessorLimits {
+  /** Downloads under way at once: fewer than the jobs of a worker, so that places are left for others. */
+  readonly downloads: number;
+  readonly spec: SpecLimits;
 }
 
 /**
  * Does one job: reads the image from the store or the web and writes the archive to the store. A job whose archive
  * exists already is done at once, so that running a job twice writes once.
+ *
+ * Slow servers hold up no other job: once all slots for downloads are taken, a job that needs one is postponed, and the
+ * other places of the worker are left to jobs whose images are in the store.
  */
 export class ExtractProcessor {
-  constructor(private readonly parts: ProcessorParts) {}
+  private downloading = 0;
 
+  constructor(
+    private readonly parts: ProcessorParts,
+    private readonly limits: ProcessorLimits,
+  ) {}
+
+  /** @throws Postponed when the image is to be downloaded and all slots are taken, else a CairnError. */
   async process(payload: JobPayload, signal: AbortSignal, onStage: (stage: JobStage) => void): Promise<JobResult> {
+    refuseLargeSpec(payload.spec, this.limits.spec);
+    const { key, sha256 } = await this.locate(payload.source, signal, onStage);
+    return this.extract(payload, { key, sha256 }, signal, onStage).catch((error: unknown) => {
+      throw withoutFolder(error, join(this.parts.weightsDir, sep));
+    });
+  }
+
+  private async extract(
+    payload: JobPayload,
+    { key, sha256 }: { key: string; sha256: string },
+    signal: AbortSignal,
+    onStage: (stage: JobStage) => void,
+  ): Promise<JobResult> {
     const { library, extractor, weightsDir } = this.parts;
-    const { spec, source, weightsDigest, calibrationDigest } = payload;
-    onStage('fetch');
-    const { key, sha256 } = await this.locate(source, signal);
+    const { spec, weightsDigest, calibrationDigest } = payload;
     const featuresId = payload.featuresId ?? featureId(sha256, weightsDigest, { ...spec, calibrationDigest });
     if (await library.find(featuresId)) return { featuresId, timings: {} };
 
@@ -43,17 +74,21 @@ export class ExtractProcessor {
     return { featuresId, timings };
   }
 
-  private async locate(source: ImageSource, signal: AbortSignal): Promise<{ key: string; sha256: string }> {
+  private async locate(
+    source: ImageSource,
+    signal: AbortSignal,
+    onStage: (stage: JobStage) => void,
+  ): Promise<{ key: string; sha256: string }> {
+    if (source.kind === 'url' && this.downloading >= this.limits.downloads) throw new Postponed();
+    onStage('fetch');
     if (source.kind === 'upload') return source;
-    const response: Readable = await fetchImage(source.url, { allowPrivate: source.allowPrivate, signal });
+    const { fetcher, intake } = this.parts;
+    this.downloading++;
     try {
-      return await this.parts.store.putByDigest(IMAGES_PREFIX, response, source.maxBytes);
-    } catch (error) {
-      // The store reports a source that breaks off as `store-failed`; its own failures have other codes.
-      if (error instanceof CairnError && error.code !== 'store-failed') throw error;
-      throw new CairnError('url-unreachable', 'The image ended before all of it had arrived.', { cause: error });
+      const kept = await fetcher.fetch(source.url, signal, (body) => intake.upload(body, source.maxBytes));
+      return kept.source;
     } finally {
-      response.destroy();
+      this.downloading--;
     }
   }
 

@@ -149,4 +149,12 @@ describe('weights inspect', () => {
     expect(stderr).toMatch(/save_file.*\[weights-unreadable\]/s);
     expect((await inspect(fixturePath('weights/truncated.h5'))).stderr).not.toContain('HDF5-DIAG');
   });
+
+  test('names of tensors stay text on a terminal', async () => {
+    const path = join(await tempDir(), 'weights.bin');
+    await writeFile(path, safetensorsBytes({ '\x1b[2J\x1b]0;title\x07.weight': half(1) }));
+    const { stdout } = await inspect(path);
+    expect(stdout).toContain('\\u001b[2J\\u001b]0;title\\u0007');
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  });
 });

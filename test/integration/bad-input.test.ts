@@ -16,7 +16,7 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   redis = await startPrivateRedis();
   const env = { REDIS_URL: redis.url, CAIRN_DATA_DIR: folder.path, CAIRN_MAX_UPLOAD_BYTES: String(MAX_UPLOAD_BYTES) };
-  service = await startService('all', { ...env, CAIRN_ALLOW_PRIVATE_URLS: 'false' });
+  service = await startService('all', { ...env, CAIRN_URL_ALLOW: '' });
   client = new Client(service.url);
 });
 

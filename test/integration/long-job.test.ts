@@ -3,7 +3,8 @@ import { Client, fixture } from './support/client.js';
 import type { Service } from './support/service.js';
 import { useSharedService } from './support/use-service.js';
 
-const { start } = useSharedService({ env: { CAIRN_LOCK_DURATION_MS: '5000', CAIRN_THREADS: '1' } });
+const large = { CAIRN_MAX_SIZE: '3072', CAIRN_MAX_JOB_BYTES: String(8 * 2 ** 30) };
+const { start } = useSharedService({ env: { CAIRN_LOCK_DURATION_MS: '5000', CAIRN_THREADS: '1', ...large } });
 let services: Service[];
 
 beforeAll(async () => {

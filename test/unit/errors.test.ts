@@ -1,5 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { asCairnError, CairnError, ERRORS, type ErrorCode } from '../../src/errors.js';
+import {
+  asCairnError,
+  CairnError,
+  ERRORS,
+  publicError,
+  withCause,
+  withoutFolder,
+  type ErrorCode,
+} from '../../src/errors.js';
 
 describe('CairnError', () => {
   test('carries code, message and cause', () => {
@@ -57,4 +65,28 @@ describe('asCairnError', () => {
     expect(asCairnError(thrown, 'store-failed')).toMatchObject({ code: 'store-failed', message, cause: thrown });
     expect(asCairnError(thrown).code).toBe('internal');
   });
+});
+
+test('a log has the messages of all causes, each once', () => {
+  const disk = new Error('ENOSPC: no space left on device, write');
+  const store = new CairnError('store-failed', 'The store failed: ENOSPC (write).', { cause: disk });
+  const job = new Error(`store-failed: ${store.message}`, { cause: store });
+  expect(withCause(job)).toBe(`store-failed: ${store.message} (${disk.message})`);
+  expect(withCause(new Error('alone'))).toBe('alone');
+});
+
+test('clients see what was foreseen, and no more', () => {
+  const cause = new Error("Cannot read '/srv/x'");
+  const seen = publicError(asCairnError(cause));
+  expect([seen.code, seen.message]).toEqual(['internal', 'An unforeseen error; the log has the details.']);
+  expect(withCause(seen)).toContain('/srv/x');
+  const foreseen = new CairnError('image-corrupt', 'Broken.');
+  expect(publicError(foreseen)).toBe(foreseen);
+});
+
+test('a folder is left out of a message', () => {
+  const error = new CairnError('weights-unreadable', '/srv/weights/a.h5 is no file; /srv/weights/b.h5 is');
+  const seen = withoutFolder(error, '/srv/weights/');
+  expect(seen).toMatchObject({ code: 'weights-unreadable', message: 'a.h5 is no file; b.h5 is', cause: error });
+  expect(withoutFolder(error, '/srv/other/')).toBe(error);
 });

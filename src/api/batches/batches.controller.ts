@@ -56,7 +56,7 @@ export class BatchesController {
       200: json('There is a batch of this key already.', batchViewSchema),
       202: json('The batch is running.', batchViewSchema, header('Location', 'Path of the batch.')),
     },
-    refusals: { 413: 'Too many entries.' },
+    refusals: { 413: 'Too many entries.', 422: 'Too many lines are refused.' },
   })
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const id = batchId(request.headers['idempotency-key']);

@@ -4,7 +4,7 @@ import { CairnError } from '../../errors.js';
 import type { Store } from '../../features/store/store.js';
 import type { ImageIntake } from '../../images/intake.js';
 import type { GivenOptions } from '../../jobs/options.js';
-import { gunzip, kindOf, peek } from '../../batches/entries/body-kind.js';
+import { gunzip, kindOf, peek, UnpackLimit } from '../../batches/entries/body-kind.js';
 import type { Entry } from '../../batches/entries/entry.js';
 import { imageEntry } from '../../batches/entries/image-entry.js';
 import { jsonEntry, ndjsonEntries } from '../../batches/entries/ndjson-entries.js';
@@ -60,11 +60,12 @@ async function* entriesOf(
   chunks: AsyncIterable<Uint8Array>,
   store: Store,
   intake: ImageIntake,
-  packed = false,
+  limit?: UnpackLimit,
 ): AsyncGenerator<Entry> {
   const { head, all } = await peek(chunks);
   const kind = kindOf(head);
-  if (kind === 'gzip' && !packed) yield* entriesOf(gunzip(all), store, intake, true);
+  if (kind === 'ndjson') limit?.isText();
+  if (kind === 'gzip' && !limit) yield* unpacked(all, store, intake);
   else if (kind === 'tar') yield* tarEntries(all, intake);
   else if (kind === 'zip') yield* zipEntries(all, store, intake);
   else if (kind === 'ndjson') yield* ndjsonEntries(all, intake);
@@ -72,6 +73,11 @@ async function* entriesOf(
     const known = 'an NDJSON manifest, a tar or zip of images (or one of these in gzip), or a form of files';
     throw new CairnError('request-malformed', `A batch is ${known}; a single image goes to /v1/jobs.`);
   }
+}
+
+function unpacked(chunks: AsyncIterable<Uint8Array>, store: Store, intake: ImageIntake): AsyncGenerator<Entry> {
+  const limit = new UnpackLimit(intake.limits.maxRatio);
+  return entriesOf(gunzip(chunks, limit), store, intake, limit);
 }
 
 /** The body of a request, which is not destroyed: a destroyed request cannot be answered. */

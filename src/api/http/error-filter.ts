@@ -1,6 +1,6 @@
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { asCairnError, CairnError, type ErrorCode } from '../../errors.js';
+import { asCairnError, CairnError, withCause, type ErrorCode } from '../../errors.js';
 import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
 
 const RETRY_AFTER_SECONDS = 2;
@@ -49,8 +49,10 @@ export abstract class ErrorFilter implements ExceptionFilter {
 
   /** An outage is one line; everything else is a defect or a broken disk, whose stack is needed. */
   private report(request: FastifyRequest, error: CairnError): void {
-    const line = `${request.method} ${request.url}: ${error.message}`;
-    if (OUTAGES.has(error.code)) this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
+    // Queries may hold names and ids that a log should not have.
+    const [path] = request.url.split('?');
+    const line = `${request.method} ${path}: ${withCause(error)}`;
+    if (OUTAGES.has(error.code)) this.log.warn(line);
     else this.log.error(line, error.stack);
   }
 }

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { encodePixels, MAX_PIXELS_SIDE } from '../../backbone/preprocess/encode-pixels.js';
+import { encodePixels } from '../../backbone/preprocess/encode-pixels.js';
 import { CairnError } from '../../errors.js';
 import type { Upload } from '../../images/image-source.js';
 import type { ImageIntake, IntakeLimits } from '../../images/intake.js';
@@ -34,7 +34,7 @@ type ImageInput = {
  *
  * @throws CairnError `request-malformed`, `image-empty` or `image-too-large`.
  */
-export function parseImageInput(inputs: readonly TensorJson[], { maxPixels }: IntakeLimits): ImageInput {
+export function parseImageInput(inputs: readonly TensorJson[], limits: IntakeLimits): ImageInput {
   const [input, other] = inputs as [TensorJson, TensorJson?];
   if (other) {
     throw malformed(`A request has one input, ${PIXELS_INPUT} or ${FILES_INPUT}, not ${inputs.length}.`);
@@ -49,7 +49,7 @@ export function parseImageInput(inputs: readonly TensorJson[], { maxPixels }: In
   if ((binarySize === undefined) === (data === undefined)) {
     throw malformed(`${name} needs either data or the parameter binary_data_size, and not both.`);
   }
-  const checked = name === PIXELS_INPUT ? pixelsShape(shape, maxPixels) : filesShape(shape);
+  const checked = name === PIXELS_INPUT ? pixelsShape(shape, limits) : filesShape(shape);
   if (checked.count === 0) throw new CairnError('image-empty', `${name} holds no image.`);
   if (checked.count > MAX_IMAGES) {
     throw malformed(`A request takes at most ${MAX_IMAGES} images; ${name} has ${checked.count}.`);
@@ -61,13 +61,13 @@ export function parseImageInput(inputs: readonly TensorJson[], { maxPixels }: In
   return { ...checked, binarySize, data };
 }
 
-function pixelsShape(shape: readonly number[], maxPixels: number) {
+function pixelsShape(shape: readonly number[], { maxPixels, maxSide }: IntakeLimits) {
   type Shape = [number, number, number, number];
   const [count, height, width, channels] = (shape.length === 3 ? [1, ...shape] : shape) as Shape;
   if (channels !== 3) throw malformed(`${PIXELS_INPUT} is [N, H, W, 3] or [H, W, 3], not [${shape.join(', ')}].`);
   if (height === 0 || width === 0) throw new CairnError('image-empty', `${PIXELS_INPUT} holds no pixel.`);
-  if (height * width > maxPixels || Math.max(height, width) > MAX_PIXELS_SIDE) {
-    const limit = `${maxPixels} pixels and sides of ${MAX_PIXELS_SIDE}`;
+  if (height * width > maxPixels || Math.max(height, width) > maxSide) {
+    const limit = `${maxPixels} pixels and sides of ${maxSide}`;
     throw new CairnError('image-too-large', `An image has ${height}×${width} pixels; the limit is ${limit}.`);
   }
   return { kind: 'pixels', count, height, width } as const;

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { CairnError } from '../../errors.js';
-import { decode } from './decode.js';
+import { decode, type DecodeLimits } from './decode.js';
 
 /**
  * Encoded image bytes to what an ImageNet classifier is evaluated on: the shorter side is resized to
@@ -14,12 +14,12 @@ export async function centreCrop(
   bytes: Buffer,
   size: number,
   cropPct: number,
-  maxPixels?: number,
+  limits?: Partial<DecodeLimits>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!(cropPct >= 0.1 && cropPct <= 1)) {
     throw new CairnError('option-invalid', `The share of the image to keep must be from 0.1 to 1, not ${cropPct}.`);
   }
-  const { data, height, width } = await decode(bytes, maxPixels);
+  const { data, height, width } = await decode(bytes, limits);
   const shorter = Math.floor(size / cropPct);
   const longer = Math.floor((shorter * Math.max(height, width)) / Math.min(height, width));
   const [newHeight, newWidth] = height < width ? [shorter, longer] : [longer, shorter];

@@ -1,8 +1,5 @@
 import type { Pixels } from './decode.js';
 
-/** Longest side of encoded pixels: the limit of JPEG, which every image reader supports. */
-export const MAX_PIXELS_SIDE = 65_535;
-
 const SHORT = 3;
 const LONG = 4;
 const ENTRY_BYTES = 12;

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { decode, type Pixels } from './decode.js';
+import { decode, type DecodeLimits, type Pixels } from './decode.js';
 import { placeOnSquare, type Placement } from './matterport-geometry.js';
 
 /** An image prepared for a session. */
@@ -19,8 +19,8 @@ export interface Canvas {
  *
  * @throws CairnError with one of the `image-…` codes.
  */
-export async function preprocess(bytes: Buffer, size: number, maxPixels?: number): Promise<Canvas> {
-  const image = await decode(bytes, maxPixels);
+export async function preprocess(bytes: Buffer, size: number, limits?: Partial<DecodeLimits>): Promise<Canvas> {
+  const image = await decode(bytes, limits);
   const placement = placeOnSquare(image.height, image.width, size);
   const resized = await resizeBilinear(image, placement.height, placement.width);
   return {

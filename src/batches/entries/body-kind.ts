@@ -9,9 +9,9 @@ export type BodyKind = 'gzip' | 'zip' | 'tar' | 'ndjson' | 'other';
 const HEAD_BYTES = 512;
 const TAR_MAGIC_AT = 257;
 
-/** Any body may unpack to this size; beyond it the ratio is limited: images and text do not compress that well. */
+/** Beyond these sizes the ratio is limited: a few small images may have a large empty area each, text is never that dense. */
 const SMALL_BYTES = 64 << 20;
-const MAX_RATIO = 100;
+const SMALL_TEXT_BYTES = 1 << 20;
 
 /** The first bytes of a stream, and the whole stream. */
 export async function peek(chunks: AsyncIterable<Uint8Array>) {
@@ -30,8 +30,26 @@ export function kindOf(head: Buffer): BodyKind {
   return head.includes(0) ? 'other' : 'ndjson';
 }
 
+/** How far a compressed body may unpack: to `maxRatio` times its size, once it is no longer small. */
+export class UnpackLimit {
+  private smallBytes = SMALL_BYTES;
+
+  constructor(private readonly maxRatio: number) {}
+
+  /** The body has turned out to be text. */
+  isText(): void {
+    this.smallBytes = SMALL_TEXT_BYTES;
+  }
+
+  /** @throws CairnError `batch-too-large` when the packed size cannot plausibly unpack to `size`. */
+  check(size: number, packed: number): void {
+    if (size <= this.smallBytes || size <= packed * this.maxRatio) return;
+    throw new CairnError('batch-too-large', `The body unpacks to more than ${this.maxRatio} times its size.`);
+  }
+}
+
 /** Unpacks gzip. @throws CairnError `request-malformed`, or `batch-too-large` for a decompression bomb. */
-export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+export async function* gunzip(chunks: AsyncIterable<Uint8Array>, limit: UnpackLimit): AsyncGenerator<Buffer> {
   let packed = 0;
   const counted = async function* () {
     for await (const chunk of chunks) {
@@ -46,7 +64,7 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
   try {
     for await (const chunk of plain as AsyncIterable<Buffer>) {
       size += chunk.byteLength;
-      refuseBomb(size, packed);
+      limit.check(size, packed);
       yield chunk;
     }
   } catch (error) {
@@ -54,12 +72,6 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
   } finally {
     plain.destroy();
   }
-}
-
-/** @throws CairnError `batch-too-large` when the packed size cannot plausibly unpack to `size`. */
-export function refuseBomb(size: number, packed: number): void {
-  if (size <= SMALL_BYTES || size <= packed * MAX_RATIO) return;
-  throw new CairnError('batch-too-large', `The body unpacks to more than ${MAX_RATIO} times its size.`);
 }
 
 /** The error of a body that breaks off or is damaged; a `CairnError` stays as it is. */

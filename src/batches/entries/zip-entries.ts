@@ -5,7 +5,7 @@ import type { Store, StoredObject } from '../../features/store/store.js';
 import { openZip, type Entry as ZipEntry, type ZipFile } from '../../formats/zip/zip-reader.js';
 import { BATCHES_PREFIX } from '../manifest.js';
 import type { ImageIntake } from '../../images/intake.js';
-import { refuseBomb, unreadableBody } from './body-kind.js';
+import { UnpackLimit, unreadableBody } from './body-kind.js';
 import { refuse, type Entry } from './entry.js';
 import { imageEntry, isHidden, type ImageFile } from './image-entry.js';
 
@@ -41,12 +41,13 @@ async function* read(object: StoredObject, intake: ImageIntake): AsyncGenerator<
   const zip = await openZip(object, { decodeStrings: false });
   let line = 0;
   let unpacked = 0;
+  const limit = new UnpackLimit(intake.limits.maxRatio);
   for await (const entry of zip.eachEntry()) {
     const name = nameOf(entry);
     if (name.endsWith('/') || isHidden(name)) continue;
     line++;
     // Entries may share their bytes, so only the sum of the declared sizes limits the unpacked size.
-    refuseBomb((unpacked += entry.uncompressedSize), object.size);
+    limit.check((unpacked += entry.uncompressedSize), object.size);
     if (entry.uncompressedSize > intake.limits.maxUploadBytes) {
       const message = `The image exceeds the limit of ${intake.limits.maxUploadBytes} bytes.`;
       yield refuse({ line, name }, 'upload-too-large', message);

@@ -3,6 +3,7 @@ import { addServerFlag, serverOf, type ServerFlags } from '../flags.js';
 import { duration } from '../output.js';
 import { BatchClient, type ResultsQuery } from './batch-client.js';
 import { followCommand } from './follow.js';
+import { printableJson } from '../../printable.js';
 import { interruptible } from '../interruption.js';
 import { submitCommand } from './submit.js';
 
@@ -43,7 +44,7 @@ function statusCommand(): Command {
 async function printStatus(client: BatchClient, id: string, { json }: Flags): Promise<void> {
   const batch = await client.batch(id);
   if (json) {
-    console.log(JSON.stringify(batch));
+    console.log(printableJson(batch));
     return;
   }
   const { state, total, counts, rejected, rate, etaSeconds } = batch;
@@ -64,7 +65,7 @@ function resultsCommand(): Command {
 }
 
 async function printResults(client: BatchClient, id: string, { state, after }: Flags): Promise<void> {
-  for await (const result of client.results(id, { state, after })) console.log(JSON.stringify(result));
+  for await (const result of client.results(id, { state, after })) console.log(printableJson(result));
 }
 
 function cancelCommand(): Command {

@@ -1,6 +1,7 @@
 import type { BatchView, ResultView } from '../../batches/view.js';
 import { duration } from '../output.js';
 import { Progress } from '../progress.js';
+import { printable, printableJson } from '../../printable.js';
 import { interruptible } from '../interruption.js';
 import type { BadLine } from './manifest-line.js';
 
@@ -140,7 +141,7 @@ export class Report {
   private printSummary(summary: Summary, out: string | undefined): void {
     const { id, total, completed, failed, cancelled, rejected, elapsedSeconds, rate } = summary;
     for (const { line, name, code, message } of this.failures) {
-      console.error(`cairn: line ${line}${name ? ` (${name})` : ''}: ${message} [${code}]`);
+      console.error(printable(`cairn: line ${line}${name ? ` (${name})` : ''}: ${message} [${code}]`));
     }
     if (failed > this.failures.length) {
       const where = id === undefined ? '' : `; the server's: cairn batch results ${id} --state failed`;
@@ -165,6 +166,6 @@ export class Report {
   }
 
   private print(value: object): void {
-    if (this.json) console.log(JSON.stringify(value));
+    if (this.json) console.log(printableJson(value));
   }
 }

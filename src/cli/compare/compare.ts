@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { Backbone } from '../../backbone/backbone.js';
 import { findCalibration } from '../../backbone/calibration/find-calibration.js';
+import type { DecodeLimits } from '../../backbone/preprocess/decode.js';
 import { preprocess } from '../../backbone/preprocess/preprocess.js';
 import { defaultWeights } from '../../backbone/weights/default-weights.js';
 import { loadConfig } from '../../config/config.js';
@@ -41,12 +42,12 @@ export function compareCommand(): Command {
 }
 
 async function compareSettings(paths: readonly string[], flags: Flags, signal: AbortSignal): Promise<void> {
-  const { weightsDir, maxPixels } = loadConfig(readEnv());
+  const { weightsDir, decode } = loadConfig(readEnv());
   const requested = specFromFlags(flags);
   const images = await expandFolders(paths);
   const weights = flags.weights ?? (await defaultWeights(requested.model, weightsDir));
   const spec = await withLevels(requested, weights);
-  await checkImages(images, spec.size, maxPixels);
+  await checkImages(images, spec.size, decode);
 
   const requestOf = (setting: Setting): ExtractRequest => {
     const request = { ...spec, ...setting, weights };
@@ -59,7 +60,7 @@ async function compareSettings(paths: readonly string[], flags: Flags, signal: A
   const folder = await mkdtemp(join(tmpdir(), 'cairn-compare-'));
   try {
     const [store, zstd] = [new FileStore(folder), await loadZstd()];
-    const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), maxPixels });
+    const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), decode });
     const integers = settingsOf('int8');
     const leftOut = await whyNot(() => extractor.load(requestOf(integers[0]!)), flags);
     const compared = [REFERENCE, ...settingsOf('float32'), ...(leftOut ? [] : integers)];
@@ -99,10 +100,10 @@ async function compareSettings(paths: readonly string[], flags: Flags, signal: A
 }
 
 /** Finds a bad image before minutes are spent on the others. @throws CairnError `image-…`, naming the file. */
-async function checkImages(images: readonly string[], size: number, maxPixels: number): Promise<void> {
+async function checkImages(images: readonly string[], size: number, decode: DecodeLimits): Promise<void> {
   for (const image of images) {
     const bytes = await readImage(image);
-    await preprocess(bytes, size, maxPixels).catch((cause: unknown) => {
+    await preprocess(bytes, size, decode).catch((cause: unknown) => {
       const { code, message } = asCairnError(cause);
       throw new CairnError(code, `${image}: ${message}`, { cause });
     });

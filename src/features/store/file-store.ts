@@ -135,7 +135,7 @@ export class FileStore implements Store, ProbedStore {
     const target = () => this.path(`${prefix}/${(sha256 ||= hash.digest('hex'))}`);
     const source = counted();
     const { head, whole } = await takeHead(source, HEAD_BYTES).catch((error: unknown) => {
-      throw asCairnError(error, 'store-failed');
+      throw storeError(error);
     });
     // Existing bytes need no second flush, only a new modification time; where all of them are in memory, no file either.
     const found = async (path: string, size: number) => (await holds(path, sha256, size)) && (await renew(path));

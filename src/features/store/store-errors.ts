@@ -28,7 +28,9 @@ export function storeError(error: unknown): CairnError {
   if (FULL.has(code)) return new CairnError('store-full', 'The store has no space left.', { cause: error });
   const reason = UNAVAILABLE[code];
   if (reason !== undefined) return storeUnavailable(reason, error);
-  return asCairnError(error, 'store-failed');
+  const { syscall } = error as NodeJS.ErrnoException;
+  if (code === '' || syscall === undefined) return asCairnError(error, 'store-failed');
+  return new CairnError('store-failed', `The store failed: ${code} (${syscall}).`, { cause: error });
 }
 
 export function storeUnavailable(reason: string, cause?: unknown): CairnError {

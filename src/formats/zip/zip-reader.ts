@@ -1,6 +1,5 @@
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createInflateRaw } from 'node:zlib';
-import { pipeline } from 'node:stream/promises';
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import type { ByteSource, OpenFile } from '../../files/byte-source.js';
@@ -75,14 +74,15 @@ export class ZipReader {
     if (entry.compressedSize === 0) throw new Error('it is empty');
     const chunks: Buffer[] = [];
     let left = length;
-    const blocks = readBlocks(this.source, start, start + entry.compressedSize);
-    await pipeline(blocks, createInflateRaw(), async (inflated: AsyncIterable<Buffer>) => {
-      for await (const chunk of inflated) {
-        chunks.push(chunk.subarray(0, left));
-        left -= Math.min(left, chunk.length);
-        if (left === 0) break;
-      }
-    });
+    const blocks = Readable.from(readBlocks(this.source, start, start + entry.compressedSize));
+    // Leaving early destroys the stream and is no failure. As the last part of the pipeline, the reader would be one that
+    // broke off.
+    const inflated = pipeline(blocks, createInflateRaw(), () => undefined);
+    for await (const chunk of inflated as AsyncIterable<Buffer>) {
+      chunks.push(chunk.subarray(0, left));
+      left -= Math.min(left, chunk.length);
+      if (left === 0) break;
+    }
     if (left > 0) throw new Error(`it ends ${left} bytes early`);
     return Buffer.concat(chunks);
   }

@@ -20,7 +20,7 @@ export interface Service {
 /** Starts the real service as a process of its own, on an unused port. */
 export async function startService(role: 'api' | 'worker' | 'all', env: Record<string, string>): Promise<Service> {
   const service = startProcess({
-    env: { PATH: process.env['PATH'], ROLE: role, PORT: '0', NO_COLOR: '1', ...env },
+    env: { PATH: process.env['PATH'], ROLE: role, PORT: '0', NO_COLOR: '1', CAIRN_URL_ALLOW: '127.0.0.1', ...env },
   });
   const child = service.process;
   const end = async (signal: NodeJS.Signals = 'SIGTERM') => {

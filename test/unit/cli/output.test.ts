@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { duration, formatTable } from '../../../src/cli/output.js';
+import { describeError, duration, formatTable } from '../../../src/cli/output.js';
+import { CairnError } from '../../../src/errors.js';
 
 const HEAD = ['name', 'size', 'source', 'note'];
 const ROWS = [
@@ -69,4 +70,16 @@ test.each([
   [18_720, '5 h 12 min'],
 ])('%p seconds are shown as %s', (seconds, text) => {
   expect(duration(seconds)).toBe(text);
+});
+
+test('what others wrote stays text on a terminal', () => {
+  const hostile = 'a\x1b[2J\x9b31m\u202e';
+  expect(describeError(new CairnError('server-failed', hostile))).toBe('a\\u001b[2J\\u009b31m\\u202e [server-failed]');
+  expect(formatTable(['name', 'note'], [[hostile, 'b\x07']]).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+});
+
+test('a failure to write names the path, which the store keeps from clients', () => {
+  const cause = new Error("ENOENT: no such file or directory, mkdir '/proc/foo'");
+  const error = new CairnError('store-failed', 'The store failed: ENOENT (mkdir).', { cause });
+  expect(describeError(error)).toBe(`${error.message} (${cause.message}) [store-failed]`);
 });

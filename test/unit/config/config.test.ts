@@ -2,13 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { loadConfig } from '../../../src/config/config.js';
 import { readEnv, type Env } from '../../../src/config/env.js';
+import { UrlPolicy } from '../../../src/images/url-policy.js';
 import { softwareVersion } from '../../../src/config/version.js';
 
 describe('loadConfig', () => {
   test('has a default for everything', () => {
     expect(loadConfig({})).toEqual({
       role: 'all',
-      http: { host: '127.0.0.1', port: 8080, maxUploadBytes: 64 * 1024 * 1024 },
+      http: { host: '127.0.0.1', port: 8080 },
       redisUrl: 'redis://127.0.0.1:6379',
       serverUrl: 'http://127.0.0.1:8080',
       dataDir: '.cairn/data',
@@ -19,8 +20,18 @@ describe('loadConfig', () => {
       queue: { prefix: 'cairn', limit: 10_000 },
       streamLength: 100_000,
       worker: { concurrency: 3, lockDurationMs: 30_000, drainTimeoutMs: 60_000, uploadTtlMs: 7 * 24 * 3600 * 1000 },
-      maxPixels: 100_000_000,
-      allowPrivateUrls: true,
+      decode: { maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
+      intake: {
+        ...{ maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
+        ...{ maxUploadBytes: 64 * 1024 * 1024, maxUrlLength: 2048, maxRatio: 100 },
+      },
+      batches: { maxRefused: 1000 },
+      spec: { maxSize: 2048, maxJobBytes: 3 * 2 ** 30 },
+      urls: {
+        policy: UrlPolicy.parse(''),
+        limits: { timeoutMs: 30_000, minRate: 1024, maxRedirects: 5 },
+        concurrency: 2,
+      },
       logJson: false,
     });
   });
@@ -39,10 +50,12 @@ describe('loadConfig', () => {
     [{ CAIRN_ENGINE: 'onnx', CAIRN_DEVICE: 'cpu' }, { backbone: { engine: 'onnx', device: 'cpu' } }],
     [{ CAIRN_THREADS: '4' }, { backbone: { threads: 4 } }],
     [{ CAIRN_MAX_SESSIONS: '1' }, { backbone: { maxSessions: 1 } }],
-    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 } }],
+    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 }, urls: { concurrency: 4 } }],
+    [{ CAIRN_URL_CONCURRENCY: '3' }, { worker: { concurrency: 3 }, urls: { concurrency: 3 } }],
+    [{ CAIRN_CONCURRENCY: '1' }, { urls: { concurrency: 1 } }],
     [
       { CAIRN_MAX_BATCH: '8', CAIRN_MAX_DELAY_MS: '0' },
-      { backbone: { maxBatch: 8, maxDelayMs: 0 }, worker: { concurrency: 10 } },
+      { backbone: { maxBatch: 8, maxDelayMs: 0 }, worker: { concurrency: 10 }, urls: { concurrency: 9 } },
     ],
     [
       { CAIRN_MAX_BATCH: '8', CAIRN_CONCURRENCY: '1' },
@@ -63,8 +76,8 @@ describe('loadConfig', () => {
     [{ CAIRN_STREAM_LENGTH: '50' }, { streamLength: 50 }],
     [{ CAIRN_LOCK_DURATION_MS: '1000' }, { worker: { lockDurationMs: 1000 } }],
     [{ CAIRN_DRAIN_TIMEOUT_MS: '0' }, { worker: { drainTimeoutMs: 0 } }],
-    [{ CAIRN_MAX_UPLOAD_BYTES: '1' }, { http: { maxUploadBytes: 1 } }],
-    [{ CAIRN_MAX_PIXELS: '35' }, { maxPixels: 35 }],
+    [{ CAIRN_MAX_UPLOAD_BYTES: '1' }, { intake: { maxUploadBytes: 1 } }],
+    [{ CAIRN_MAX_PIXELS: '35' }, { decode: { maxPixels: 35 } }],
     [{ CAIRN_UPLOAD_TTL_MS: '60000' }, { worker: { uploadTtlMs: 60_000 } }],
     [{ CAIRN_LOG_JSON: 'true' }, { logJson: true }],
     [{ SOMETHING_ELSE: 'x' }, { role: 'all' }],
@@ -91,8 +104,19 @@ describe('loadConfig', () => {
     ['CAIRN_DRAIN_TIMEOUT_MS', ['-1', 'Infinity']],
     ['CAIRN_MAX_UPLOAD_BYTES', ['0', '64MB']],
     ['CAIRN_MAX_PIXELS', ['0', '1e400']],
+    ['CAIRN_MAX_SIDE', ['0', '65536']],
+    ['CAIRN_MAX_SCANS', ['0', 'many']],
+    ['CAIRN_MAX_SIZE', ['32', '4128', 'big']],
+    ['CAIRN_MAX_JOB_BYTES', ['0', '3GB']],
+    ['CAIRN_BATCH_MAX_REFUSED', ['-1', 'all']],
+    ['CAIRN_BATCH_MAX_RATIO', ['0']],
+    ['CAIRN_URL_MAX_LENGTH', ['0']],
     ['CAIRN_UPLOAD_TTL_MS', ['0', 'week']],
-    ['CAIRN_ALLOW_PRIVATE_URLS', ['yes', '1', 'TRUE']],
+    ['CAIRN_URL_ALLOW', ['http://localhost', '10.0.0.0/33', '*.internal', 'a b', 'host:80']],
+    ['CAIRN_URL_TIMEOUT_MS', ['0', '30s', '2147483648']],
+    ['CAIRN_URL_MIN_RATE', ['-1', '1k']],
+    ['CAIRN_URL_MAX_REDIRECTS', ['-1']],
+    ['CAIRN_URL_CONCURRENCY', ['0']],
     ['CAIRN_LOG_JSON', ['yes', '0']],
   ];
   const wrongValues = wrong.flatMap(([name, values]) => values.map((value): [string, string] => [name, value]));
@@ -108,18 +132,10 @@ describe('loadConfig', () => {
     );
   });
 
-  test.each([
-    ['127.0.0.1', undefined, true],
-    ['127.1.2.3', undefined, true],
-    ['::1', undefined, true],
-    ['localhost', undefined, true],
-    ['0.0.0.0', undefined, false],
-    ['::', undefined, false],
-    ['192.168.0.7', undefined, false],
-    ['0.0.0.0', 'true', true],
-    ['127.0.0.1', 'false', false],
-  ])('on HOST=%s with CAIRN_ALLOW_PRIVATE_URLS=%s private URLs are allowed: %s', (host, setting, allowed) => {
-    expect(loadConfig({ HOST: host, CAIRN_ALLOW_PRIVATE_URLS: setting }).allowPrivateUrls).toBe(allowed);
+  test.each(['127.0.0.1', '::1', '0.0.0.0'])('on HOST=%s private URLs are refused unless they are listed', (HOST) => {
+    expect(loadConfig({ HOST }).urls.policy.permits('localhost', '127.0.0.1')).toBe(false);
+    const { policy } = loadConfig({ HOST, CAIRN_URL_ALLOW: 'localhost' }).urls;
+    expect(policy.permits('localhost', '127.0.0.1')).toBe(true);
   });
 });
 

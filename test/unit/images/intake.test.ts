@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
+import { DEFAULT_DECODE_LIMITS } from '../../../src/backbone/preprocess/decode.js';
 import { FileStore } from '../../../src/features/store/file-store.js';
 import type { StoredObject } from '../../../src/features/store/store.js';
 import { ImageIntake } from '../../../src/images/intake.js';
 import { imageBytes } from '../../support/fixtures.js';
+import { progressiveJpeg, withScans } from '../../support/jpeg-scans.js';
 import { useTempDirs } from '../../support/temp-dir.js';
 
 const tempDir = useTempDirs();
@@ -24,7 +26,13 @@ class OpenCountingStore extends FileStore {
 
 async function makeIntake() {
   const store = new OpenCountingStore(await tempDir());
-  const limits = { maxUploadBytes: MAX_UPLOAD_BYTES, maxPixels: 4_000_000, allowPrivateUrls: false };
+  const limits = {
+    maxUploadBytes: MAX_UPLOAD_BYTES,
+    ...DEFAULT_DECODE_LIMITS,
+    maxUrlLength: 2048,
+    maxRatio: 100,
+    maxPixels: 4_000_000,
+  };
   return { store, intake: new ImageIntake(store, limits) };
 }
 
@@ -116,6 +124,30 @@ describe('ImageIntake', () => {
     expect(await modified()).toBeGreaterThan(before);
   });
 
+  test('a JPEG image of too many scans is refused while it is received, and no byte of it is kept', async () => {
+    const { store, intake } = await makeIntake();
+    // The first scans lie far behind the header.
+    const comment = Buffer.concat([Buffer.of(0xff, 0xfe, 0xff, 0xff), Buffer.alloc(65_533)]);
+    const image = await progressiveJpeg();
+    const padded = Buffer.concat([
+      image.subarray(0, 2),
+      ...Array.from({ length: 8 }, () => comment),
+      image.subarray(2),
+    ]);
+    expect((await intake.keep(sent(padded))).size).toBe(padded.length);
+    const bomb = withScans(padded, 101);
+    await expect(intake.keep(sent(bomb))).rejects.toMatchObject({ code: 'image-unsupported' });
+    expect(await store.has(`images/${sha256Of(padded)}`)).toBe(true);
+    expect(await store.has(`images/${sha256Of(bomb)}`)).toBe(false);
+  });
+
+  test('a URL may have as many characters as the limit', async () => {
+    const { intake } = await makeIntake();
+    const url = (length: number) => 'https://example.org/'.padEnd(length, 'x');
+    expect(await intake.find({ url: url(2048) })).toMatchObject({ kind: 'url' });
+    await expect(intake.find({ url: url(2049) })).rejects.toMatchObject({ code: 'url-too-long' });
+  });
+
   test('finds an image by its digest, and takes a URL as it is', async () => {
     const { intake } = await makeIntake();
     const { source } = await intake.keep(sent(imageBytes('astronaut.jpg')));
@@ -124,7 +156,6 @@ describe('ImageIntake', () => {
     expect(await intake.find({ url: 'https://example.org/a.jpg' })).toEqual({
       kind: 'url',
       url: 'https://example.org/a.jpg',
-      allowPrivate: false,
       maxBytes: MAX_UPLOAD_BYTES,
     });
   });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { CairnError, ERRORS, type ErrorCode } from '../../../src/errors.js';
 import {
+  batchJobId,
+  isJobId,
   fromFailedReason,
   payloadSchema,
   progressSchema,
@@ -13,7 +15,7 @@ import {
 
 const SHA = 'ab'.repeat(32);
 const upload = { kind: 'upload', key: `images/${SHA}`, sha256: SHA };
-const url = { kind: 'url', url: 'https://example.org/cat.jpg', allowPrivate: false, maxBytes: 1000 };
+const url = { kind: 'url', url: 'https://example.org/cat.jpg', maxBytes: 1000 };
 const spec = {
   model: 'mask-rcnn-resnet50',
   stage5: true,
@@ -45,7 +47,6 @@ describe('payloadSchema', () => {
     ['an upload without its digest', { ...upload, sha256: undefined }],
     ['an upload whose digest is none', { ...upload, sha256: SHA.toUpperCase() }],
     ['a URL that is none', { ...url, url: 'cat.jpg' }],
-    ['a URL job that does not say whether it may go inside', { ...url, allowPrivate: undefined }],
     ['a URL job without a limit', { ...url, maxBytes: undefined }],
     ['a limit of nothing', { ...url, maxBytes: 0 }],
   ])('refuses %s', (_, source) => {
@@ -132,3 +133,17 @@ describe('a failed reason', () => {
     expect(fromFailedReason(reason)).toEqual({ code: 'internal', message: reason });
   });
 });
+
+test.each([
+  ['6ba7b810-9dad-11d1-80b4-00c04fd430c8', true],
+  [batchJobId('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 1), true],
+  [batchJobId('ab'.repeat(16), 10_000_000), true],
+  ['meta', false],
+  ['events', false],
+  ['completed', false],
+  ['id', false],
+  ['stalled-check', false],
+  ['6ba7b810-9dad-11d1-80b4-00c04fd430c8:lock', false],
+  ['6ba7b810-9dad-11d1-80b4-00c04fd430c8.0', false],
+  ['', false],
+])('%s may be the id of a job: %s', (id, expected) => expect(isJobId(id)).toBe(expected));

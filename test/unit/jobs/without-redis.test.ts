@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { extractQueue } from '../../../src/jobs/extract-queue.js';
 import { JobQueue } from '../../../src/jobs/queue.js';
@@ -46,8 +47,8 @@ describe('JobQueue while Redis is away', () => {
   afterEach(() => opened.close());
 
   test.each([
-    ['status', (queue: JobQueue) => queue.status('1')],
-    ['cancel', (queue: JobQueue) => queue.cancel('1')],
+    ['status', (queue: JobQueue) => queue.status(randomUUID())],
+    ['cancel', (queue: JobQueue) => queue.cancel(randomUUID())],
     ['probe', (queue: JobQueue) => queue.probe()],
     ['workers', (queue: JobQueue) => queue.workers()],
   ])('%s says so at once', async (_, call) => {

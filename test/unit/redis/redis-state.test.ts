@@ -45,7 +45,10 @@ test.each([
   const queue = queueAt(server.url);
   await queue.probe();
   await configure([name, value]);
-  await expect(queue.probe()).rejects.toMatchObject({ code: 'queue-unavailable', message: expect.stringContaining(said) });
+  await expect(queue.probe()).rejects.toMatchObject({
+    code: 'queue-unavailable',
+    message: expect.stringContaining(said),
+  });
   await configure([name, '0']);
   await queue.probe();
 });

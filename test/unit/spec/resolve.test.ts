@@ -61,7 +61,10 @@ describe('ModelRegistry', () => {
 
     await writeFile(`${folder}/${MODEL}.safetensors`, 'not weights');
     await sleep(LOOKED_AGAIN_MS);
-    await expect(registry.resolve(spec)).rejects.toMatchObject({ code: 'weights-unreadable' });
+    const unreadable = { code: 'weights-unreadable', message: expect.stringContaining(`${MODEL}.safetensors`) };
+    await expect(registry.resolve(spec)).rejects.toMatchObject(unreadable);
+    // Clients read this; the folder is nobody's business.
+    await expect(registry.resolve(spec)).rejects.toMatchObject({ message: expect.not.stringContaining(folder) });
 
     await zeroWeights(folder, MODEL, ['C5']);
     await sleep(LOOKED_AGAIN_MS);

@@ -3,6 +3,7 @@ import { CairnError } from '../../../src/errors.js';
 import { extractQueue, requestCancellation, type ExtractQueue } from '../../../src/jobs/extract-queue.js';
 import { EXTRACT_JOB, type Outcome } from '../../../src/jobs/payload.js';
 import { JobWorker, type ProcessJob } from '../../../src/worker/job-worker.js';
+import { Postponed } from '../../../src/worker/postponed.js';
 import { until } from '../../integration/support/service.js';
 import { payloadOf, SHA256 } from '../../support/jobs.js';
 import { useRedis } from '../../support/redis.js';
@@ -139,4 +140,40 @@ test('closing does not wait longer than it may: the job is left to others', asyn
   // BullMQ renews its lock until it ends, which would keep Jest from exiting.
   finish!();
   await until(async () => (await state('one')) === 'completed');
+});
+
+test('a postponed job leaves its place to others and is no attempt the worse', async () => {
+  const seen: string[] = [];
+  let starts = 0;
+  work(
+    (payload) => {
+      seen.push(payload.weights);
+      if (payload.weights !== 'url' || ++starts > 2) return Promise.resolve(result);
+      return Promise.reject(new Postponed());
+    },
+    { concurrency: 1 },
+  );
+  await queue.add(EXTRACT_JOB, { ...payloadOf(), weights: 'url' }, { jobId: 'url', attempts: 1 });
+  await add('other');
+  await until(async () => (await state('url')) === 'completed');
+  expect(seen).toEqual(['url', 'seeded', 'url', 'url']);
+  expect(outcomes.map(({ jobId, state: end }) => [jobId, end])).toEqual([
+    ['other', 'completed'],
+    ['url', 'completed'],
+  ]);
+  expect((await queue.getJob('url'))!.attemptsMade).toBe(1);
+  expect(lines.filter((line) => line.startsWith('WARN'))).toEqual([]);
+});
+
+test('an error that nobody foresaw is told to the log, not to the submitter', async () => {
+  work(() =>
+    Promise.reject(new TypeError("Cannot read properties of undefined (reading 'x') in /srv/cairn/secret.js")),
+  );
+  await add('one');
+  await until(async () => (await state('one')) === 'failed');
+  await until(() => lines.length === 1);
+  expect(lines).toEqual([expect.stringContaining('/srv/cairn/secret.js')]);
+  const message = 'An unforeseen error; the log has the details.';
+  expect(outcomes).toMatchObject([{ state: 'failed', error: { code: 'internal', message } }]);
+  expect((await queue.getJob('one'))!.failedReason).toBe(`internal: ${message}`);
 });

@@ -38,7 +38,8 @@ function work(process: ProcessJob, more: Partial<JobWorkerParts> = {}): JobWorke
   return worker;
 }
 
-const add = (jobId: string, payload: JobPayload = payloadOf()) => queue.add(EXTRACT_JOB, payload, { jobId, attempts: 2 });
+const add = (jobId: string, payload: JobPayload = payloadOf()) =>
+  queue.add(EXTRACT_JOB, payload, { jobId, attempts: 2 });
 const completed = async (jobId: string) => (await queue.getJobState(jobId)) === 'completed';
 
 test.each<ErrorCode>(['store-full', 'store-unavailable', 'weights-changed', 'calibration-changed'])(
@@ -48,7 +49,11 @@ test.each<ErrorCode>(['store-full', 'store-unavailable', 'weights-changed', 'cal
     work(() => (++runs <= 3 ? Promise.reject(new CairnError(code, 'Here.')) : Promise.resolve(result)));
     await add('one');
     await until(() => completed('one'));
-    expect([runs, (await queue.getJob('one'))!.attemptsMade, outcomes.map(({ state }) => state)]).toEqual([4, 1, ['completed']]);
+    expect([runs, (await queue.getJob('one'))!.attemptsMade, outcomes.map(({ state }) => state)]).toEqual([
+      4,
+      1,
+      ['completed'],
+    ]);
     expect(lines.filter((line) => line.includes('handed on'))).toEqual(['WARN jobs are handed on: Here.']);
   },
 );
@@ -66,7 +71,10 @@ describe('the store', () => {
   test('jobs are taken while it can be used, and the log says when they are not', async () => {
     let problem: CairnError | undefined = new CairnError('store-full', 'The store has no space left.');
     let runs = 0;
-    const health = { problem: () => Promise.resolve(problem), demandStore: () => (problem ? Promise.reject(problem) : Promise.resolve()) };
+    const health = {
+      problem: () => Promise.resolve(problem),
+      demandStore: () => (problem ? Promise.reject(problem) : Promise.resolve()),
+    };
     work(() => Promise.resolve((runs++, result)), { health });
     await add('one');
     await sleep(300);
@@ -127,7 +135,16 @@ describe('poison', () => {
     current.redis.hset(
       queue.toKey(jobId),
       'begun',
-      JSON.stringify({ worker: 'gone@host:1', run: 'r', alone: false, deaths: 0, deathsAlone: 0, stage: 'run', rss: 2e9, ...fields }),
+      JSON.stringify({
+        worker: 'gone@host:1',
+        run: 'r',
+        alone: false,
+        deaths: 0,
+        deathsAlone: 0,
+        stage: 'run',
+        rss: 2e9,
+        ...fields,
+      }),
     );
 
   test('a job whose worker died runs alone, and its neighbours wait for it', async () => {

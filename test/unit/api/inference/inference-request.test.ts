@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ByteReader } from '../../../../src/api/http/request-body.js';
 import { readInferenceRequest } from '../../../../src/api/inference/inference-request.js';
 import { findModel } from '../../../../src/backbone/catalogue.js';
-import { decode } from '../../../../src/backbone/preprocess/decode.js';
+import { decode, DEFAULT_DECODE_LIMITS } from '../../../../src/backbone/preprocess/decode.js';
 import { encodePixels } from '../../../../src/backbone/preprocess/encode-pixels.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';
 import { ImageIntake } from '../../../../src/images/intake.js';
@@ -31,7 +31,13 @@ function element(data: Uint8Array, length = data.length): Buffer {
 async function read(json: unknown, binary?: Uint8Array, header?: string) {
   const folder = await newFolder();
   const store = new FileStore(folder);
-  const intake = new ImageIntake(store, { maxUploadBytes: MAX_UPLOAD_BYTES, maxPixels: 1e6, allowPrivateUrls: false });
+  const intake = new ImageIntake(store, {
+    ...DEFAULT_DECODE_LIMITS,
+    maxUrlLength: 2048,
+    maxRatio: 100,
+    maxUploadBytes: MAX_UPLOAD_BYTES,
+    maxPixels: 1e6,
+  });
   const text = Buffer.from(typeof json === 'string' ? json : JSON.stringify(json));
   const body = Buffer.concat([text, binary ?? Buffer.alloc(0)]);
   // Small pieces find what lies across them; a large body has better things to test.

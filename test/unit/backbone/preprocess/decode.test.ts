@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import sharp from 'sharp';
 import { decode, inspectImage } from '../../../../src/backbone/preprocess/decode.js';
 import { imageBytes } from '../../../support/fixtures.js';
+import { progressiveJpeg, scansOf, withScans } from '../../../support/jpeg-scans.js';
 import { largestDifference } from '../../../support/tensors.js';
 
 const SVG =
@@ -36,8 +38,29 @@ describe('decode', () => {
   });
 
   test('the limit is on pixels, and an image of just as many passes', async () => {
-    await expect(decode(imageBytes('tiny.png'), 35)).resolves.toMatchObject({ height: 5, width: 7 });
-    await expect(decode(imageBytes('tiny.png'), 34)).rejects.toMatchObject({ code: 'image-too-large' });
+    await expect(decode(imageBytes('tiny.png'), { maxPixels: 35 })).resolves.toMatchObject({ height: 5, width: 7 });
+    await expect(decode(imageBytes('tiny.png'), { maxPixels: 34 })).rejects.toMatchObject({ code: 'image-too-large' });
+  });
+
+  test('no side may be too long, however few pixels there are', async () => {
+    const strip = await sharp({ create: { width: 70_000, height: 1, channels: 3, background: '#123' } })
+      .png()
+      .toBuffer();
+    const expected = { code: 'image-too-large', message: expect.stringContaining('each side is 65535') };
+    await expect(inspectImage(strip)).rejects.toMatchObject(expected);
+    await expect(decode(strip)).rejects.toMatchObject(expected);
+    await expect(decode(strip, { maxSide: 70_000 })).resolves.toMatchObject({ width: 70_000, height: 1 });
+  });
+
+  test('a JPEG image may have as many scans as the limit, and no more', async () => {
+    const image = await progressiveJpeg();
+    const { count } = scansOf(image);
+    expect(count).toBeGreaterThan(5);
+    await expect(decode(image, { maxScans: count })).resolves.toMatchObject({ height: 64, width: 64 });
+    await expect(decode(image, { maxScans: count - 1 })).rejects.toMatchObject({ code: 'image-unsupported' });
+    const bomb = withScans(image, 101);
+    await expect(inspectImage(bomb)).resolves.toMatchObject({ format: 'jpeg' });
+    await expect(decode(bomb)).rejects.toMatchObject({ message: expect.stringContaining('more than 100 scans') });
   });
 
   test.each(['alpha.png', 'cmyk.jpg', 'palette.png', 'sixteen-bit.png'])(

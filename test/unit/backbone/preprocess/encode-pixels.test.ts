@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { decode, inspectImage } from '../../../../src/backbone/preprocess/decode.js';
-import { encodePixels, MAX_PIXELS_SIDE } from '../../../../src/backbone/preprocess/encode-pixels.js';
+import { decode, inspectImage, MAX_PIXELS_SIDE } from '../../../../src/backbone/preprocess/decode.js';
+import { encodePixels } from '../../../../src/backbone/preprocess/encode-pixels.js';
 
 /** Every value, in no order that a filter would like. */
 function noise(bytes: number): Buffer {

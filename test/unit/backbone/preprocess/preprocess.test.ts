@@ -83,7 +83,9 @@ describe('preprocess', () => {
   });
 
   test('passes the limit on pixels on', async () => {
-    await expect(preprocess(imageBytes('tiny.png'), 64, 34)).rejects.toMatchObject({ code: 'image-too-large' });
+    await expect(preprocess(imageBytes('tiny.png'), 64, { maxPixels: 34 })).rejects.toMatchObject({
+      code: 'image-too-large',
+    });
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadWeights, openWeights } from '../../../../src/backbone/weights/weights.js';
@@ -59,6 +60,30 @@ describe('npz', () => {
     ];
     for (const changed of files) expect((await load(changed)).digest).toBe(expected.digest);
   });
+
+  // Of a large array only the head is unpacked at first, and the rest of its blocks is left.
+  test.each([100, 20_000, 70_000, 400_000])(
+    'a compressed array of %i numbers is read like a small one',
+    async (count) => {
+      const data = randomBytes(count * 4);
+      // Random bytes are not compressible, zeros are: the second array has far fewer blocks than pieces.
+      const arrays = { noise: data, zeros: Buffer.alloc(count * 4) };
+      const bytes = zipBytes(
+        Object.entries(arrays).map(([name, values]) => ({
+          name: `${name}.npy`,
+          data: npyBytes({ descr: "'<f4'", shape: [count], data: values }),
+          deflate: true,
+        })),
+      );
+      const reader = await openWeights(await write(bytes), graph);
+      for (const entry of reader.entries()) {
+        const values = await reader.read(entry);
+        const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+        expect(bytes.equals(arrays[entry.path as keyof typeof arrays])).toBe(true);
+      }
+      await reader.close();
+    },
+  );
 
   test('arrays of three axes in Fortran order are put in C order', async () => {
     const shape = [2, 3, 4];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { gunzip, kindOf, peek, refuseBomb } from '../../../../src/batches/entries/body-kind.js';
+import { gunzip, kindOf, peek, UnpackLimit } from '../../../../src/batches/entries/body-kind.js';
 import { isHidden } from '../../../../src/batches/entries/image-entry.js';
 import { chunksOf, collect } from '../../../support/chunks.js';
 import { imageBytes } from '../../../support/fixtures.js';
@@ -40,9 +40,11 @@ describe('a body is known by its first bytes', () => {
 describe('gunzip', () => {
   test('gives what was packed, and refuses what is damaged', async () => {
     const packed = gzipSync('hello '.repeat(1000));
-    expect((await collect(gunzip(cut(packed, 7)))).toString()).toBe('hello '.repeat(1000));
+    expect((await collect(gunzip(cut(packed, 7), new UnpackLimit(100)))).toString()).toBe('hello '.repeat(1000));
     const half = packed.subarray(0, packed.length / 2);
-    await expect(collect(gunzip(cut(half, 7)))).rejects.toMatchObject({ code: 'request-malformed' });
+    await expect(collect(gunzip(cut(half, 7), new UnpackLimit(100)))).rejects.toMatchObject({
+      code: 'request-malformed',
+    });
   });
 
   test('refuses what bursts, early', async () => {
@@ -54,14 +56,28 @@ describe('gunzip', () => {
         yield chunk;
       }
     };
-    await expect(collect(gunzip(counted()))).rejects.toMatchObject({ code: 'batch-too-large' });
+    await expect(collect(gunzip(counted(), new UnpackLimit(100)))).rejects.toMatchObject({ code: 'batch-too-large' });
     expect(given).toBeLessThan(bomb.length / 2);
   });
 
   test('much out of little is fine while it is small, or while the ratio is honest', () => {
-    expect(() => refuseBomb(64 << 20, 1)).not.toThrow();
-    expect(() => refuseBomb(100 << 20, 1 << 20)).not.toThrow();
-    expect(() => refuseBomb((100 << 20) + 1, 1 << 20)).toThrow(/100 times/);
+    const limit = new UnpackLimit(100);
+    expect(() => limit.check(64 << 20, 1)).not.toThrow();
+    expect(() => limit.check(100 << 20, 1 << 20)).not.toThrow();
+    expect(() => limit.check((100 << 20) + 1, 1 << 20)).toThrow(/100 times/);
+  });
+
+  test('text is small up to one megabyte', async () => {
+    const limit = new UnpackLimit(100);
+    limit.isText();
+    expect(() => limit.check(1 << 20, 1)).not.toThrow();
+    expect(() => limit.check((1 << 20) + 1, 1)).toThrow(/100 times/);
+    const lines = gzipSync('x\n'.repeat(2 << 20));
+    await expect(collect(gunzip(cut(lines, 100), limit))).rejects.toMatchObject({ code: 'batch-too-large' });
+    const urls = Array.from({ length: 40_000 }, (_, i) => `{"source":{"url":"https://example.org/${i}.jpg"}}\n`).join(
+      '',
+    );
+    expect((await collect(gunzip(cut(gzipSync(urls), 100), limit))).toString()).toBe(urls);
   });
 });
 

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, relative } from 'node:path';
+import { withCause, type CairnError } from '../../../../src/errors.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';
 import { chunksOf } from '../../../support/chunks.js';
 import { expectNoOpenFiles } from '../../../support/open-files.js';
@@ -111,6 +112,19 @@ describe('FileStore', () => {
     await mkdir(join(folder, 'folder/below'), { recursive: true });
     await expect(store.put('folder', chunksOf('y'))).rejects.toMatchObject({ code: 'store-failed' });
     expect(await filesBelow(folder)).toEqual(['object']);
+  });
+
+  test('a message for clients says what failed but not where the store is; the cause does', async () => {
+    const folder = await tempDir();
+    const store = new FileStore(folder);
+    await store.put('object', chunksOf('x'));
+    const thrown = await store.put('object/below', chunksOf('y')).catch((error: unknown) => error as CairnError);
+    expect(thrown).toMatchObject({
+      code: 'store-failed',
+      message: expect.stringMatching(/^The store failed: E[A-Z]+ \(/),
+    });
+    expect((thrown as CairnError).message).not.toContain(folder);
+    expect(withCause(thrown as CairnError)).toContain(folder);
   });
 
   test('a disk that fills up in the middle of the last chunk fails the put and leaves nothing', async () => {
