@@ -198,7 +198,9 @@ export class ArchiveEntries {
         read: (start, length) => object.read(offset + start, length),
         stream: (start, end) => object.stream(offset + start, offset + end),
         // The checksum is that of all of it.
-        check: async () => void (await this.read(path)),
+        check: async () => {
+          await this.read(path);
+        },
         close: () => object.close(),
       };
     });

@@ -95,7 +95,7 @@ export class JobService {
       failed.abort();
       // Their jobs have been cancelled once these have settled.
       const ended = await Promise.allSettled(runs);
-      await Promise.all(ended.map((run) => (run.status === 'fulfilled' ? run.value.close() : undefined)));
+      for (const run of ended) if (run.status === 'fulfilled') await run.value.close();
       throw error;
     }
   }

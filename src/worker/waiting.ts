@@ -1,5 +1,6 @@
 import { DelayedError, type Worker } from 'bullmq';
 import { setTimeout as delay } from 'node:timers/promises';
+import { asCairnError } from '../errors.js';
 import type { StoreHealth } from '../features/store/store-health.js';
 import type { Log } from '../log.js';
 import { isRedisError, redisState } from '../redis/redis-error.js';
@@ -18,7 +19,7 @@ export async function takeWhileUsable(
   stop: AbortSignal,
 ): Promise<void> {
   let [begun, taking] = [false, false];
-  while (!stop.aborted) {
+  for (;;) {
     const problem = await health.problem();
     if (stop.aborted) return;
     if (problem && taking) {
@@ -27,7 +28,7 @@ export async function takeWhileUsable(
     } else if (!problem && !taking) {
       if (begun) await worker.resume();
       // It ends when the worker is closed.
-      else worker.run().catch((error: Error) => log.warn(`the worker stopped: ${error.message}`));
+      else worker.run().catch((error: unknown) => log.warn(`the worker stopped: ${asCairnError(error).message}`));
       begun = true;
     }
     taking = !problem;

@@ -20,11 +20,9 @@ export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
       const { bavail, bsize } = await statfs(folder);
       const ballast = join(folder, 'ballast');
       // A service that writes meanwhile may take the last bytes.
-      await writeFile(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leaving))).catch(
-        (error: NodeJS.ErrnoException) => {
-          if (error.code !== 'ENOSPC') throw error;
-        },
-      );
+      await writeFile(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leaving))).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      });
       return ballast;
     },
     remount: (mode) => mount('-o', `remount,${mode}`, folder),

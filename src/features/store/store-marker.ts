@@ -36,8 +36,8 @@ export async function writeMarker(root: string): Promise<string> {
     await writeFile(unfinished, JSON.stringify({ id: randomUUID() }));
     await sync(unfinished);
     // Of several that start at once, the first one names the store.
-    await link(unfinished, join(root, MARKER)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
+    await link(unfinished, join(root, MARKER)).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     });
     await sync(root);
   } catch (error) {

@@ -38,7 +38,7 @@ describe('a store that is gone', () => {
   test.each([
     ['its folder is missing', () => Promise.resolve()],
     ['an empty folder is in its place', () => mkdir(folder)],
-    ['another store is in its place', async () => void (await healthOf(new FileStore(folder), 'owner').problem())],
+    ['another store is in its place', () => healthOf(new FileStore(folder), 'owner').problem()],
   ])('%s: nothing counts as absent, and nothing is written', async (_, replace) => {
     const store = new FileStore(folder);
     const health = healthOf(store, 'owner');
