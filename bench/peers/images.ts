@@ -4,6 +4,8 @@ import sharp from 'sharp';
 
 const PHOTOS = ['astronaut.jpg', 'landscape.jpg'];
 const QUALITY = 90;
+/** Height to width. Such images fill the canvas by Matterport's rule as they do by the scripts', which only fit. */
+const ASPECT = 3 / 4;
 
 /** `count` different crops of the repository's photographs, as JPEG. */
 export async function makeImages(count: number): Promise<Buffer[]> {
@@ -16,7 +18,8 @@ export async function makeImages(count: number): Promise<Buffer[]> {
 async function crop(photo: Buffer, index: number): Promise<Buffer> {
   const { width, height } = await sharp(photo).metadata();
   const share = 0.7 + 0.3 * golden(index);
-  const [w, h] = [Math.round(width * share), Math.round(height * share)];
+  const w = Math.round(Math.min(width, height / ASPECT) * share);
+  const h = Math.round(w * ASPECT);
   const left = Math.floor((width - w) * golden(index + 1));
   const top = Math.floor((height - h) * golden(index + 2));
   return sharp(photo).extract({ left, top, width: w, height: h }).jpeg({ quality: QUALITY }).toBuffer();
