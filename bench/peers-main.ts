@@ -11,6 +11,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { CleanUp } from './clean-up.js';
+import type { DistinctImages } from './distinct-images.js';
 import type { Contestant, Running } from './peers/contestant.js';
 import { contestants, MODEL, SCRIPTS } from './peers/contestants.js';
 import { peakOfTreeMb, takeStock } from './peers/footprint.js';
@@ -40,45 +42,33 @@ const CLI = fileURLToPath(new URL('../src/cli/cairn.js', import.meta.url));
 
 const environment =
   await loadScript<typeof import('../scripts/conformance/environment.mjs')>('conformance/environment.mjs');
-const { onSignals } = await loadScript<typeof import('../scripts/process/signals.mjs')>('process/signals.mjs');
-
-const folder = await mkdtemp(join(tmpdir(), 'cairn-peers-'));
-const started: Running[] = [];
-let ended: NodeJS.Signals | undefined;
-const interrupted = new Promise<void>((resolve) => {
-  onSignals((signal) => {
-    ended = signal;
-    resolve();
-  });
-});
+const cleanUp = new CleanUp();
 try {
   environment.createEnvironment();
   environment.addPackages(join(SCRIPTS, 'requirements.txt'));
-  await Promise.race([compare(), interrupted]);
+  const folder = await mkdtemp(join(tmpdir(), 'cairn-peers-'));
+  cleanUp.add(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  await compare(folder);
 } catch (error) {
   if (!(error instanceof environment.CannotRunHere)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exitCode = environment.CANNOT_RUN_HERE;
 } finally {
-  await Promise.all(started.map((running) => running.stop()));
-  await rm(folder, { recursive: true, force: true });
+  await cleanUp.run();
 }
-if (ended) progress(`ended by ${ended}`);
-// After an interruption a contestant may still be starting; it ends with this process.
-process.exit(ended ? 1 : process.exitCode);
 
-async function compare(): Promise<void> {
+async function compare(folder: string): Promise<void> {
   const images = await makeImages(Number(flags.images) + OTHER_IMAGES);
   const others = images.splice(Number(flags.images));
-  const weightsDir = await prepareWeights(await writeImages(join(folder, 'others'), others, ''));
+  const weightsDir = await prepareWeights(folder, await writeImages(join(folder, 'others'), others));
 
   const entrants: { running: Running; measured: Measured }[] = [];
   for (const contestant of contestants({ weightsDir, size, python })) {
     progress(`starting ${contestant.name}`);
-    entrants.push(await enter(contestant, others, entrants.length));
+    entrants.push(await enter(contestant, others, join(folder, String(entrants.length))));
   }
   for (let round = 0; round < rounds; round++) {
-    const paths = await writeImages(join(folder, `round-${round}`), images, `round ${round}`);
+    const paths = await writeImages(join(folder, `round-${round}`), images);
     // Who goes first and who follows whom alternates, so that nobody always meets the same machine.
     const order = round % 2 === 0 ? entrants : entrants.toReversed();
     for (const { running, measured } of order) {
@@ -107,15 +97,14 @@ async function compare(): Promise<void> {
   }
 }
 
-/** Starts a contestant, times its first archive, and warms it up. */
-async function enter(contestant: Contestant, images: readonly Buffer[], index: number) {
-  const own = join(folder, `contestant-${index}`);
+/** Starts a contestant in a new folder, times its first archive, and warms it up. */
+async function enter(contestant: Contestant, images: readonly DistinctImages[], own: string) {
   await mkdir(own);
-  const paths = await writeImages(join(folder, `warm-up-${index}`), images, 'warm up');
+  const paths = await writeImages(`${own}-images`, images);
   let running!: Running;
   const startSeconds = await time(async () => {
     running = await contestant.start(own);
-    started.push(running);
+    cleanUp.add(() => running.stop());
     await running.extract(paths.slice(0, 1));
   });
   await running.extract(paths.slice(1, 1 + WARM_UP_IMAGES));
@@ -126,7 +115,7 @@ async function enter(contestant: Contestant, images: readonly Buffer[], index: n
 }
 
 /** The same random weights for everybody, as files of a weights folder, and their calibration for int8. */
-async function prepareWeights(images: readonly string[]): Promise<string> {
+async function prepareWeights(folder: string, images: readonly string[]): Promise<string> {
   const weightsDir = join(folder, 'weights');
   await mkdir(weightsDir);
   progress('making the network');

@@ -10,6 +10,7 @@ import pLimit from 'p-limit';
 import { Backbone } from '../../src/backbone/backbone.js';
 import { findCalibration } from '../../src/backbone/calibration/find-calibration.js';
 import { defaultWeights } from '../../src/backbone/weights/default-weights.js';
+import { IMAGES_IN_FLIGHT } from '../../src/cli/extract.js';
 import { readImage } from '../../src/cli/images.js';
 import { loadConfig } from '../../src/config/config.js';
 import { readEnv } from '../../src/config/env.js';
@@ -19,7 +20,6 @@ import { loadZstd } from '../../src/formats/zstd.js';
 import { withLevels } from '../../src/spec/default-levels.js';
 import { parseSpec } from '../../src/spec/feature-spec.js';
 import { Extractor } from '../../src/worker/extractor.js';
-import { IMAGES_IN_FLIGHT } from '../chain.js';
 
 const { weightsDir, maxPixels } = loadConfig(readEnv());
 const spec = parseSpec(JSON.parse(process.argv[3]!) as object);
