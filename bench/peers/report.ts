@@ -61,6 +61,11 @@ export function judge(all: readonly Measured[]): Verdict[] {
   );
 }
 
+function inWords(ratio: number): string {
+  const text = ratio.toFixed(2);
+  return `${text} ${text === '1.00' ? 'even' : ratio > 1 ? 'ahead' : 'behind'}`;
+}
+
 export function describe(all: readonly Measured[], reference: Measured): string {
   const columns = Object.keys(COLUMNS) as Column[];
   const rows = all.map((one) => [
@@ -70,7 +75,7 @@ export function describe(all: readonly Measured[], reference: Measured): string 
     one.startSeconds.toFixed(1),
   ]);
   const verdicts = judge(all).map(({ among, column, peer, cairn, ratio }) => {
-    return [among, column, peer, cairn, `${ratio.toFixed(2)} ${ratio > 1 ? 'ahead' : 'behind'}`];
+    return [among, column, peer, cairn, inWords(ratio)];
   });
   return [
     formatTable(['', ...columns, 'time : first of Cairn', 'start, s'], rows),
