@@ -19,7 +19,7 @@ import { parseSpec } from '../src/spec/feature-spec.js';
 import { DistinctImages } from './distinct-images.js';
 import { progress } from './progress.js';
 import { measureCeiling, type Load } from './scale/ceiling.js';
-import { CleanUp } from './scale/clean-up.js';
+import { CleanUp } from './clean-up.js';
 import { hasTaskset, pin, usableCores } from './scale/cores.js';
 import { measureGrowth } from './scale/growth.js';
 import { ceilingText, growthText } from './scale/report.js';

@@ -2,13 +2,13 @@ import { readFile, readdir } from 'node:fs/promises';
 import type { RunningService, ServiceOptions } from '../scripts/process/service.mjs';
 
 /** A module of scripts/, which is not part of the build. */
-async function load<T>(name: string): Promise<T> {
+export async function loadScript<T>(name: string): Promise<T> {
   return (await import(new URL(`../../scripts/${name}`, import.meta.url).href)) as T;
 }
 
 /** A private Redis. */
 export async function startRedis(options: { dataDir?: string; port?: number } = {}) {
-  const { startPrivateRedis } = await load<typeof import('../scripts/redis.mjs')>('redis.mjs');
+  const { startPrivateRedis } = await loadScript<typeof import('../scripts/redis.mjs')>('redis.mjs');
   return startPrivateRedis(options);
 }
 
@@ -21,7 +21,7 @@ export class Service {
     env: Record<string, string>,
     options: Pick<ServiceOptions, 'root' | 'main' | 'cpus'> = {},
   ): Promise<Service> {
-    const { startService } = await load<typeof import('../scripts/process/service.mjs')>('process/service.mjs');
+    const { startService } = await loadScript<typeof import('../scripts/process/service.mjs')>('process/service.mjs');
     const running = startService({
       env: { PATH: process.env['PATH'], ROLE: role, PORT: '0', NO_COLOR: '1', CAIRN_URL_ALLOW: '127.0.0.1', ...env },
       ...options,

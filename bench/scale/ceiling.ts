@@ -9,7 +9,7 @@ import { progress } from '../progress.js';
 import { Sender } from '../sender.js';
 import { median, sum } from '../statistics.js';
 import { postTar, postUrls, serveDistinct, untilFinished } from './batch-load.js';
-import type { CleanUp } from './clean-up.js';
+import type { CleanUp } from '../clean-up.js';
 import { Cluster } from './cluster.js';
 import { pin } from './cores.js';
 import { measurePhase, medianPhase, type Part, type Phase, type Pids } from './phase.js';

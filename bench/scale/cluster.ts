@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Service } from '../service.js';
-import type { CleanUp } from './clean-up.js';
+import type { CleanUp } from '../clean-up.js';
 
 /** A worker process: its threads, and the one core that it is restricted to; any core where it is left out. */
 export interface WorkerPlan {

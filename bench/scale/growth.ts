@@ -5,7 +5,7 @@ import type { DistinctImages } from '../distinct-images.js';
 import { progress } from '../progress.js';
 import { Sender } from '../sender.js';
 import { median, sum } from '../statistics.js';
-import type { CleanUp } from './clean-up.js';
+import type { CleanUp } from '../clean-up.js';
 import { Cluster, type WorkerPlan } from './cluster.js';
 import { processorTime } from './processor-time.js';
 

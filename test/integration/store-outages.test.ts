@@ -26,9 +26,9 @@ async function ready(
 ): Promise<{ status: number; code?: string; detail?: string; again: string | null }> {
   const response = await client.get('/readyz');
   return {
+    ...((await response.json()) as object),
     status: response.status,
     again: response.headers.get('retry-after'),
-    ...((await response.json()) as object),
   };
 }
 
