@@ -4,6 +4,8 @@ import { asCairnError, CairnError, type ErrorCode } from '../../errors.js';
 import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
 
 const RETRY_AFTER_SECONDS = 2;
+/** Messages quote what the client sent. */
+const MAX_DETAIL = 1000;
 
 /** An error as the client receives it. */
 export interface Failure {
@@ -25,7 +27,7 @@ export abstract class ErrorFilter implements ExceptionFilter {
   }
 
   answer(thrown: unknown, reply: FastifyReply): void {
-    const { error, status } = classify(thrown);
+    const { error, status } = classify(isCutOff(reply.request) ? cutOff(thrown) : thrown);
     if (status >= 500) this.report(reply.request, error);
     // A response that has begun cannot be replaced: cutting the connection signals the error.
     if (reply.raw.headersSent) {
@@ -33,7 +35,8 @@ export abstract class ErrorFilter implements ExceptionFilter {
       return;
     }
     const code = isServerCode(error.code) ? error.code : 'internal';
-    const detail = code === 'internal' ? 'An unforeseen error; the server log has the details.' : error.message;
+    const detail =
+      code === 'internal' ? 'An unforeseen error; the server log has the details.' : shortened(error.message);
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
     // Drop headers that were set for the successful answer.
     void reply.status(status).removeHeader('content-location').header('cache-control', 'no-store');
@@ -47,6 +50,22 @@ export abstract class ErrorFilter implements ExceptionFilter {
       this.log.warn(`${line} ${error.cause instanceof Error ? error.cause.message : ''}`);
     else this.log.error(line, error.stack);
   }
+}
+
+/** Whether the client left before all of its request had come. */
+function isCutOff({ raw }: FastifyRequest): boolean {
+  return raw.destroyed && !raw.complete;
+}
+
+/** Whatever its end caused is no error of the server, and nobody receives the answer. */
+function cutOff(cause: unknown): CairnError {
+  return new CairnError('request-malformed', 'The request was cut off.', { cause });
+}
+
+/** Text of at most `MAX_DETAIL` characters, without its middle. */
+export function shortened(text: string): string {
+  if (text.length <= MAX_DETAIL) return text;
+  return `${text.slice(0, MAX_DETAIL / 2)} … ${text.slice(-MAX_DETAIL / 2)}`;
 }
 
 /** Errors of the framework (no such route, malformed JSON, oversized body) keep their status. */
