@@ -145,11 +145,11 @@ async function startApi(config: Config, store: Store, logger: Logger, stops: Sto
   const queue = new JobQueue({ redis, queue: jobs, keys, limit: queueOptions.limit });
   const events = new JobEvents(connections.patient(), keys.prefix);
   const blocking = connections.blocking(DEAD_AFTER_MS);
-  const announcements = new Announcements({ redis, blocking, keys });
+  const announcements = new Announcements({ redis, blocking, keys, groupIdleMs: config.groupIdleMs });
   const batches = new BatchQueue({ redis, keys, jobs });
 
   const limits = { maxUploadBytes: http.maxUploadBytes, maxPixels, allowPrivateUrls };
-  const parts = { store, zstd, queue, batches, events, announcements, registry, limits };
+  const parts = { store, zstd, queue, batches, events, announcements, registry, limits, http: http.limits };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();
     throw error;

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { DEFAULT_MAX_PIXELS } from '../backbone/preprocess/decode.js';
 import { CairnError } from '../errors.js';
 import type { Env } from './env.js';
+import { httpLimits, httpSchema, LOOPBACK_HOSTS } from './http-limits.js';
+import { count, MIB } from './values.js';
 
-const MIB = 1 << 20;
 const HOUR_MS = 3600_000;
 
 const flag = (fallback: 'true' | 'false') =>
@@ -11,7 +12,6 @@ const flag = (fallback: 'true' | 'false') =>
     .enum(['true', 'false'])
     .default(fallback)
     .transform((value) => value === 'true');
-const count = (fallback: number, least = 1) => z.coerce.number().int().min(least).default(fallback);
 
 /** As CUDA accepts them: an index, or the UUID (or a prefix of one) of a GPU or of a MIG slice. */
 const DEVICE = /^(0|[1-9]\d{0,2}|GPU-[0-9a-f][0-9a-f-]*|MIG-(GPU-)?[0-9a-f][0-9a-f-]*(\/\d{1,3}){0,2})$/i;
@@ -50,12 +50,14 @@ const schema = z.object({
   CAIRN_QUEUE_PREFIX: z.string().default('cairn'),
   CAIRN_QUEUE_LIMIT: count(10_000),
   CAIRN_STREAM_LENGTH: count(100_000),
+  CAIRN_GROUP_IDLE_MS: count(7 * 24 * HOUR_MS),
   CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
   CAIRN_DRAIN_TIMEOUT_MS: count(60_000, 0),
   CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
   CAIRN_MAX_PIXELS: count(DEFAULT_MAX_PIXELS),
   CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
   CAIRN_ALLOW_PRIVATE_URLS: z.enum(['true', 'false']).optional(),
+  ...httpSchema,
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
 });
@@ -72,7 +74,12 @@ export function loadConfig(env: Env) {
   const vars = parsed.data;
   return {
     role: vars.ROLE,
-    http: { host: vars.HOST, port: vars.PORT, maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES },
+    http: {
+      host: vars.HOST,
+      port: vars.PORT,
+      maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES,
+      limits: httpLimits(vars, isLoopback(vars.HOST) ? [...new Set([...LOOPBACK_HOSTS, vars.HOST])] : undefined),
+    },
     redisUrl: vars.REDIS_URL,
     dataDir: vars.CAIRN_DATA_DIR,
     weightsDir: vars.CAIRN_WEIGHTS_DIR,
@@ -91,6 +98,7 @@ export function loadConfig(env: Env) {
     workerName: vars.CAIRN_WORKER_NAME,
     queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
     streamLength: vars.CAIRN_STREAM_LENGTH,
+    groupIdleMs: vars.CAIRN_GROUP_IDLE_MS,
     worker: {
       // While a batch runs, one image is being decoded and another packed.
       concurrency: vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2,

@@ -49,7 +49,7 @@ async function encodeLevel({ tensor }: Level, level: LevelDescription): Promise<
     return jpeg;
   });
   const encoded: Uint8Array[] = [];
-  for await (const jpeg of inOrder(tasks, IN_FLIGHT)) encoded.push(jpeg);
+  for await (const jpeg of inOrder(tasks, { limit: IN_FLIGHT })) encoded.push(jpeg);
   const { snrDb, maxAbs } = comparison.result();
   return { encoded, lost: { snrDb: Number.isFinite(snrDb) ? snrDb : null, maxAbs } };
 }

@@ -1,6 +1,7 @@
 import { Controller, Module, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { BandBudget } from '../../features/band-budget.js';
 import { asSchema, orderSchema, selectLevels } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
@@ -24,6 +25,7 @@ export class ExtractController {
     private readonly intake: ImageIntake,
     private readonly jobs: JobService,
     private readonly library: FeatureLibrary,
+    private readonly streams: BandBudget,
   ) {}
 
   @Post()
@@ -59,7 +61,9 @@ export class ExtractController {
     const archive = await this.library.archive(id);
     // Nothing would close a stream that is sent to a closed connection.
     if (gone.aborted) return archive.close();
-    await sendLevels(archive, (held) => selectLevels(held, { order, as }), reply);
+    // The levels are there: waiting costs less than computing again.
+    const enter = () => this.streams.wait(gone);
+    await sendLevels(archive, (held) => selectLevels(held, { order, as }), reply, enter);
   }
 }
 

@@ -1,13 +1,17 @@
-import { Controller, Headers, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { Controller, Headers, HttpCode, Inject, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ArchiveReader } from '../../features/archive-reader.js';
+import { BandBudget } from '../../features/band-budget.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobService } from '../../jobs/service.js';
+import { ByteBudget } from '../http/byte-budget.js';
 import { ClientGone } from '../http/client-gone.js';
+import type { HttpLimits } from '../http/limits.js';
 import { OpaqueBody, withBody } from '../http/request-body.js';
 import { binary, body, header, json, ProtocolOperation } from '../openapi/operation.js';
+import { HTTP_LIMITS } from '../tokens.js';
 import { readInferenceRequest } from './inference-request.js';
 import { MODEL_VERSION, modelOf } from './model-metadata.js';
 import { MODEL } from './protocol.controller.js';
@@ -61,6 +65,9 @@ export class InferenceController {
     private readonly intake: ImageIntake,
     private readonly jobs: JobService,
     private readonly library: FeatureLibrary,
+    private readonly memory: ByteBudget,
+    private readonly streams: BandBudget,
+    @Inject(HTTP_LIMITS) private readonly limits: HttpLimits,
   ) {}
 
   @Post([':model/infer', ':model/versions/:version/infer'])
@@ -87,10 +94,12 @@ export class InferenceController {
     @Res() reply: FastifyReply,
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
-    const inference = await withBody(request, (bytes) =>
-      readInferenceRequest(modelOf(name, version), headerLength, bytes, this.intake),
+    const inference = await withBody(request, this.memory, (bytes) =>
+      readInferenceRequest(modelOf(name, version), headerLength, bytes, this.intake, this.limits.maxJsonValues),
     );
     const ids = await this.jobs.completeAll(inference.options, inference.images, gone);
+    // The levels are there: waiting costs less than computing again.
+    const share = await this.streams.wait(gone);
     const archives: ArchiveReader[] = [];
     try {
       for (const id of ids) archives.push(await this.library.archive(id));
@@ -98,7 +107,7 @@ export class InferenceController {
       const outputs =
         inference.outputs ?? archives[0]!.select().map((level) => ({ name: level.name, binary: isBinary }));
       const answer = { modelName: name, modelVersion: MODEL_VERSION, id, outputs };
-      const { stream, headerLength: jsonLength, length } = await streamAnswer(archives, answer);
+      const { stream, headerLength: jsonLength, length } = await streamAnswer(archives, answer, share);
       void reply.status(200).headers({
         'content-type': jsonLength === undefined ? 'application/json' : 'application/octet-stream',
         ...(jsonLength !== undefined && { [HEADER_LENGTH]: jsonLength }),
@@ -106,6 +115,7 @@ export class InferenceController {
       });
       await reply.send(stream);
     } catch (error) {
+      share.leave();
       await Promise.all(archives.map((archive) => archive.close()));
       throw error;
     }

@@ -2,16 +2,13 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CairnError } from '../../errors.js';
 import { takeHead, withHead } from '../../files/head.js';
+import { isBomb, MAX_INFLATION } from '../../formats/inflation.js';
 
 export type BodyKind = 'gzip' | 'zip' | 'tar' | 'ndjson' | 'other';
 
 /** A tar has its magic near the end of its first block. */
 const HEAD_BYTES = 512;
 const TAR_MAGIC_AT = 257;
-
-/** Any body may unpack to this size; beyond it the ratio is limited: images and text do not compress that well. */
-const SMALL_BYTES = 64 << 20;
-const MAX_RATIO = 100;
 
 /** The first bytes of a stream, and the whole stream. */
 export async function peek(chunks: AsyncIterable<Uint8Array>) {
@@ -58,8 +55,8 @@ export async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
 
 /** @throws CairnError `batch-too-large` when the packed size cannot plausibly unpack to `size`. */
 export function refuseBomb(size: number, packed: number): void {
-  if (size <= SMALL_BYTES || size <= packed * MAX_RATIO) return;
-  throw new CairnError('batch-too-large', `The body unpacks to more than ${MAX_RATIO} times its size.`);
+  if (!isBomb(size, packed)) return;
+  throw new CairnError('batch-too-large', `The body unpacks to more than ${MAX_INFLATION} times its size.`);
 }
 
 /** The error of a body that breaks off or is damaged; a `CairnError` stays as it is. */
