@@ -6,9 +6,9 @@ test('of many tasks one goes on per turn of the event loop, each as often as the
   const turns = new Turns();
   const slices: string[] = [];
   const perTurn: number[] = [];
-  let done = false;
+  const done = new AbortController();
   const watching = (async () => {
-    for (let before = 0; !done; before = slices.length) {
+    for (let before = 0; !done.signal.aborted; before = slices.length) {
       await yieldToEvents();
       perTurn.push(slices.length - before);
     }
@@ -20,7 +20,7 @@ test('of many tasks one goes on per turn of the event loop, each as often as the
     }
   };
   await Promise.all(['a', 'b', 'c', 'd'].map(task));
-  done = true;
+  done.abort();
   await watching;
   expect(slices.slice(0, 8)).toEqual(['a', 'b', 'c', 'd', 'a', 'b', 'c', 'd']);
   expect(slices).toHaveLength(20);
