@@ -18,7 +18,8 @@ export default {
     // Between test files imports end in .js, as TypeScript wants it; the files end in .ts.
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  // Two cores: the heavy tests keep both busy by themselves.
-  maxWorkers: 1,
-  testTimeout: 60_000,
+  // Half of the time goes by in waiting, for locks to expire and services to start.
+  maxWorkers: 2,
+  // Beside other work a test may get a fraction of a core.
+  testTimeout: 120_000,
 };

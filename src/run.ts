@@ -152,7 +152,7 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
   const queue = new JobQueue({ redis, queue: jobs, keys, limit: queueOptions.limit });
   const events = new JobEvents(connections.patient(), keys.prefix);
   const blocking = connections.blocking(DEAD_AFTER_MS);
-  const announcements = new Announcements({ redis, blocking, keys });
+  const announcements = new Announcements({ redis, blocking, keys, groupIdleMs: config.groupIdleMs });
   const batches = new BatchQueue({ redis, keys, jobs });
 
   const limits = { ...config.intake, ...config.spec, ...config.batches };
@@ -161,7 +161,19 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
   await health.problem();
   // A job that is cancelled through another server has followers here too.
   onCancellation(connections.patient(), keys, (id) => events.announce(id)).catch(() => undefined);
-  const parts = { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits };
+  const parts = {
+    store,
+    quarantine,
+    health,
+    zstd,
+    queue,
+    batches,
+    events,
+    announcements,
+    registry,
+    limits,
+    http: http.limits,
+  };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();
     throw error;

@@ -16,6 +16,8 @@ export interface AnnouncementsParts {
   /** A connection for the blocking read of `StreamTail`. */
   readonly blocking: Redis;
   readonly keys: RedisKeys;
+  /** See `ConsumerGroups`. */
+  readonly groupIdleMs?: number;
 }
 
 /** The announcements, for any number of subscribers and consumer groups, over two connections to Redis. */
@@ -29,12 +31,12 @@ export class Announcements {
   private readonly active = new Map<AbortController, Promise<void>>();
   private closed = false;
 
-  constructor({ redis, blocking, keys }: AnnouncementsParts) {
+  constructor({ redis, blocking, keys, groupIdleMs }: AnnouncementsParts) {
     this.redis = redis;
     this.keys = keys.announcements;
     this.tail = new StreamTail(blocking, this.keys.stream);
     this.log = new AnnouncementLog(redis, this.keys);
-    this.groups = new ConsumerGroups(redis, this.keys);
+    this.groups = new ConsumerGroups(redis, this.keys, groupIdleMs);
   }
 
   /** As the function `follow`, until `stop` is aborted, which closing this does too. */

@@ -8,6 +8,8 @@ import { fromEntry, type AnnouncementFilter, type Announced } from './announceme
 import * as SCRIPTS from './group-scripts.js';
 
 export const MAX_GROUPS = 256;
+/** Seven days: a consumer that runs once a week finds its group. */
+const GROUP_IDLE_MS = 7 * 24 * 3600_000;
 
 /** One connection of one consumer of a group. */
 export interface Membership {
@@ -67,6 +69,8 @@ export class ConsumerGroups {
   constructor(
     private readonly redis: Redis,
     private readonly keys: RedisKeys['announcements'],
+    /** A group without consumers for this long gives way to a new one when there are too many. */
+    private readonly idleMs = GROUP_IDLE_MS,
   ) {
     this.scripts = defineScripts(redis, SCRIPTS);
   }
@@ -78,8 +82,12 @@ export class ConsumerGroups {
    */
   async join({ group, consumer, token }: Membership, { filter, from }: JoinOptions): Promise<void> {
     const filterText = filter ? JSON.stringify(canonical(filter)) : '';
-    const reply = await this.run('openGroup', group, consumer, token, filterText, from, MAX_GROUPS);
-    const [state, other] = found(group, reply) as [string, string?];
+    const open = async () => {
+      const reply = await this.run('openGroup', group, consumer, token, filterText, from, MAX_GROUPS);
+      return found(group, reply) as [string, string?];
+    };
+    let [state, other] = await open();
+    if (state === 'many' && (await this.removeIdle())) [state, other] = await open();
     if (state === 'conflict') {
       throw new CairnError('group-conflict', `Group ${group} was made with another filter: ${other!}.`);
     }
@@ -129,6 +137,15 @@ export class ConsumerGroups {
   /** Deletes a group with its unacknowledged sets. @throws CairnError `group-not-found`. */
   async remove(group: string): Promise<void> {
     found(group, await this.run('removeGroup', group));
+  }
+
+  /** Removes groups that nobody uses any more; returns whether there were any. */
+  async removeIdle(): Promise<boolean> {
+    const groups = (await reachRedis(this.redis, () => this.redis.xinfo('GROUPS', this.keys.stream))) as unknown[][];
+    let removed = 0;
+    // Each reply is a list of names and values, the name of the group first.
+    for (const [, name] of groups) removed += Number(await this.run('removeIdleGroup', String(name), this.idleMs));
+    return removed > 0;
   }
 
   /** -1 where the stream is gone, or Redis was restored to a state before the group. */

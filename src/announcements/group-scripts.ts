@@ -4,6 +4,8 @@ const SKIP_AT_ONCE = 500;
 const HELD_AT_MOST = 1000;
 /** A consumer that has not been seen for this long: its API process died without leaving the group. */
 const FORGET_AFTER_MS = 600_000;
+/** A group in which nothing was ever acknowledged is given up after this long without a consumer. */
+const UNUSED_MS = 3600_000;
 
 /** `stream`, `group` and `meta` (the group's hash) are locals of the surrounding script. */
 const HELPERS = `
@@ -156,6 +158,7 @@ return {sets, still, free <= 0 and 1 or 0, skipped >= ${SKIP_AT_ONCE} and 1 or 0
 export const leaveGroup = `${head('group, consumer, token')}
 if redis.call('HGET', meta, 'owner:' .. consumer) ~= token then return 0 end
 redis.call('HDEL', meta, 'owner:' .. consumer, 'seen:' .. consumer)
+redis.call('HSET', meta, 'leftAt', now())
 tidy(consumer)
 return 1
 `;
@@ -171,6 +174,7 @@ for i = 2, #ARGV do
     tidy(entry[2])
   end
 end
+if count > 0 then redis.call('HSET', meta, 'used', 1) end
 return count
 `;
 
@@ -193,4 +197,20 @@ export const removeGroup = `${head('group')}
 local known = redis.call('DEL', meta)
 local destroyed = redis.pcall('XGROUP', 'DESTROY', stream, group)
 return (known == 1 or destroyed == 1) and 1 or -1
+`;
+
+/** Removes a group that has had no consumer for `idle` ms, or nothing to show for an hour; returns whether it did. */
+export const removeIdleGroup = `${head('group, idle')}
+local last = 0
+local fields = redis.call('HGETALL', meta)
+for i = 1, #fields, 2 do
+  local name = fields[i]
+  if name == 'createdAt' or name == 'leftAt' or string.match(name, '^seen:') then
+    last = math.max(last, tonumber(fields[i + 1]))
+  end
+end
+if redis.call('HEXISTS', meta, 'used') == 0 then idle = math.min(idle, ${UNUSED_MS}) end
+if last == 0 or now() - last < tonumber(idle) then return 0 end
+redis.call('DEL', meta)
+return redis.call('XGROUP', 'DESTROY', stream, group)
 `;

@@ -2,6 +2,8 @@ import { Global, Module, type DynamicModule, type Provider } from '@nestjs/commo
 import { Announcements } from '../announcements/announcements.js';
 import { BatchIntake, type BatchLimits } from '../batches/intake.js';
 import { BatchQueue } from '../batches/queue.js';
+import { BandBudget, type BandBudgetOptions } from '../features/band-budget.js';
+import { PIECES_IN_WORK } from '../features/band-stream.js';
 import { FeatureLibrary } from '../features/library.js';
 import { Quarantine } from '../features/store/quarantine.js';
 import { StoreHealth } from '../features/store/store-health.js';
@@ -18,13 +20,15 @@ import { BatchesModule } from './batches/batches.module.js';
 import { ExtractModule } from './extract/extract.controller.js';
 import { FeaturesModule } from './features/features.controller.js';
 import { HealthModule } from './health/health.controller.js';
+import { ByteBudget } from './http/byte-budget.js';
+import type { HttpLimits } from './http/limits.js';
 import { ImagesModule } from './images/images.controller.js';
 import { InferenceModule } from './inference/inference.module.js';
 import { JobsModule } from './jobs/jobs.controller.js';
 import { MetricsModule } from './metrics/metrics.controller.js';
 import { ModelsModule } from './models/models.controller.js';
 import { StreamModule } from './stream/stream.controller.js';
-import { SERVER_VERSION, STORE } from './tokens.js';
+import { HTTP_LIMITS, SERVER_VERSION, STORE } from './tokens.js';
 
 /** The parts that the API works with. The caller creates them, and closes them in the order that it needs. */
 export interface ApiParts {
@@ -38,6 +42,7 @@ export interface ApiParts {
   readonly announcements: Announcements;
   readonly registry: ModelRegistry;
   readonly limits: IntakeLimits & SpecLimits & BatchLimits;
+  readonly http: HttpLimits;
 }
 
 /** The resources, and the parts and services that any of them may inject. */
@@ -58,10 +63,13 @@ export interface ApiParts {
 })
 export class ApiModule {
   static register(parts: ApiParts, version: string): DynamicModule {
-    const { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits } = parts;
+    const { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits, http } = parts;
     const library = new FeatureLibrary(store, zstd, quarantine);
     const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry, health, limits);
     const providers: Provider[] = [
+      { provide: HTTP_LIMITS, useValue: http },
+      { provide: ByteBudget, useValue: new ByteBudget(http.inferenceBytes, 'inference requests') },
+      { provide: BandBudget, useValue: new BandBudget(featureStreams(http)) },
       { provide: STORE, useValue: store },
       { provide: SERVER_VERSION, useValue: version },
       { provide: Quarantine, useValue: quarantine },
@@ -78,4 +86,9 @@ export class ApiModule {
     ];
     return { module: ApiModule, providers, exports: providers };
   }
+}
+
+function featureStreams({ maxFeatureStreams, featureStreamBands }: HttpLimits): BandBudgetOptions {
+  const [readers, bands] = [maxFeatureStreams, featureStreamBands];
+  return { readers, bands, each: PIECES_IN_WORK, what: 'requests for levels' };
 }

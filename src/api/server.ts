@@ -3,13 +3,18 @@ import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import 'reflect-metadata';
 import { CairnError } from '../errors.js';
 import { ApiModule, type ApiParts } from './api.module.js';
 import { refuseOtherMethods } from './http/allowed-methods.js';
+import { limitBodies } from './http/body-limits.js';
+import { guardAgainstBrowsers } from './http/browser-guard.js';
+import type { ErrorFilter } from './http/error-filter.js';
+import { endIdleAnswers } from './http/idle-answers.js';
 import { ProblemFilter } from './http/problem.js';
 import { passOpaqueBodies } from './http/request-body.js';
+import { addSecurityHeaders, SECURITY_HEADERS } from './http/security-headers.js';
 import { abortUnreadBodies } from './http/unread-bodies.js';
 import { ProtocolFilter } from './inference/protocol-error.js';
 import { Metrics } from './metrics/metrics.controller.js';
@@ -21,6 +26,7 @@ const MAX_FIELDS = 32;
 const MAX_FIELD_BYTES = 4096;
 /** The prefix of the Open Inference Protocol. */
 const PROTOCOL = '/v2';
+const DOCS = 'docs';
 
 /** The API as an application that does not listen yet. */
 export async function createServer(
@@ -28,18 +34,33 @@ export async function createServer(
   version: string,
   logger: LoggerService | false,
 ): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit: MAX_JSON_BYTES, forceCloseConnections: 'idle' });
+  const problems = new ProblemFilter();
+  const protocol = new ProtocolFilter();
+  const filterOf = (path: string | undefined): ErrorFilter => (isBelow(PROTOCOL, path) ? protocol : problems);
+  const answer = (error: CairnError, reply: FastifyReply) => {
+    filterOf(reply.request.routeOptions.url).answer(error, reply);
+  };
+  const adapter = new FastifyAdapter({
+    bodyLimit: MAX_JSON_BYTES,
+    forceCloseConnections: 'idle',
+    // Paths that the router refuses reach no hook.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      void reply.headers(SECURITY_HEADERS);
+      filterOf(request.raw.url).answer(error, reply);
+    },
+  });
   const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(parts, version), adapter, {
     logger,
     bodyParser: false,
   });
   const fastify = adapter.getInstance();
-  const problems = new ProblemFilter();
-  const protocol = new ProtocolFilter();
-  const addRefusals = refuseOtherMethods(fastify, (error, reply) => {
-    const filter = isBelow(PROTOCOL, reply.request.routeOptions.url) ? protocol : problems;
-    filter.answer(error, reply);
-  });
+  const { http } = parts;
+  fastify.server.maxConnections = http.maxConnections;
+  addSecurityHeaders(fastify, `/${DOCS}`);
+  guardAgainstBrowsers(fastify, http.allowedHosts, answer);
+  endIdleAnswers(fastify, http.answerTimeoutMs);
+  limitBodies(fastify, http, answer);
+  const addRefusals = refuseOtherMethods(fastify, answer);
   app.get(Metrics, { strict: false }).watch(fastify);
   abortUnreadBodies(fastify);
   // Every body that is neither JSON nor a form may be an image, also under the type that curl gives to --data-binary.
@@ -52,7 +73,7 @@ export async function createServer(
     throwFileSizeLimit: false,
   });
   app.useGlobalFilters(problems);
-  SwaggerModule.setup('docs', app, () => createDocument(app, version), { customSiteTitle: 'Cairn' });
+  SwaggerModule.setup(DOCS, app, () => createDocument(app, version), { customSiteTitle: 'Cairn' });
   await app.init();
   addRefusals();
   return app;

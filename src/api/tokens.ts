@@ -1,3 +1,4 @@
 /** Injection tokens of values that have no class. */
+export const HTTP_LIMITS = Symbol('HttpLimits');
 export const STORE = Symbol('Store');
 export const SERVER_VERSION = Symbol('server version');

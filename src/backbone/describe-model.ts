@@ -36,6 +36,19 @@ export interface LevelSummary {
   readonly node: string;
 }
 
+/** Every page of the catalogue shows them, and each takes milliseconds to compute: cached per entry of the catalogue. */
+const KNOWN = new WeakMap<Model, Map<string, ModelDescription>>();
+
+/** As `describeModel` without a top, computed once per size; sizes are multiples of 32 up to 4096, so there are few. */
+export function knownModel(model: Model, stage5: boolean, size: number): ModelDescription {
+  const known = KNOWN.get(model) ?? new Map<string, ModelDescription>();
+  KNOWN.set(model, known);
+  const key = `${stage5} ${size}`;
+  const description = known.get(key) ?? describeModel(model, stage5, size);
+  known.set(key, description);
+  return description;
+}
+
 export function describeModel(model: Model, stage5: boolean, size: number, top: TopOptions = {}): ModelDescription {
   const graph = modelGraph(model, stage5, top);
   const { parameters, macs } = summarize(graph, size);

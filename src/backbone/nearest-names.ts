@@ -1,11 +1,15 @@
 /** Those of `names` that a misspelt `name` may mean, the nearest first, at most three. */
 export function nearestNames(name: string, names: readonly string[]): string[] {
   const wanted = name.toLowerCase().replaceAll('_', '-');
+  const most = Math.max(2, name.length / 4);
   const ranked = names.map((candidate) => {
     const part = wanted.length > 3 && (candidate.startsWith(wanted) || candidate.endsWith(wanted));
-    return { candidate, distance: part ? 1 : editDistance(wanted, candidate) };
+    if (part) return { candidate, distance: 1 };
+    // The difference in length is the least distance: a name of megabytes is compared with none.
+    const far = Math.abs(wanted.length - candidate.length) > most;
+    return { candidate, distance: far ? Infinity : editDistance(wanted, candidate) };
   });
-  const near = ranked.filter(({ distance }) => distance <= Math.max(2, name.length / 4));
+  const near = ranked.filter(({ distance }) => distance <= most);
   return near
     .sort((a, b) => a.distance - b.distance)
     .slice(0, 3)

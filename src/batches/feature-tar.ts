@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pack, type Pack } from 'tar-stream';
 import { asCairnError } from '../errors.js';
+import type { BandBudget } from '../features/band-budget.js';
 import { streamLevels } from '../features/stream-levels.js';
 import type { BatchResult } from './ledger.js';
 import type { FeatureLibrary } from '../features/library.js';
@@ -11,13 +12,14 @@ import { resultView } from './view.js';
 /**
  * Feature sets as a tar that grows as they complete, in the convention of WebDataset: for each set `<line>.json`,
  * then `<line>.safetensors`, as `/v1/features/{id}.safetensors` sends it. One archive is open at a time, and is read at
- * the pace of the client. `stop` is aborted when the tar has ended or the client has gone away.
+ * the pace of the client; each waits for a share of `streams`. `stop` is aborted when the tar has ended or the client has gone away.
  */
 export function featureTar(
   results: AsyncIterable<readonly BatchResult[]>,
   library: FeatureLibrary,
   choice: LevelQuery,
   stop: AbortController,
+  streams: BandBudget,
 ): Readable {
   const tar = pack();
   // A mark of 1 lets a single chunk wait here; the tar itself holds a few more.
@@ -26,8 +28,9 @@ export function featureTar(
     stop.abort();
     tar.destroy();
   });
+  const sets = { library, choice, streams, signal: stop.signal };
   const write = async () => {
-    for await (const { header, chunks } of members(results, library, choice)) await add(tar, header, chunks);
+    for await (const { header, chunks } of members(results, sets)) await add(tar, header, chunks);
   };
   write().then(
     () => tar.finalize(),
@@ -42,11 +45,15 @@ interface Member {
   readonly chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-async function* members(
-  results: AsyncIterable<readonly BatchResult[]>,
-  library: FeatureLibrary,
-  choice: LevelQuery,
-): AsyncGenerator<Member> {
+/** Where sets come from, and what of them. */
+interface Sets {
+  readonly library: FeatureLibrary;
+  readonly choice: LevelQuery;
+  readonly streams: BandBudget;
+  readonly signal: AbortSignal;
+}
+
+async function* members(results: AsyncIterable<readonly BatchResult[]>, sets: Sets): AsyncGenerator<Member> {
   for await (const page of results) {
     for (const result of page) {
       const { featuresId, state } = result;
@@ -57,7 +64,7 @@ async function* members(
         const bytes = Buffer.from(JSON.stringify({ cursor, line, name, features, ...more }));
         return { header: { name: `${base}.json`, size: bytes.byteLength, mtime }, chunks: [bytes] };
       };
-      const opened = await open(featuresId, library, choice);
+      const opened = await open(featuresId, sets);
       if ('error' in opened) {
         // It was deleted, is damaged or lacks a level: the JSON carries the error, and the other sets follow.
         yield json(opened, new Date());
@@ -75,14 +82,18 @@ async function* members(
   }
 }
 
-async function open(featuresId: string, library: FeatureLibrary, choice: LevelQuery) {
+async function open(featuresId: string, { library, choice, streams, signal }: Sets) {
   try {
     const archive = await library.archive(featuresId);
     try {
       const { levels, ...options } = selectLevels(archive, choice);
       // A damaged set is told in the JSON: once its member has begun, only the end of the tar could tell.
       await archive.check(levels, options.window);
-      const { stream, length } = await streamLevels(archive, levels, options);
+      const share = await streams.wait(signal);
+      const { stream, length } = await streamLevels(archive, levels, { ...options, share }).catch((error: unknown) => {
+        share.leave();
+        throw error;
+      });
       return { description: archive.description, stream, length: length! };
     } catch (error) {
       await archive.close();
@@ -90,7 +101,7 @@ async function open(featuresId: string, library: FeatureLibrary, choice: LevelQu
     }
   } catch (thrown) {
     const { code, message, transient } = asCairnError(thrown);
-    if (transient) throw thrown;
+    if (transient || code === 'cancelled') throw thrown;
     return { error: { code, message } };
   }
 }

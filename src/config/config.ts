@@ -4,8 +4,9 @@ import { DEFAULT_DECODE_LIMITS, MAX_PIXELS_SIDE } from '../backbone/preprocess/d
 import { asCairnError, CairnError } from '../errors.js';
 import { UrlPolicy } from '../images/url-policy.js';
 import type { Env } from './env.js';
+import { httpLimits, httpSchema, LOOPBACK_HOSTS } from './http-limits.js';
+import { count, MIB } from './values.js';
 
-const MIB = 1 << 20;
 const GIB = 2 ** 30;
 const HOUR_MS = 3600_000;
 
@@ -14,7 +15,6 @@ const flag = (fallback: 'true' | 'false') =>
     .enum(['true', 'false'])
     .default(fallback)
     .transform((value) => value === 'true');
-const count = (fallback: number, least = 1) => z.coerce.number().int().min(least).default(fallback);
 
 /** As CUDA accepts them: an index, or the UUID (or a prefix of one) of a GPU or of a MIG slice. */
 const DEVICE = /^(0|[1-9]\d{0,2}|GPU-[0-9a-f][0-9a-f-]*|MIG-(GPU-)?[0-9a-f][0-9a-f-]*(\/\d{1,3}){0,2})$/i;
@@ -67,6 +67,7 @@ const schema = z.object({
   CAIRN_QUEUE_PREFIX: z.string().default('cairn'),
   CAIRN_QUEUE_LIMIT: count(10_000),
   CAIRN_STREAM_LENGTH: count(100_000),
+  CAIRN_GROUP_IDLE_MS: count(7 * 24 * HOUR_MS),
   CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
   CAIRN_DRAIN_TIMEOUT_MS: count(60_000, 0),
   CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
@@ -90,6 +91,7 @@ const schema = z.object({
   CAIRN_URL_MIN_RATE: count(1024, 0),
   CAIRN_URL_MAX_REDIRECTS: count(5, 0),
   CAIRN_URL_CONCURRENCY: z.coerce.number().int().min(1).optional(),
+  ...httpSchema,
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
 });
@@ -109,7 +111,11 @@ export function loadConfig(env: Env) {
   const decode = { maxPixels: vars.CAIRN_MAX_PIXELS, maxSide: vars.CAIRN_MAX_SIDE, maxScans: vars.CAIRN_MAX_SCANS };
   return {
     role: vars.ROLE,
-    http: { host: vars.HOST, port: vars.PORT },
+    http: {
+      host: vars.HOST,
+      port: vars.PORT,
+      limits: httpLimits(vars, isLoopback(vars.HOST) ? [...new Set([...LOOPBACK_HOSTS, vars.HOST])] : undefined),
+    },
     redisUrl: vars.REDIS_URL,
     dataDir: vars.CAIRN_DATA_DIR,
     storeReserveBytes: vars.CAIRN_STORE_RESERVE_BYTES,
@@ -129,6 +135,7 @@ export function loadConfig(env: Env) {
     workerName: vars.CAIRN_WORKER_NAME,
     queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
     streamLength: vars.CAIRN_STREAM_LENGTH,
+    groupIdleMs: vars.CAIRN_GROUP_IDLE_MS,
     worker: {
       concurrency,
       lockDurationMs: vars.CAIRN_LOCK_DURATION_MS,
@@ -160,4 +167,8 @@ export function loadConfig(env: Env) {
     /** The server that the command line talks to. */
     serverUrl: vars.CAIRN_URL,
   };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

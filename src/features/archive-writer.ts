@@ -16,7 +16,7 @@ const IN_FLIGHT = 6;
  * their bands: see `encodeJpegLevels`.
  */
 export function writeArchive(set: FeatureSet, zstd: Zstd, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  return writeZip(unlessCancelled(inOrder(tasks(set, zstd), IN_FLIGHT), signal));
+  return writeZip(unlessCancelled(inOrder(tasks(set, zstd), { limit: IN_FLIGHT }), signal));
 }
 
 type Task = () => Promise<ZipEntry>;

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { ArchiveReader } from './archive-reader.js';
+import type { BandShare } from './band-budget.js';
 import { bandsOf } from './level-axes.js';
 import type { LevelDescription } from './feature-set.js';
 
@@ -7,20 +8,25 @@ import type { LevelDescription } from './feature-set.js';
 export type Piece = () => Promise<Uint8Array>;
 
 /** Pieces in work at once: the one being sent and two ahead of it. */
-const IN_WORK = 3;
+export const PIECES_IN_WORK = 3;
+/** For a single stream, which shares nothing. */
+const ALONE: BandShare = { limit: PIECES_IN_WORK, leave: () => undefined };
 
 /**
- * Pieces made from archives as one stream, a few of them ahead of the reader. Ending or destroying the
- * stream ends the work and closes the archives.
+ * Pieces made from archives as one stream, as many of them ahead of the reader as `share` allows. Ending or destroying
+ * the stream ends the work, closes the archives and leaves the share.
  */
 export function bandStream(
   archives: readonly ArchiveReader[],
   pieces: Iterable<Piece>,
-  inWork: number = IN_WORK,
+  share: BandShare = ALONE,
 ): Readable {
-  // A mark of 1 lets a single chunk wait in the stream; `inWork` bounds what is made ahead.
-  const stream = Readable.from(inOrder(pieces, inWork), { highWaterMark: 1 });
-  return stream.once('close', () => void Promise.all(archives.map((archive) => archive.close())));
+  // A mark of 1 lets a single chunk wait in the stream; the share bounds what is made ahead.
+  const stream = Readable.from(inOrder(pieces, share), { highWaterMark: 1 });
+  return stream.once('close', () => {
+    share.leave();
+    void Promise.all(archives.map((archive) => archive.close()));
+  });
 }
 
 /** All bands of a level of several archives, one archive after the other. */
@@ -43,13 +49,16 @@ export function eager<T>(work: () => Promise<T>): Promise<T> {
   return promise;
 }
 
-/** Runs up to `limit` tasks at a time and yields their results in the order of the tasks. */
-export async function* inOrder<T>(tasks: Iterable<() => Promise<T>>, limit = IN_WORK): AsyncGenerator<T> {
+/** Runs up to `share.limit` tasks at a time and yields their results in the order of the tasks. */
+export async function* inOrder<T>(
+  tasks: Iterable<() => Promise<T>>,
+  share: Pick<BandShare, 'limit'> = ALONE,
+): AsyncGenerator<T> {
   const started: Promise<T>[] = [];
   try {
     for (const task of tasks) {
       started.push(eager(task));
-      if (started.length >= limit) yield await started.shift()!;
+      while (started.length >= share.limit) yield await started.shift()!;
     }
     while (started.length > 0) yield await started.shift()!;
   } finally {

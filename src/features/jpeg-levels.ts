@@ -34,7 +34,7 @@ async function encodeLevel({ tensor }: Level, level: LevelDescription): Promise<
     return encodeBandImage(bandImage(tensor.data, level, band), level, band);
   });
   const encoded: Uint8Array[] = [];
-  for await (const jpeg of inOrder(tasks, IN_FLIGHT)) encoded.push(jpeg);
+  for await (const jpeg of inOrder(tasks, { limit: IN_FLIGHT })) encoded.push(jpeg);
   return encoded;
 }
 

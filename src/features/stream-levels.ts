@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ArchiveReader } from './archive-reader.js';
+import type { BandShare } from './band-budget.js';
 import { bandStream, pieceOf, type Piece } from './band-stream.js';
 import type { LevelDescription } from './feature-set.js';
 import { bandsOf } from './level-axes.js';
@@ -14,6 +15,8 @@ export interface StreamOptions {
   readonly as?: SentDtype | undefined;
   /** As frames of zstd. Whole levels that are stored as such frames, in the type that is sent, are sent as they are. */
   readonly compressed?: boolean;
+  /** Bounds the bands in work; the stream leaves it when it closes. */
+  readonly share?: BandShare;
 }
 
 export interface LevelStream {
@@ -45,7 +48,7 @@ export async function streamLevels(
   const sent = parts.map(({ level }) => level);
   const header = safetensorsHeader(archive.description, sent, window && cutsOf(levels, window));
   const head = compressed ? await archive.zstd.compress(header) : header;
-  const stream = bandStream([archive], [pieceOf(head), ...parts.flatMap(({ pieces }) => pieces)]);
+  const stream = bandStream([archive], [pieceOf(head), ...parts.flatMap(({ pieces }) => pieces)], options.share);
   return { stream, length: sum([head.length, ...parts.map(({ length }) => length)]) };
 }
 

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { DEFAULT_MODEL, findModel, graphFor, listModels } from '../backbone/catalogue.js';
 import { isPyramidLevel } from '../backbone/graph/fpn-graph.js';
 import { findCalibration, loadCalibration } from '../backbone/calibration/find-calibration.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
-import { isSeeded, loadWeights, weightsSource } from '../backbone/weights/weights.js';
+import { seededDigest } from '../backbone/weights/seeded-digest.js';
+import { digestWeights, isSeeded, parseSeed, weightsSource } from '../backbone/weights/weights.js';
 import { withoutFolder } from '../errors.js';
 import { holdsPyramid, withLevels } from './default-levels.js';
 import { parseSpec, type FeatureSpec, type RequestedSpec } from './feature-spec.js';
@@ -39,6 +41,8 @@ interface WeightsFile {
  * decide the default levels. Both are read once per version of a file and cached: a digest takes about a second.
  */
 export class ModelRegistry {
+  /** One at a time: each takes a core for a second. */
+  private readonly reading = pLimit(1);
   private readonly files = new Map<string, { readonly until: number; readonly file: Promise<WeightsFile> }>();
 
   constructor(private readonly weightsDir: string) {}
@@ -76,7 +80,7 @@ export class ModelRegistry {
     const spec = await withLevels(requested, file.path, (graph, weights) => {
       return (file.pyramid ??= forgetting(holdsPyramid(graph, weights), () => delete file.pyramid));
     });
-    const weightsDigest = await digestOf(file, spec);
+    const weightsDigest = await digestOf(file, spec, this.reading);
     const resolved = { spec, weights: weightsSource(file.path), weightsDigest };
     const calibration = findCalibration(spec, file.path, this.weightsDir);
     if (calibration === undefined) return resolved;
@@ -100,25 +104,28 @@ export class ModelRegistry {
   }
 }
 
-function digestOf({ path, digests }: WeightsFile, { model, stage5, levels }: FeatureSpec): Promise<string> {
-  const key = `${stage5} ${levels.some(isPyramidLevel)}`;
-  return remembered(digests, key, () => loadWeights(path, graphFor(findModel(model), stage5, levels)));
+function digestOf(
+  { path, digests }: WeightsFile,
+  { model, stage5, levels }: FeatureSpec,
+  reading: LimitFunction,
+): Promise<string> {
+  const pyramid = levels.some(isPyramidLevel);
+  return remembered(digests, `${stage5} ${pyramid}`, async () => {
+    const known = parseSeed(path) === 0 ? seededDigest(model, stage5, pyramid) : undefined;
+    return known ?? reading(() => digestWeights(path, graphFor(findModel(model), stage5, levels)));
+  });
 }
 
 /** The digest of a calibration that fits the weights. */
 async function calibrationDigestOf(file: WeightsFile, path: string, weightsDigest: string): Promise<string> {
   const key = `${await stampOf(path)} ${weightsDigest}`;
-  return remembered(file.calibrations, key, () => loadCalibration(path, weightsDigest));
+  return remembered(file.calibrations, key, async () => (await loadCalibration(path, weightsDigest)).digest);
 }
 
-function remembered(
-  digests: Map<string, Promise<string>>,
-  key: string,
-  load: () => Promise<{ readonly digest: string }>,
-): Promise<string> {
+function remembered(digests: Map<string, Promise<string>>, key: string, load: () => Promise<string>): Promise<string> {
   const known = digests.get(key);
   if (known) return known;
-  const read = load().then(({ digest }) => digest);
+  const read = load();
   digests.set(key, read);
   // A file that could not be read may be replaced.
   return forgetting(read, () => digests.delete(key));

@@ -25,6 +25,7 @@ describe('CairnError', () => {
       'internal',
       'queue-full',
       'queue-unavailable',
+      'request-timeout',
       'server-failed',
       'server-unreachable',
       'store-failed',

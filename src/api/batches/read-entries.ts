@@ -11,6 +11,7 @@ import { jsonEntry, ndjsonEntries } from '../../batches/entries/ndjson-entries.j
 import { tarEntries } from '../../batches/entries/tar-entries.js';
 import { zipEntries } from '../../batches/entries/zip-entries.js';
 import { partsOf } from '../http/read-submission.js';
+import { refuseManyKeys } from '../http/zod-pipe.js';
 
 /** The parser remembers every part of a form until its end; a tar or a manifest may have more images. */
 const MAX_FILES = 10_000;
@@ -28,7 +29,10 @@ export async function* readEntries(
 ): AsyncGenerator<Entry> {
   if (request.isMultipart()) yield* formEntries(request, intake, useOptions);
   else if (request.body instanceof Readable) yield* entriesOf(received(request.body), store, intake);
-  else if (request.body !== undefined && request.body !== null) yield await jsonEntry(request.body, intake);
+  else if (request.body !== undefined && request.body !== null) {
+    refuseManyKeys(request.body);
+    yield await jsonEntry(request.body, intake);
+  }
 }
 
 /**

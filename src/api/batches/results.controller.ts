@@ -9,6 +9,7 @@ import { BatchQueue } from '../../batches/queue.js';
 import { resultLines } from '../../batches/result-lines.js';
 import { resultView, resultViewSchema } from '../../batches/view.js';
 import { CairnError } from '../../errors.js';
+import { BandBudget } from '../../features/band-budget.js';
 import { levelQuerySchema } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { flag, listOf, must, wholeNumber } from '../../parse.js';
@@ -73,6 +74,7 @@ export class ResultsController {
   constructor(
     private readonly batches: BatchQueue,
     private readonly library: FeatureLibrary,
+    private readonly streams: BandBudget,
   ) {}
 
   @Get(':id/results')
@@ -133,7 +135,7 @@ export class ResultsController {
     await this.checkExists(id);
     const stop = new AbortController();
     const pages = this.batches.follow(id, after, { follow: true, page: FEATURES_PAGE, signal: stop.signal });
-    await streamReply(reply, 'application/x-tar', featureTar(pages, this.library, levels, stop));
+    await streamReply(reply, 'application/x-tar', featureTar(pages, this.library, levels, stop, this.streams));
   }
 
   private async page(id: string, { after, state, limit = DEFAULT_LIMIT }: ResultQuery): Promise<ResultPage> {

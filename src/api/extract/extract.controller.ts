@@ -1,6 +1,7 @@
 import { Controller, Module, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { BandBudget } from '../../features/band-budget.js';
 import { asSchema, orderSchema, selectLevels } from '../../features/level-query.js';
 import { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
@@ -22,6 +23,7 @@ export class ExtractController {
   constructor(
     private readonly intake: ImageIntake,
     private readonly jobs: JobService,
+    private readonly streams: BandBudget,
   ) {}
 
   @Post()
@@ -57,7 +59,9 @@ export class ExtractController {
     void reply.status(200).header('content-location', `/v1/features/${id}.safetensors`);
     // Nothing would close a stream that is sent to a closed connection.
     if (gone.aborted) return archive.close();
-    await sendLevels(archive, (held) => selectLevels(held, { order, as }), reply);
+    // The levels are there: waiting costs less than computing again.
+    const enter = () => this.streams.wait(gone);
+    await sendLevels(archive, (held) => selectLevels(held, { order, as }), reply, enter);
   }
 }
 

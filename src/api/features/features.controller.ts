@@ -1,19 +1,24 @@
-import { Body, Controller, Get, Module, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Inject, Module, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { CairnError } from '../../errors.js';
+import type { ArchiveReader } from '../../features/archive-reader.js';
+import { BandBudget } from '../../features/band-budget.js';
 import { descriptionSchema } from '../../features/feature-set.js';
 import { levelQuerySchema, selectLevels, type LevelQuery } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { featureLinks, featureLinksSchema } from '../../features/links.js';
-import { BandBudget } from '../../features/roi-align/band-budget.js';
+import { REGION_BANDS } from '../../features/roi-align/band-cache.js';
 import { placeBoxes } from '../../features/roi-align/boxes.js';
 import { poolableLevels } from '../../features/roi-align/levels.js';
 import { streamRegions } from '../../features/roi-align/stream-regions.js';
+import { Turns } from '../../features/roi-align/turns.js';
 import { ClientGone } from '../http/client-gone.js';
+import type { HttpLimits } from '../http/limits.js';
 import { IMMUTABLE, sendLevels, sendObject } from '../http/send-range.js';
 import { jsonBody, zod } from '../http/zod-pipe.js';
 import { binary, body, json, Operation } from '../openapi/operation.js';
+import { HTTP_LIMITS } from '../tokens.js';
 import { completeRegionRequest, regionRequestSchema } from './region-request.js';
 
 /** Operations on one feature set. */
@@ -43,9 +48,14 @@ const featureSetSchema = descriptionSchema
 
 @Controller('v1/features')
 export class FeaturesController {
-  private readonly budget = new BandBudget();
+  private readonly regionReaders = new BandBudget(REGION_BANDS);
+  private readonly turns = new Turns();
 
-  constructor(private readonly library: FeatureLibrary) {}
+  constructor(
+    private readonly library: FeatureLibrary,
+    private readonly streams: BandBudget,
+    @Inject(HTTP_LIMITS) private readonly limits: HttpLimits,
+  ) {}
 
   @Get(':id.zarr.zip')
   @Operation({
@@ -76,6 +86,7 @@ export class FeaturesController {
     id: 'getLevels',
     summary: 'The levels, or a window of each, as a safetensors stream',
     ...SET,
+    refusals: { ...SET.refusals, 503: 'Too many requests for levels are being answered.' },
     query: levelQuerySchema,
     headers: { 'Accept-Encoding': { description: '`zstd` before all others: compressed frames.', example: 'zstd' } },
     answers: {
@@ -89,7 +100,8 @@ export class FeaturesController {
   ): Promise<void> {
     const archive = await this.library.archive(id);
     void reply.header('cache-control', IMMUTABLE);
-    await sendLevels(archive, (held) => selectLevels(held, query), reply, { check: true });
+    const choose = (held: ArchiveReader) => selectLevels(held, query);
+    await sendLevels(archive, choose, reply, () => this.streams.enter(), { check: true });
   }
 
   @Get(':id')
@@ -119,7 +131,11 @@ export class FeaturesController {
         content: binary('application/octet-stream'),
       },
     },
-    refusals: { ...SET.refusals, 503: 'Too many requests for regions are being answered.' },
+    refusals: {
+      ...SET.refusals,
+      413: 'The answer would be too large.',
+      503: 'Too many requests for regions are being answered.',
+    },
   })
   async regions(
     @Param('id') id: string,
@@ -131,17 +147,29 @@ export class FeaturesController {
     const archive = await this.library.archive(id);
     try {
       const pooled = poolableLevels(archive.description.levels, levels && archive.select(levels));
+      this.refuseLarge(boxes.length * options.outputSize[0] * options.outputSize[1] * pooled[0]!.channels);
       const placed = placeBoxes(boxes, { ...options, size: archive.description.size });
       if (gone.aborted) throw new CairnError('cancelled', 'The client has gone away.');
-      const share = this.budget.enter();
+      const share = this.regionReaders.enter();
       gone.addEventListener('abort', () => share.leave(), { once: true });
-      const { length, stream } = streamRegions(archive, placed, pooled, options, share, gone);
+      const { length, stream } = streamRegions(archive, placed, pooled, options, share, gone, this.turns);
       void reply.status(200).headers({ 'content-type': 'application/octet-stream', 'content-length': length });
       await reply.send(stream);
     } catch (error) {
       await archive.close();
       throw error;
     }
+  }
+
+  /** @throws CairnError `regions-too-large`. */
+  private refuseLarge(floats: number): void {
+    const { maxRegionBytes } = this.limits;
+    const bytes = floats * Float32Array.BYTES_PER_ELEMENT;
+    if (bytes <= maxRegionBytes) return;
+    throw new CairnError(
+      'regions-too-large',
+      `The regions would have ${bytes} bytes; the limit is ${maxRegionBytes}. Ask for fewer boxes or smaller regions at once.`,
+    );
   }
 }
 

@@ -4,6 +4,8 @@ import { asCairnError, CairnError, withCause, type ErrorCode } from '../../error
 import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
 
 const RETRY_AFTER_SECONDS = 2;
+/** Messages quote what the client sent. */
+const MAX_DETAIL = 1000;
 
 /** What an administrator mends: the queue and the store log the cause themselves. */
 const OUTAGES = new Set<ErrorCode>(['queue-unavailable', 'store-full', 'store-unavailable']);
@@ -31,7 +33,7 @@ export abstract class ErrorFilter implements ExceptionFilter {
   }
 
   answer(thrown: unknown, reply: FastifyReply): void {
-    const { error, status } = classify(thrown);
+    const { error, status } = classify(isCutOff(reply.request) ? cutOff(thrown) : thrown);
     if (status >= 500) this.report(reply.request, error);
     // A response that has begun cannot be replaced: cutting the connection signals the error.
     if (reply.raw.headersSent) {
@@ -39,7 +41,8 @@ export abstract class ErrorFilter implements ExceptionFilter {
       return;
     }
     const code = isServerCode(error.code) ? error.code : 'internal';
-    const detail = code === 'internal' ? 'An unforeseen error; the server log has the details.' : error.message;
+    const detail =
+      code === 'internal' ? 'An unforeseen error; the server log has the details.' : shortened(error.message);
     if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
     // Drop headers that were set for the successful answer.
     for (const name of OF_SUCCESS) void reply.removeHeader(name);
@@ -55,6 +58,22 @@ export abstract class ErrorFilter implements ExceptionFilter {
     if (OUTAGES.has(error.code)) this.log.warn(line);
     else this.log.error(line, error.stack);
   }
+}
+
+/** Whether the client left before all of its request had come. */
+function isCutOff({ raw }: FastifyRequest): boolean {
+  return raw.destroyed && !raw.complete;
+}
+
+/** Whatever its end caused is no error of the server, and nobody receives the answer. */
+function cutOff(cause: unknown): CairnError {
+  return new CairnError('request-malformed', 'The request was cut off.', { cause });
+}
+
+/** Text of at most `MAX_DETAIL` characters, without its middle. */
+export function shortened(text: string): string {
+  if (text.length <= MAX_DETAIL) return text;
+  return `${text.slice(0, MAX_DETAIL / 2)} … ${text.slice(-MAX_DETAIL / 2)}`;
 }
 
 /** Errors of the framework (no such route, malformed JSON, oversized body) keep their status. */

@@ -1,7 +1,7 @@
 import { Catch } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { ErrorFilter, type Failure } from './error-filter.js';
+import { ErrorFilter, shortened, type Failure } from './error-filter.js';
 import { SERVER_CODES } from './status.js';
 
 export const problemSchema = z
@@ -20,7 +20,7 @@ export type Problem = z.infer<typeof problemSchema>;
 @Catch()
 export class ProblemFilter extends ErrorFilter {
   protected override write({ code, status, detail }: Failure, reply: FastifyReply): void {
-    const instance = reply.request.url;
+    const instance = shortened(reply.request.url);
     const title = code.replaceAll('-', ' ');
     const problem: Problem = { type: `urn:cairn:error:${code}`, title, status, detail, code, instance };
     void reply.header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(problem));

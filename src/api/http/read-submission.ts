@@ -9,6 +9,7 @@ import { givenSourceSchema, type ImageSource } from '../../images/image-source.j
 import type { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, parseJobOptions, type GivenOptions, type JobOptions } from '../../jobs/options.js';
 import { binary, body } from '../openapi/operation.js';
+import { refuseManyKeys } from './zod-pipe.js';
 
 interface Submission {
   readonly options: JobOptions;
@@ -55,6 +56,7 @@ export async function readSubmission(
   }
   if (request.body === undefined || request.body === null)
     throw new CairnError('image-empty', 'The request has no body.');
+  refuseManyKeys(request.body);
   const parsed = jsonSchema.safeParse(request.body);
   if (!parsed.success) throw new CairnError('request-malformed', `JSON must be ${FORM}.`);
   const { source, ...fields } = parsed.data;

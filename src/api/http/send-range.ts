@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import parseRange from 'range-parser';
 import { CairnError } from '../../errors.js';
 import type { ArchiveReader, CheckedObject } from '../../features/archive-reader.js';
+import type { BandShare } from '../../features/band-budget.js';
 import type { LevelChoice } from '../../features/level-query.js';
 import { streamLevels } from '../../features/stream-levels.js';
 
@@ -83,22 +84,25 @@ export function prefersZstd(header: string | string[] | undefined): boolean {
 
 /**
  * Answers with levels of an archive as a safetensors stream, as frames of zstd where the client prefers that. Closes the
- * archive with the answer, or at once when it throws. `check` reads what is sent before the answer begins; else a damaged
- * band cuts it off.
+ * archive and leaves the share that `enter` gives with the answer, or at once when it throws. `check` reads what is sent
+ * before the answer begins; else a damaged band cuts it off.
  *
- * @throws CairnError of the archive.
+ * @throws CairnError of the archive, or of `enter`.
  */
 export async function sendLevels(
   archive: ArchiveReader,
   choose: (archive: ArchiveReader) => LevelChoice,
   reply: FastifyReply,
+  enter: () => BandShare | Promise<BandShare>,
   { check = false }: { readonly check?: boolean } = {},
 ): Promise<void> {
+  let share: BandShare | undefined;
   try {
+    share = await enter();
     const { levels, ...choice } = choose(archive);
     if (check && reply.request.method !== 'HEAD') await archive.check(levels, choice.window);
     const compressed = prefersZstd(reply.request.headers['accept-encoding']);
-    const { length, stream } = await streamLevels(archive, levels, { ...choice, compressed });
+    const { length, stream } = await streamLevels(archive, levels, { ...choice, compressed, share });
     void reply.headers({
       'content-type': 'application/octet-stream',
       vary: 'accept-encoding',
@@ -112,6 +116,7 @@ export async function sendLevels(
     }
     await reply.send(stream);
   } catch (error) {
+    share?.leave();
     await archive.close();
     throw error;
   }

@@ -4,6 +4,9 @@ import type { z } from 'zod';
 import { CairnError } from '../../errors.js';
 import { parse, type ParseOptions } from '../../parse.js';
 
+/** More than any request has fields. */
+const MAX_KEYS = 64;
+
 /** Checks a parameter of a method: `@Query(zod(schema)) query: z.output<typeof schema>`. */
 export function zod<S extends z.ZodType>(schema: S, options: ParseOptions = {}): PipeTransform<unknown, z.output<S>> {
   return { transform: (value) => parse(schema, value, options) };
@@ -20,9 +23,16 @@ export function jsonBody<S extends z.ZodType>(schema: S, form: string): PipeTran
 
 export function parseJsonBody<S extends z.ZodType>(schema: S, body: unknown, form: string): z.output<S> {
   if (typeof body === 'object' && body !== null && !Array.isArray(body) && !(body instanceof Readable)) {
+    refuseManyKeys(body);
     return parse(schema, body);
   }
   // A body of another content type; drain it to keep the connection alive.
   if (body instanceof Readable) body.resume();
   throw new CairnError('request-malformed', `The body must be JSON, ${form}.`);
+}
+
+/** Looking at many thousand unknown keys would block the thread. @throws CairnError `request-malformed`. */
+export function refuseManyKeys(body: object): void {
+  if (Object.keys(body).length <= MAX_KEYS) return;
+  throw new CairnError('request-malformed', `A JSON body has at most ${MAX_KEYS} fields.`);
 }

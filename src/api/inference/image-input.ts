@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { encodePixels } from '../../backbone/preprocess/encode-pixels.js';
+import { pixelsHeader } from '../../backbone/preprocess/encode-pixels.js';
 import { CairnError } from '../../errors.js';
 import type { Upload } from '../../images/image-source.js';
 import type { ImageIntake, IntakeLimits } from '../../images/intake.js';
@@ -85,24 +85,24 @@ export function malformed(message: string): CairnError {
 }
 
 /**
- * Keeps the images of a request in the store, one at a time in memory. Pixels become uncompressed TIFF files, so that
- * their jobs are like all others.
+ * Keeps the images of a request in the store. Binary data go there as they arrive; those of JSON are in memory already.
+ * Pixels become uncompressed TIFF files, so that their jobs are like all others.
  *
- * @throws CairnError `request-malformed`, `upload-too-large`, or of the intake.
+ * @throws CairnError `request-malformed`, `upload-too-large`, `busy`, or of the intake.
  */
 export async function keepImages(input: ImageInput, body: ByteReader, intake: ImageIntake): Promise<Upload[]> {
   const uploads: Upload[] = [];
   if (input.kind === 'files') {
     for await (const file of files(input, body, intake.limits.maxUploadBytes)) {
-      uploads.push((await intake.upload(Readable.from([file]))).source);
+      uploads.push(await keep(file, intake));
     }
   } else {
     const { height, width } = input;
-    for await (const data of pixels(input, body)) {
-      const file = encodePixels({ data, height, width });
-      // The limit of uploads is for compressed files; pixels were counted before.
-      const bytes = file.reduce((total, piece) => total + piece.byteLength, 0);
-      uploads.push((await intake.upload(Readable.from(file), bytes)).source);
+    const header = pixelsHeader(height, width);
+    // The limit of uploads is for compressed files; pixels were counted before.
+    const bytes = header.byteLength + height * width * 3;
+    for (const data of pixels(input, body)) {
+      uploads.push(await keep(joined(header, data), intake, bytes));
     }
   }
   await body.end();
@@ -111,15 +111,33 @@ export async function keepImages(input: ImageInput, body: ByteReader, intake: Im
 
 /** Keeps the one file that is the whole body. @throws CairnError as `keepImages`. */
 export async function keepWhole(body: ByteReader, intake: ImageIntake): Promise<Upload[]> {
-  const file = await body.all(intake.limits.maxUploadBytes, 'The image');
-  return [(await intake.upload(Readable.from([file]))).source];
+  return [await keep(body.streamAll(), intake)];
 }
 
-async function* pixels(input: ImageInput & { kind: 'pixels' }, body: ByteReader): AsyncGenerator<Buffer> {
+type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+async function keep(chunks: Chunks, intake: ImageIntake, maxBytes?: number): Promise<Upload> {
+  const file = Readable.from(chunks, { highWaterMark: 1 });
+  // The intake receives errors; once it has refused the file they must not end the process.
+  file.on('error', () => undefined);
+  try {
+    return (await intake.upload(file, maxBytes)).source;
+  } finally {
+    file.destroy();
+  }
+}
+
+async function* joined(header: Buffer, data: Chunks): AsyncGenerator<Uint8Array> {
+  yield header;
+  yield* data;
+}
+
+/** The data of one image after the other; those of one have to be read before the next are asked for. */
+function* pixels(input: ImageInput & { kind: 'pixels' }, body: ByteReader): Generator<Chunks> {
   const { count, height, width, binarySize, data } = input;
   const bytes = height * width * 3;
   if (binarySize !== undefined) {
-    for (let i = 0; i < count; i++) yield await body.take(bytes, `image ${i + 1} of ${count}`);
+    for (let i = 0; i < count; i++) yield body.stream(bytes, `image ${i + 1} of ${count}`);
     return;
   }
   const values = flatten(data, 3);
@@ -127,15 +145,17 @@ async function* pixels(input: ImageInput & { kind: 'pixels' }, body: ByteReader)
     throw malformed(`data of that shape has ${count * bytes} values, not ${values.length}.`);
   }
   if (!values.every(isByte)) throw malformed('data of UINT8 are whole numbers from 0 to 255.');
-  for (let i = 0; i < count; i++) yield Buffer.from(values.slice(i * bytes, (i + 1) * bytes));
+  const all = Buffer.from(values);
+  for (let i = 0; i < count; i++) yield [all.subarray(i * bytes, (i + 1) * bytes)];
 }
 
-async function* files(input: ImageInput, body: ByteReader, maxBytes: number): AsyncGenerator<Buffer> {
+/** As `pixels`, for files. */
+async function* files(input: ImageInput, body: ByteReader, maxBytes: number): AsyncGenerator<Chunks> {
   const { count, binarySize, data } = input;
   if (binarySize === undefined) {
     const texts = flatten(data, 1);
     if (texts.length !== count) throw malformed(`data of that shape has ${count} elements, not ${texts.length}.`);
-    for (const text of texts) yield fromBase64(text);
+    for (const text of texts) yield [fromBase64(text)];
     return;
   }
   let left = binarySize;
@@ -148,7 +168,7 @@ async function* files(input: ImageInput, body: ByteReader, maxBytes: number): As
     if (length > maxBytes) {
       throw new CairnError('upload-too-large', `${what} has ${length} bytes; the limit is ${maxBytes}.`);
     }
-    yield await body.take(length, what);
+    yield body.stream(length, what);
   }
   if (left > 0) throw malformed(`The binary data has ${left} bytes more than its ${count} elements.`);
 }

@@ -1,4 +1,6 @@
 import type { Model } from '../../backbone/catalogue.js';
+import { CairnError } from '../../errors.js';
+import { countJsonValues } from '../../formats/json-values.js';
 import type { Upload } from '../../images/image-source.js';
 import type { ImageIntake } from '../../images/intake.js';
 import { parseJobOptions, type JobOptions } from '../../jobs/options.js';
@@ -6,8 +8,11 @@ import type { ByteReader } from '../http/request-body.js';
 import { keepImages, keepWhole, malformed, parseImageInput } from './image-input.js';
 import { parseRequestJson, type RequestJson } from './request-schema.js';
 
-/** An image of 1024 × 1024 pixels as JSON numbers just fits; larger ones need binary data. */
+/** Images in base64 may be large; numbers are limited by their count. */
 export const MAX_REQUEST_JSON_BYTES = 16 << 20;
+
+/** Memory of a parsed value: a list or an object of few takes about this much, a number less. */
+const VALUE_BYTES = 64;
 
 /** A client waits for the answer. */
 const PRIORITY = 'high';
@@ -40,13 +45,15 @@ export interface InferenceRequest {
  * `Inference-Header-Content-Length`: bytes of JSON before the binary data; without it the whole body is JSON. With 0
  * there is no JSON: the body is one encoded image, and the answer is binary.
  *
- * @throws CairnError `request-malformed`, `upload-too-large`, `option-…`, `level-…`, `dtype-unknown`, or of the intake.
+ * @throws CairnError `request-malformed`, `json-too-large`, `upload-too-large`, `busy`, `option-…`, `level-…`,
+ *   `dtype-unknown`, or of the intake.
  */
 export async function readInferenceRequest(
   model: Model,
   headerLength: string | undefined,
   body: ByteReader,
   intake: ImageIntake,
+  maxJsonValues: number,
 ): Promise<InferenceRequest> {
   const length = parseHeaderLength(headerLength);
   if (length === 0) {
@@ -57,6 +64,7 @@ export async function readInferenceRequest(
     length === undefined
       ? await body.all(MAX_REQUEST_JSON_BYTES, 'JSON without binary data')
       : await body.take(length, 'the JSON, of the length that Inference-Header-Content-Length gives');
+  body.reserve(parsedBytes(text, maxJsonValues));
   const json = parseRequestJson(text.toString('utf8'));
   const { binary_data_output: binary, ...parameters } = json.parameters;
   const input = parseImageInput(json.inputs, intake.limits);
@@ -70,6 +78,16 @@ export async function readInferenceRequest(
     throw malformed('FP16 has no form in JSON: ask for binary data, or for FP32 or UINT8.');
   }
   return { id: json.id, options, images: await keepImages(input, body, intake), outputs, binary };
+}
+
+/** Memory of a text and of its parsed values. @throws CairnError `json-too-large`. */
+function parsedBytes(text: Buffer, maxValues: number): number {
+  const values = countJsonValues(text, maxValues);
+  if (values <= maxValues) return text.length + values * VALUE_BYTES;
+  throw new CairnError(
+    'json-too-large',
+    `The JSON has more than ${maxValues} values; send pixels as binary data (binary_data_size), or images in base64.`,
+  );
 }
 
 function parseHeaderLength(header: string | undefined): number | undefined {

@@ -1,11 +1,15 @@
-import { Controller, Headers, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { Controller, Headers, HttpCode, Inject, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { BandBudget } from '../../features/band-budget.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobService } from '../../jobs/service.js';
+import { ByteBudget } from '../http/byte-budget.js';
 import { ClientGone } from '../http/client-gone.js';
+import type { HttpLimits } from '../http/limits.js';
 import { OpaqueBody, withBody } from '../http/request-body.js';
 import { binary, body, header, json, ProtocolOperation } from '../openapi/operation.js';
+import { HTTP_LIMITS } from '../tokens.js';
 import { readInferenceRequest } from './inference-request.js';
 import { MODEL_VERSION, modelOf } from './model-metadata.js';
 import { MODEL } from './protocol.controller.js';
@@ -58,6 +62,9 @@ export class InferenceController {
   constructor(
     private readonly intake: ImageIntake,
     private readonly jobs: JobService,
+    private readonly memory: ByteBudget,
+    private readonly streams: BandBudget,
+    @Inject(HTTP_LIMITS) private readonly limits: HttpLimits,
   ) {}
 
   @Post([':model/infer', ':model/versions/:version/infer'])
@@ -84,16 +91,22 @@ export class InferenceController {
     @Res() reply: FastifyReply,
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
-    const inference = await withBody(request, (bytes) =>
-      readInferenceRequest(modelOf(name, version), headerLength, bytes, this.intake),
+    const inference = await withBody(request, this.memory, (bytes) =>
+      readInferenceRequest(modelOf(name, version), headerLength, bytes, this.intake, this.limits.maxJsonValues),
     );
     const archives = await this.jobs.openAll(inference.options, inference.images, gone);
+    const close = () => Promise.all(archives.map((archive) => archive.close()));
+    // The levels are there: waiting costs less than computing again.
+    const share = await this.streams.wait(gone).catch(async (error: unknown) => {
+      await close();
+      throw error;
+    });
     try {
       const { binary: isBinary, id } = inference;
       const outputs =
         inference.outputs ?? archives[0]!.select().map((level) => ({ name: level.name, binary: isBinary }));
       const answer = { modelName: name, modelVersion: MODEL_VERSION, id, outputs };
-      const { stream, headerLength: jsonLength, length } = await streamAnswer(archives, answer);
+      const { stream, headerLength: jsonLength, length } = await streamAnswer(archives, answer, share);
       void reply.status(200).headers({
         'content-type': jsonLength === undefined ? 'application/json' : 'application/octet-stream',
         ...(jsonLength !== undefined && { [HEADER_LENGTH]: jsonLength }),
@@ -101,7 +114,8 @@ export class InferenceController {
       });
       await reply.send(stream);
     } catch (error) {
-      await Promise.all(archives.map((archive) => archive.close()));
+      share.leave();
+      await close();
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_SIZE, listModels, type Model } from '../../backbone/catalogue.js';
-import { describeModel } from '../../backbone/describe-model.js';
+import { knownModel } from '../../backbone/describe-model.js';
 import { CairnError } from '../../errors.js';
 import { INPUTS } from './image-input.js';
 
@@ -57,7 +57,7 @@ export function modelOf(name: string, version = MODEL_VERSION): Model {
 }
 
 export function modelMetadata(model: Model): ModelMetadata {
-  const { levels, pyramid } = describeModel(model, true, DEFAULT_SIZE);
+  const { levels, pyramid } = knownModel(model, true, DEFAULT_SIZE);
   const outputs = [...levels, ...(pyramid?.levels ?? [])].map(({ name, shape }) => ({
     name,
     datatype: 'FP32',

@@ -5,6 +5,7 @@ import { listModels } from '../../backbone/catalogue.js';
 import { asCairnError, CairnError } from '../../errors.js';
 import { StoreHealth } from '../../features/store/store-health.js';
 import { JobQueue } from '../../jobs/queue.js';
+import { ByteBudget } from '../http/byte-budget.js';
 import { OpaqueBody, withBody } from '../http/request-body.js';
 import { body, json, ProtocolOperation } from '../openapi/operation.js';
 import { SERVER_VERSION } from '../tokens.js';
@@ -59,6 +60,7 @@ export class ProtocolController {
   constructor(
     private readonly queue: JobQueue,
     private readonly store: StoreHealth,
+    private readonly memory: ByteBudget,
     @Inject(SERVER_VERSION) private readonly version: string,
   ) {}
 
@@ -140,7 +142,7 @@ export class ProtocolController {
     answers: { 200: json('The models.', indexedSchema) },
   })
   async index(@Req() request: FastifyRequest): Promise<z.infer<typeof indexedSchema>> {
-    const onlyReady = await withBody(request, async (bytes) =>
+    const onlyReady = await withBody(request, this.memory, async (bytes) =>
       parseIndexRequest((await bytes.all(MAX_INDEX_REQUEST_BYTES, 'The request')).toString('utf8')),
     );
     const reason = await this.notReadyReason();

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ArchiveReader } from '../../features/archive-reader.js';
+import type { BandShare } from '../../features/band-budget.js';
 import { bandPieces, bandStream, inOrder, pieceOf, type Piece } from '../../features/band-stream.js';
 import type { LevelDescription } from '../../features/feature-set.js';
 import { levelBytes } from '../../features/safetensors.js';
@@ -28,19 +29,25 @@ export interface AnswerStream {
 
 /**
  * The answer to an inference request: JSON, then the binary outputs one after the other, from the archives' bands
- * as they are read. The archives hold the same levels in the same shapes. They are closed with the stream; if this
- * throws, by the caller.
+ * as they are read. The archives hold the same levels in the same shapes. They are closed with the stream, which also
+ * leaves `share`; if this throws, the caller does both.
  */
-export async function streamAnswer(archives: readonly ArchiveReader[], answer: Answer): Promise<AnswerStream> {
+export async function streamAnswer(
+  archives: readonly ArchiveReader[],
+  answer: Answer,
+  share?: BandShare,
+): Promise<AnswerStream> {
   const outputs = answer.outputs.map(({ name, binary }) => ({ binary, level: archives[0]!.select([name])[0]! }));
   const json = jsonPieces(archives, answer, outputs);
   const binary = outputs.filter((output) => output.binary);
-  if (binary.length === 0) return { stream: bandStream(archives, json), headerLength: undefined, length: undefined };
+  if (binary.length === 0) {
+    return { stream: bandStream(archives, json, share), headerLength: undefined, length: undefined };
+  }
   // The length of numbers as text is known once they are written: an answer with both kinds of outputs reads them twice.
-  const headerLength = await lengthOf(json);
+  const headerLength = await lengthOf(json, share);
   const data = binary.flatMap(({ level }) => bandPieces(archives, level));
   const bytes = binary.reduce((total, { level }) => total + levelBytes(level) * archives.length, 0);
-  return { stream: bandStream(archives, [...json, ...data]), headerLength, length: headerLength + bytes };
+  return { stream: bandStream(archives, [...json, ...data], share), headerLength, length: headerLength + bytes };
 }
 
 /** The JSON in pieces: text, and numbers that are read when their turn comes. */
@@ -100,8 +107,8 @@ function text(json: string): Piece {
   return pieceOf(Buffer.from(json));
 }
 
-async function lengthOf(pieces: readonly Piece[]): Promise<number> {
+async function lengthOf(pieces: readonly Piece[], share?: BandShare): Promise<number> {
   let length = 0;
-  for await (const bytes of inOrder(pieces)) length += bytes.byteLength;
+  for await (const bytes of inOrder(pieces, share)) length += bytes.byteLength;
   return length;
 }

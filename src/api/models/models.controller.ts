@@ -1,7 +1,8 @@
 import { Controller, Get, Module, Param, Query } from '@nestjs/common';
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { z } from 'zod';
 import { DEFAULT_MODEL, listModels, type Model } from '../../backbone/catalogue.js';
-import { describeModel } from '../../backbone/describe-model.js';
+import { knownModel } from '../../backbone/describe-model.js';
 import { isSeeded } from '../../backbone/weights/weights.js';
 import { CairnError } from '../../errors.js';
 import { sha256Schema } from '../../formats/sha256.js';
@@ -68,7 +69,7 @@ export const modelListSchema = z
 /** A catalogue entry; `weights` is `seeded` or the name of its file. */
 export function modelView(model: Model, size: number, weights: string) {
   return {
-    ...describeModel(model, true, size),
+    ...knownModel(model, true, size),
     default: model.name === DEFAULT_MODEL,
     weights,
     weightsPresent: !isSeeded(weights),
@@ -94,11 +95,21 @@ export class ModelsController {
   })
   async list(@Query(zod(sizeSchema)) { size }: Size): Promise<z.input<typeof modelListSchema>> {
     const [models, workers] = await Promise.all([
-      Promise.all(listModels().map(async (model) => modelView(model, size, await this.registry.source(model.name)))),
+      this.catalogue(size),
       // The catalogue is available without the queue.
       this.queue.workers().catch(() => null),
     ]);
     return { models, workers };
+  }
+
+  private async catalogue(size: number) {
+    const models: ReturnType<typeof modelView>[] = [];
+    for (const model of listModels()) {
+      models.push(modelView(model, size, await this.registry.source(model.name)));
+      // Of a new size each takes milliseconds.
+      await yieldToEvents();
+    }
+    return models;
   }
 
   @Get(':name')

@@ -1,8 +1,9 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Module, Param, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Module, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Announcements } from '../../announcements/announcements.js';
 import type { GroupStatus } from '../../announcements/list-groups.js';
+import { foreignOrigin } from '../http/browser-guard.js';
 import { ClientGone } from '../http/client-gone.js';
 import { sendEvents } from '../http/event-stream.js';
 import { jsonBody } from '../http/zod-pipe.js';
@@ -63,10 +64,14 @@ export class StreamController {
   async stream(
     @Query() query: Record<string, unknown>,
     @Headers('last-event-id') lastEventId: string | undefined,
+    @Req() asked: FastifyRequest,
     @Res() reply: FastifyReply,
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
     const request = parseStreamRequest(query, lastEventId);
+    // A consumer creates its group and takes sets from it.
+    const foreign = request.kind === 'consume' ? foreignOrigin(asked) : undefined;
+    if (foreign) throw foreign;
     // Aborted when the client goes away, and when the announcements are closed.
     const stop = new AbortController();
     if (gone.aborted) stop.abort();

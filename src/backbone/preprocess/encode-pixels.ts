@@ -11,6 +11,11 @@ const CHANNELS = 3;
  * early. Sides are at most `MAX_PIXELS_SIDE`.
  */
 export function encodePixels({ data, height, width }: Pixels): [header: Buffer, data: Buffer] {
+  return [pixelsHeader(height, width), data];
+}
+
+/** The header of such a file, which `height` × `width` × 3 bytes follow. */
+export function pixelsHeader(height: number, width: number): Buffer {
   const entries = (
     bits: number,
     pixels: number,
@@ -27,7 +32,7 @@ export function encodePixels({ data, height, width }: Pixels): [header: Buffer, 
     [273, LONG, 1, pixels],
     [277, SHORT, 1, CHANNELS],
     [278, LONG, 1, height],
-    [279, LONG, 1, data.byteLength],
+    [279, LONG, 1, height * width * CHANNELS],
     // PlanarConfiguration: the channels of a pixel lie together.
     [284, SHORT, 1, 1],
   ];
@@ -49,5 +54,5 @@ export function encodePixels({ data, height, width }: Pixels): [header: Buffer, 
     header.writeUInt32LE(value, at + 8);
   }
   for (let channel = 0; channel < CHANNELS; channel++) header.writeUInt16LE(8, bits + channel * 2);
-  return [header, data];
+  return header;
 }

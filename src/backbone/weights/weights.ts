@@ -40,6 +40,20 @@ export async function loadWeights(spec: string, graph: Graph): Promise<Weights> 
   }
 }
 
+/**
+ * The digest that `loadWeights` would give, with one tensor at a time in memory.
+ *
+ * @throws CairnError as `loadWeights`.
+ */
+export async function digestWeights(spec: string, graph: Graph): Promise<string> {
+  const reader = await openWeights(spec, graph);
+  try {
+    return await readParameters(graph, reader, weightsSource(spec), () => undefined);
+  } finally {
+    await reader.close();
+  }
+}
+
 /** How a weights spec is shown: seeds in full, files by name without the folder. */
 export function weightsSource(spec: string): string {
   const seed = parseSeed(spec);
@@ -52,19 +66,40 @@ export function isSeeded(source: string): boolean {
   return parseSeed(source) !== undefined;
 }
 
-/** Reads the graph's parameters, in the graph's order; the rest of the file is not read. */
 async function bindWeights(graph: Graph, reader: WeightsReader, source: string): Promise<Weights> {
+  const values = new Map<string, Float32Array>();
+  const digest = await readParameters(graph, reader, source, (name, floats) => values.set(name, floats));
+  return {
+    source,
+    digest,
+    get(layer, parameter) {
+      const floats = values.get(`${layer}/${parameter}`);
+      if (!floats) throw new Error(`${layer}/${parameter} is not a parameter of this graph`);
+      return floats;
+    },
+  };
+}
+
+/**
+ * Hands the graph's parameters over, in the graph's order and layout, and returns their digest; the rest of the file is
+ * not read.
+ */
+async function readParameters(
+  graph: Graph,
+  reader: WeightsReader,
+  source: string,
+  use: (name: string, floats: Float32Array) => void,
+): Promise<string> {
   const match = matchWeights(graph, reader.entries());
   refuseMisfit(match, source, reader.entries());
 
-  const values = new Map<string, Float32Array>();
   const notFinite: ExpectedTensor[] = [];
   const hash = createHash('sha256');
   for (const tensor of match.matched) {
     const { layer, parameter, shape, entry } = tensor;
     const floats = toGraphLayout(await reader.read(entry), shape, match.layout);
     if (!allFinite(floats)) notFinite.push(tensor);
-    values.set(`${layer}/${parameter}`, floats);
+    use(`${layer}/${parameter}`, floats);
     hash.update(`${layer}/${parameter}${showShape(shape)}\n`);
     hash.update(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
     // The API computes digests while it serves.
@@ -78,15 +113,7 @@ async function bindWeights(graph: Graph, reader: WeightsReader, source: string):
         `${layers} ${layers === 1 ? 'layer' : 'layers'}: ${firstOf(notFinite)}.`,
     );
   }
-  return {
-    source,
-    digest: hash.digest('hex'),
-    get(layer, parameter) {
-      const floats = values.get(`${layer}/${parameter}`);
-      if (!floats) throw new Error(`${layer}/${parameter} is not a parameter of this graph`);
-      return floats;
-    },
-  };
+  return hash.digest('hex');
 }
 
 function refuseMisfit(match: WeightsMatch, source: string, entries: readonly WeightsEntry[]): void {

@@ -1,11 +1,12 @@
-import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { CairnError } from '../../errors.js';
 import type { ArchiveReader } from '../archive-reader.js';
+import type { BandShare } from '../band-budget.js';
 import type { LevelDescription } from '../feature-set.js';
 import { lengthOf, rowsOf, type Rows } from '../level-axes.js';
 import { planAxis, type Bin } from './axis.js';
-import { BandCache, type BandNumbers, type BandShare } from './band-budget.js';
+import { BandCache, type BandNumbers } from './band-cache.js';
 import type { Box, RoiMethod } from './boxes.js';
+import { Turns } from './turns.js';
 
 export interface RoiOptions {
   readonly method: RoiMethod;
@@ -17,7 +18,7 @@ export interface RoiOptions {
 
 /** Floats are the values themselves. */
 const FLOATS = { scale: 1, zeroPoint: 0 };
-/** The thread yields to other work after this long. */
+/** A reader yields to other work after this long. */
 const BUSY_MS = 10;
 /** Bands read ahead of the one that is being used. */
 const READ_AHEAD = 2;
@@ -36,6 +37,8 @@ export class RegionReader {
     share: BandShare,
     /** Aborts the work in the middle of a region. */
     private readonly signal?: AbortSignal,
+    /** Shared with the other readers of the process. */
+    private readonly turns = new Turns(),
   ) {
     this.cache = new BandCache(archive, share);
   }
@@ -101,7 +104,7 @@ export class RegionReader {
   /** Cached bands resolve at once: without a pause a thousand boxes would block the event loop. */
   private async rest(): Promise<void> {
     if (performance.now() - this.lastRest < BUSY_MS) return;
-    await yieldToEvents();
+    await this.turns.next();
     this.lastRest = performance.now();
   }
 }

@@ -234,6 +234,51 @@ describe('groups', () => {
     await join('second');
   });
 
+  describe('at the limit, one that was left', () => {
+    const HOUR_MS = 3600_000;
+    const keys = () => current.keys.announcements;
+    const age = async (group: string, ms: number) => {
+      const key = keys().group(group);
+      for (const field of Object.keys(await current.redis.hgetall(key))) {
+        if (/At$|^seen:/.test(field)) await current.redis.hincrby(key, field, -ms);
+      }
+    };
+    const fill = async () => {
+      for (let i = 0; i < MAX_GROUPS; i++) await groups.leave(await join('c', undefined, `g${i}`));
+    };
+    const names = async () => (await listGroups(current.redis, keys())).map(({ name }) => name);
+
+    test('gives way after an hour if nothing was ever acknowledged in it', async () => {
+      await fill();
+      await age('g7', HOUR_MS - 60_000);
+      await expect(join('c', undefined, 'more')).rejects.toMatchObject({ code: 'group-conflict' });
+      await age('g7', 60_000);
+      await join('c', undefined, 'more');
+      expect(await names()).toEqual(expect.arrayContaining(['more', 'g8']));
+      expect(await names()).not.toContain('g7');
+    });
+
+    test('gives way after seven days if it was used', async () => {
+      await fill();
+      const member = await join('c', undefined, 'g7');
+      const id = await announce();
+      await take(member);
+      await groups.acknowledge('g7', [id]);
+      await groups.leave(member);
+      await age('g7', 6 * 24 * HOUR_MS);
+      await expect(join('c', undefined, 'more')).rejects.toMatchObject({ code: 'group-conflict' });
+      await age('g7', 24 * HOUR_MS);
+      await join('c', undefined, 'more');
+    });
+
+    test('stays while it has a consumer', async () => {
+      await fill();
+      await age('g7', 30 * 24 * HOUR_MS);
+      await join('c', undefined, 'g7');
+      await expect(join('c', undefined, 'more')).rejects.toMatchObject({ code: 'group-conflict' });
+    });
+  });
+
   test('there are none before the first announcement', async () => {
     expect(await listGroups(current.redis, current.keys.announcements)).toEqual([]);
   });

@@ -9,7 +9,23 @@ describe('loadConfig', () => {
   test('has a default for everything', () => {
     expect(loadConfig({})).toEqual({
       role: 'all',
-      http: { host: '127.0.0.1', port: 8080 },
+      http: {
+        host: '127.0.0.1',
+        port: 8080,
+        limits: {
+          allowedHosts: ['localhost', '127.0.0.1', '::1'],
+          maxConnections: 10_000,
+          maxBodies: 1024,
+          bodyTimeoutMs: 60_000,
+          minBodyRate: 100,
+          answerTimeoutMs: 60_000,
+          inferenceBytes: 256 * 1024 * 1024,
+          maxJsonValues: 1_000_000,
+          maxFeatureStreams: 256,
+          featureStreamBands: 512,
+          maxRegionBytes: 512 * 1024 * 1024,
+        },
+      },
       redisUrl: 'redis://127.0.0.1:6379',
       serverUrl: 'http://127.0.0.1:8080',
       dataDir: '.cairn/data',
@@ -19,6 +35,7 @@ describe('loadConfig', () => {
       devices: [],
       queue: { prefix: 'cairn', limit: 10_000 },
       streamLength: 100_000,
+      groupIdleMs: 7 * 24 * 3600 * 1000,
       worker: { concurrency: 3, lockDurationMs: 30_000, drainTimeoutMs: 60_000, uploadTtlMs: 7 * 24 * 3600 * 1000 },
       decode: { maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
       intake: {
@@ -44,6 +61,14 @@ describe('loadConfig', () => {
       { REDIS_URL: 'rediss://user:p%40ss@redis.example:6380/2' },
       { redisUrl: 'rediss://user:p%40ss@redis.example:6380/2' },
     ],
+    [{ HOST: '0.0.0.0' }, { http: { limits: { allowedHosts: undefined } } }],
+    [{ HOST: '127.0.0.7' }, { http: { limits: { allowedHosts: ['localhost', '127.0.0.1', '::1', '127.0.0.7'] } } }],
+    [
+      { CAIRN_ALLOWED_HOSTS: 'Cairn.example, [2001:db8::1],' },
+      { http: { limits: { allowedHosts: ['cairn.example', '2001:db8::1'] } } },
+    ],
+    [{ CAIRN_ALLOWED_HOSTS: '*' }, { http: { limits: { allowedHosts: undefined } } }],
+    [{ CAIRN_MIN_BODY_RATE: '0' }, { http: { limits: { minBodyRate: 0 } } }],
     [{ CAIRN_DATA_DIR: '/data' }, { dataDir: '/data' }],
     [{ CAIRN_WEIGHTS_DIR: '/weights' }, { weightsDir: '/weights' }],
     [{ CAIRN_WEIGHTS_MIRROR: 'https://mirror.example/w' }, { weightsMirror: 'https://mirror.example/w' }],

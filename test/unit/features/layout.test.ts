@@ -4,7 +4,8 @@ import { ArchiveReader } from '../../../src/features/archive-reader.js';
 import { writeArchive } from '../../../src/features/archive-writer.js';
 import { bandsOf } from '../../../src/features/level-axes.js';
 import { archiveKey, descriptionSchema, type FeatureSet } from '../../../src/features/feature-set.js';
-import { BandBudget } from '../../../src/features/roi-align/band-budget.js';
+import { BandBudget } from '../../../src/features/band-budget.js';
+import { REGION_BANDS } from '../../../src/features/roi-align/band-cache.js';
 import { placeBoxes, ROI_METHODS } from '../../../src/features/roi-align/boxes.js';
 import { poolableLevels } from '../../../src/features/roi-align/levels.js';
 import { streamRegions } from '../../../src/features/roi-align/stream-regions.js';
@@ -47,7 +48,7 @@ async function regionsOf(set: FeatureSet, method: (typeof ROI_METHODS)[number]):
   const placed = placeBoxes(boxes, { method, coordinates: 'pixel', format: 'yxyx', size: SIZE });
   const options = { method, outputSize: [7, 5], samplingRatio: method === 'matterport' ? 0 : 2 } as const;
   const levels = poolableLevels(archive.description.levels, archive.select());
-  const { stream } = streamRegions(archive, placed, levels, options, new BandBudget().enter());
+  const { stream } = streamRegions(archive, placed, levels, options, new BandBudget(REGION_BANDS).enter());
   return Buffer.from(parseSafetensors(await collect(stream as AsyncIterable<Uint8Array>)).tensors.get('regions')!.data);
 }
 

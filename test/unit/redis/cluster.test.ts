@@ -86,6 +86,7 @@ test('what shares a prefix with a hash tag runs in a cluster, and scripts touch 
   await groups.leave(member);
   await listGroups(redis, keys.announcements);
   expect((await new AnnouncementLog(redis, keys.announcements).page('0-0')).sets).toHaveLength(2);
+  expect(await groups.removeIdle()).toBe(false);
   await groups.remove('g');
 
   const marker = redis.echo('the end');

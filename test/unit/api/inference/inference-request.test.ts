@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ByteBudget } from '../../../../src/api/http/byte-budget.js';
 import { ByteReader } from '../../../../src/api/http/request-body.js';
 import { readInferenceRequest } from '../../../../src/api/inference/inference-request.js';
 import { findModel } from '../../../../src/backbone/catalogue.js';
@@ -12,6 +13,8 @@ import { chunksOf, collect } from '../../../support/chunks.js';
 import { useTempDirs } from '../../../support/temp-dir.js';
 
 const MAX_UPLOAD_BYTES = 4000;
+const MAX_JSON_VALUES = 1000;
+const MEMORY = 64 << 20;
 const model = findModel('mask-rcnn-resnet18');
 const newFolder = useTempDirs();
 
@@ -28,7 +31,7 @@ function element(data: Uint8Array, length = data.length): Buffer {
 }
 
 /** Reads a request whose body is `json`, then `binary`, in pieces. */
-async function read(json: unknown, binary?: Uint8Array, header?: string) {
+async function read(json: unknown, binary?: Uint8Array, header?: string, memory = MEMORY) {
   const folder = await newFolder();
   const store = new FileStore(folder);
   const intake = new ImageIntake(store, {
@@ -47,7 +50,9 @@ async function read(json: unknown, binary?: Uint8Array, header?: string) {
   );
   const length = header ?? (binary === undefined ? undefined : String(text.length));
   const kept = () => readdir(join(folder, 'images')).catch(() => []);
-  const request = readInferenceRequest(model, length, new ByteReader(chunksOf(...pieces)), intake);
+  const lease = new ByteBudget(memory, 'tests').lease();
+  const reader = new ByteReader(chunksOf(...pieces), lease);
+  const request = readInferenceRequest(model, length, reader, intake, MAX_JSON_VALUES);
   const pixels = async (key: string) => {
     const object = (await store.open(key))!;
     return decode(await collect(object.stream(0, object.size - 1)));
@@ -256,12 +261,41 @@ describe('what does not fit together is refused', () => {
   });
 
   test('a whole body that is too large', async () => {
-    const { request } = await read('', Buffer.alloc(MAX_UPLOAD_BYTES + 1), '0');
+    const { request } = await read('', Buffer.concat([tiff, Buffer.alloc(MAX_UPLOAD_BYTES)]), '0');
     await expect(request).rejects.toMatchObject({ code: 'upload-too-large' });
   });
 
   test('JSON that is too large', async () => {
     const { request } = await read('['.repeat((16 << 20) + 1));
     await expect(request).rejects.toMatchObject({ code: 'upload-too-large' });
+  });
+});
+
+describe('what takes too much memory', () => {
+  test('JSON of too many values is refused before it is parsed, however short they are', async () => {
+    const { request, kept } = await read(`{"inputs":[${'{},'.repeat(MAX_JSON_VALUES)}{}]}`);
+    await expect(request).rejects.toMatchObject({ code: 'json-too-large' });
+    expect(await kept()).toEqual([]);
+  });
+
+  test('a long text is one value', async () => {
+    const { request } = await read(withInput({ ...files, data: ['[{,'.repeat(MAX_JSON_VALUES)] }));
+    await expect(request).rejects.toMatchObject({ code: 'request-malformed' });
+  });
+
+  test('JSON takes its bytes from the budget, and what they become', async () => {
+    const json = withInput({ ...files, data: ['AAAA'.repeat(100)] });
+    const length = JSON.stringify(json).length;
+    await expect((await read(json, undefined, undefined, length - 1)).request).rejects.toMatchObject({ code: 'busy' });
+    await expect((await read(json, undefined, undefined, 2 * length)).request).rejects.toMatchObject({ code: 'busy' });
+    const enough = await read(json, undefined, undefined, 2 * length + 64 * 30);
+    await expect(enough.request).rejects.toMatchObject({ code: 'image-unsupported' });
+  });
+
+  test('binary data take nothing: they go to the store as they arrive', async () => {
+    const pixels = Buffer.alloc(150 * 150 * 3);
+    const json = withInput({ ...image, shape: [150, 150, 3], ...binary(pixels.length) });
+    const { request } = await read(json, pixels, undefined, 10_000);
+    expect((await request).images).toHaveLength(1);
   });
 });

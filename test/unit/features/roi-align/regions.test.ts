@@ -5,7 +5,8 @@ import { writeArchive } from '../../../../src/features/archive-writer.js';
 import { archiveKey, describeLevel, type FeatureSet } from '../../../../src/features/feature-set.js';
 import { placeBoxes, ROI_METHODS, type Box, type RoiMethod } from '../../../../src/features/roi-align/boxes.js';
 import { poolableLevels } from '../../../../src/features/roi-align/levels.js';
-import { BandBudget } from '../../../../src/features/roi-align/band-budget.js';
+import { BandBudget } from '../../../../src/features/band-budget.js';
+import { REGION_BANDS } from '../../../../src/features/roi-align/band-cache.js';
 import { RegionReader, type RoiOptions } from '../../../../src/features/roi-align/region-reader.js';
 import { streamRegions } from '../../../../src/features/roi-align/stream-regions.js';
 import { FileStore } from '../../../../src/features/store/file-store.js';
@@ -19,7 +20,7 @@ import { useTempDirs } from '../../../support/temp-dir.js';
 import { largestDifference, levelOf, numbersOf, randomNumbers } from '../../../support/tensors.js';
 
 /** The share of a reader beside which there is no other. */
-const alone = () => new BandBudget().enter();
+const alone = () => new BandBudget(REGION_BANDS).enter();
 
 const tempDir = useTempDirs();
 expectNoOpenFiles();
