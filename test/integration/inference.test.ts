@@ -303,9 +303,10 @@ describe('with a worker', () => {
     expect(await refused(await post(`${MODEL}/infer`, asked))).toEqual([422, 'image-corrupt']);
     const jobs = (await withQueue((queue) => queue.getJobs())).filter(({ id }) => !known.has(id));
     const states = await Promise.all(jobs.map(async ({ id }) => (await client.finish(id!)).state));
-    expect(states.length).toBe(files.length);
     expect(states.filter((state) => state === 'failed').length).toBe(1);
-    expect(states.filter((state) => state === 'cancelled').length).toBeGreaterThan(0);
+    // Those that waited have left the queue; those that ran are ended.
+    const left = files.length - states.length;
+    expect(left + states.filter((state) => state === 'cancelled').length).toBeGreaterThan(0);
   });
 
   const tiny = imageInput([1, 1, 3], { data: [1, 2, 3] });
