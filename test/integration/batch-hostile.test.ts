@@ -146,7 +146,7 @@ test('a line that kills every worker fails, and its batch goes on to the end', a
   const sha256 = await client.keep(await numberedImage(4));
   const body = manifest(3, (i) => ({ source: i === 0 ? { url: silentUrl } : { sha256 }, name: `${i}` }));
   const { id } = await client.submitBatch(body);
-  for (let deaths = 0; deaths < 4; deaths++) {
+  for (let deaths = 0; deaths < 3; deaths++) {
     const doomed = await start('worker', 'poison', alone);
     await until(() => asked.length > deaths);
     await doomed.end('SIGKILL');
@@ -155,7 +155,7 @@ test('a line that kills every worker fails, and its batch goes on to the end', a
   const { state, counts } = await client.finishBatch(id);
   expect([state, counts.completed, counts.failed]).toEqual(['completed', 2, 1]);
   const [failed] = (await client.page(id, 'state=failed')).results;
-  expect([failed?.line, failed?.error?.code]).toEqual([1, 'internal']);
+  expect([failed?.line, failed?.error?.code]).toEqual([1, 'job-killed-worker']);
 }, 90_000);
 
 describe('a batch whose manifest is gone', () => {
