@@ -22,7 +22,7 @@ function answer(error: unknown): string[] {
   Logger.overrideLogger({ log: say, warn: say, error: say });
   const chain = () => reply;
   const reply = {
-    request: { method: 'GET', url: '/v1/x?token=secret' },
+    request: { method: 'GET', url: '/v1/x?token=secret', raw: { destroyed: false, complete: true } },
     raw: {},
     status: chain,
     header: chain,
