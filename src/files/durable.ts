@@ -14,13 +14,13 @@ export async function sync(path: string): Promise<void> {
 
 /**
  * Makes a folder and those above it, one at a time: Node's recursive `mkdir` never returns where the parent
- * exists and the system still answers ENOENT, as below `/proc`.
+ * exists and the system still answers ENOENT, as below `/proc`. The folder `root` is not made: it may be a mount that is away.
  */
-export async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string, root?: string): Promise<void> {
   const failure = await makeOne(path);
   if (!failure) return;
-  if (failure.code !== 'ENOENT' || dirname(path) === path) throw failure;
-  await makeFolder(dirname(path));
+  if (failure.code !== 'ENOENT' || dirname(path) === path || dirname(path) === root) throw failure;
+  await makeFolder(dirname(path), root);
   const again = await makeOne(path);
   if (again) throw again;
 }

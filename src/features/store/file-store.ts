@@ -165,7 +165,7 @@ export class FileStore implements Store, ProbedStore {
     const [path, target] = [this.path(key), this.path(quarantineKey(key))];
     try {
       if ((await stat(path)).mtime.getTime() !== modified.getTime()) return false;
-      await makeFolder(dirname(target));
+      await makeFolder(dirname(target), this.marked);
       await rename(path, target);
       // Its age is that of the damage from now on.
       await renew(target);
@@ -205,7 +205,7 @@ export class FileStore implements Store, ProbedStore {
     try {
       // The folder under a missing mount is no place for objects: they would be hidden when the mount is back.
       await this.checkKnown();
-      await makeFolder(folder);
+      await makeFolder(folder, this.marked);
       const file = await open(partial, 'wx');
       try {
         for await (const chunk of fromSource(chunks)) {
@@ -231,6 +231,11 @@ export class FileStore implements Store, ProbedStore {
       if (isMissing(error)) await this.checkKnown();
       throw storeError(error);
     }
+  }
+
+  /** The root of a store that was identified: it is never made anew, its mount may be away. */
+  private get marked(): string | undefined {
+    return this.id === undefined ? undefined : this.root;
   }
 
   /** Where something is not there: whether the store is. */

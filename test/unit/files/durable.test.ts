@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../../../src/files/durable.js';
 import { useTempDirs } from '../../support/temp-dir.js';
@@ -24,4 +24,13 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 
 onLinux('makeFolder ends below /proc, which answers ENOENT though the parent exists', async () => {
   await expect(makeFolder('/proc/cairn/features')).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('makeFolder does not make the root that it is given', async () => {
+  const root = join(await tempDir(), 'mount');
+  await expect(makeFolder(join(root, 'a/b'), root)).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(stat(root)).rejects.toMatchObject({ code: 'ENOENT' });
+  await mkdir(root);
+  await makeFolder(join(root, 'a/b'), root);
+  expect((await stat(join(root, 'a/b'))).isDirectory()).toBe(true);
 });
