@@ -227,7 +227,9 @@ describe('what is refused as a whole leaves nothing', () => {
     const { port } = new URL(service.url);
     const socket = connect(Number(port), '127.0.0.1');
     const line = `${JSON.stringify({ source: { url: `${imagesUrl}/tiny.png` } })}\n`;
-    socket.write(`POST /v1/batches HTTP/1.1\r\nHost: 127.0.0.1\r\nIdempotency-Key: broken\r\nContent-Length: 1000000\r\n\r\n`);
+    socket.write(
+      `POST /v1/batches HTTP/1.1\r\nHost: 127.0.0.1\r\nIdempotency-Key: broken\r\nContent-Length: 1000000\r\n\r\n`,
+    );
     socket.write(line.repeat(100));
     await until(async () => (await kept()).length > before.length);
     socket.destroy();
