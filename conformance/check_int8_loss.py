@@ -14,8 +14,7 @@ from pyramids import PYRAMIDS
 
 SIDE, CALIBRATION_SIDE = 1024, 512
 LEVELS = ("C2", "C3", "C4", "C5", "P2", "P3", "P4", "P5", "P6")
-LEAST_COSINE = {"C": 0.999, "P": 0.998}
-"""By the first letter of a level. Levels of the pyramid are sums, each of whose terms has been quantised."""
+LEAST_COSINE = 0.998
 LEAST_COSINE_DRAWN = 0.99
 """Drawn statistics of batch norms make networks whose errors grow from stage to stage, unlike trained ones."""
 SEEDED = "mask-rcnn-resnet50"
@@ -67,7 +66,7 @@ def compare_with_float(results, case, model, weights, folder):
             cosines[level].append(a @ b / np.sqrt((a @ a) * (b @ b)))
     for level, values in cosines.items():
         detail = f"cosine {min(values):.5f} at worst of {len(values)} photographs"
-        least = LEAST_COSINE[level[0]] if weights == "seeded" else LEAST_COSINE_DRAWN
+        least = LEAST_COSINE if weights == "seeded" else LEAST_COSINE_DRAWN
         results.check(f"{case} {level}", min(values) >= least, detail)
 
 
