@@ -42,3 +42,8 @@ export function rememberFailure(redis: Redis, error: Error | undefined): void {
 export function lastFailure(redis: Redis): Error | undefined {
   return failures.get(redis);
 }
+
+/** Whether the message is that of a connection that was lost or not made. */
+export function isConnectionError(message: string): boolean {
+  return /ECONN|EPIPE|ETIMEDOUT|Connection is closed/.test(message);
+}

@@ -16,8 +16,9 @@ import type { JobPayload, JobProgress, JobResult, JobStage, Outcome, OutcomeReco
 import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
+import { isConnectionError } from '../redis/redis-error.js';
 import { Casualties, killedWorker, MAX_DEATHS_ALONE } from './casualties.js';
-import { Postponed } from './postponed.js';
+import { Postponed, postponement } from './postponed.js';
 import { Solitude } from './solitude.js';
 import { takeWhileUsable, untilRedisDoes } from './waiting.js';
 
@@ -69,10 +70,6 @@ const LASTING: ReadonlySet<ErrorCode> = new Set(['calibration-changed', 'weights
 /** How long a job that was handed on is left to other workers. */
 const HANDED_ON_MS = 2000;
 const TELL_AGAIN_MS = 60_000;
-
-/** How long a job is postponed at first; twice as long each time, so that thousands of them do not keep Redis busy. */
-const POSTPONE_MS = 250;
-const MAX_POSTPONE_MS = 15_000;
 
 /** How long a stop waits for jobs when Redis is away. */
 const AWAY_DRAIN_MS = 2000;
@@ -285,12 +282,6 @@ function isLastAttempt({ attemptsMade, opts }: Job): boolean {
   return attemptsMade + 1 >= (opts.attempts ?? 1);
 }
 
-/** `attemptsStarted` counts the postponed starts too. Spread, since jobs of a batch are postponed together. */
-function postponement({ attemptsStarted, attemptsMade }: Job): number {
-  const before = Math.max(0, attemptsStarted - attemptsMade - 1);
-  return Math.min(POSTPONE_MS * 2 ** before, MAX_POSTPONE_MS) * (0.75 + Math.random() / 2);
-}
-
 function unrecoverable(reason: string, cause: CairnError): UnrecoverableError {
   return Object.assign(new UnrecoverableError(reason), { cause });
 }
@@ -308,8 +299,4 @@ function rejectOnAbort(signal: AbortSignal): Promise<never> {
 function report(job: Job, stage: JobStage): void {
   const progress: JobProgress = { stage, percent: PERCENT_AT[stage] };
   job.updateProgress(progress).catch(() => undefined);
-}
-
-function isConnectionError(message: string): boolean {
-  return /ECONN|EPIPE|ETIMEDOUT|Connection is closed/.test(message);
 }
