@@ -23,8 +23,9 @@ export async function encodeJpegLevels(set: FeatureSet): Promise<FeatureSet> {
   const loss: Record<string, Loss> = {};
   for (const [index, level] of levels.entries()) {
     const described = description.levels[index]!;
-    bands.set(level.name, await encodeLevel(level, described));
-    loss[level.name] = await lossOf(level, described);
+    const [encoded, lost] = await Promise.all([encodeLevel(level, described), lossOf(level, described)]);
+    bands.set(level.name, encoded);
+    loss[level.name] = lost;
   }
   return { levels, description: { ...description, loss }, bands };
 }
