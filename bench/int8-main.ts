@@ -11,11 +11,12 @@ import { findModel, graphFor } from '../src/backbone/catalogue.js';
 import type { CompileOptions, Session } from '../src/backbone/engine/engine.js';
 import { OnnxEngine } from '../src/backbone/engine/onnx/onnx-engine.js';
 import { loadWeights } from '../src/backbone/weights/weights.js';
+import { randomPixels } from '../src/cli/bench.js';
 import { loadConfig } from '../src/config/config.js';
 import { readEnv } from '../src/config/env.js';
 import { parseSpec, withBackboneLevels } from '../src/spec/feature-spec.js';
 import { progress } from './progress.js';
-import { randomPixels, time } from './session.js';
+import { time } from './session.js';
 import { median, ratios } from './statistics.js';
 
 const { values: flags } = parseArgs({
@@ -55,7 +56,7 @@ async function compare(name: string) {
     const options = { ...spec, ...variant, outputs: spec.levels, device: 'cpu', threads, ranges };
     sessions.push(await new OnnxEngine().compile(graph, weights, options));
   }
-  const pixels = randomPixels(spec.size);
+  const pixels = randomPixels(spec.size ** 2 * 3);
   const ms: number[][] = sessions.map(() => []);
   const rounds = Number(flags.rounds);
   // The first run of each allocates.

@@ -5,6 +5,7 @@ import { OnnxEngine } from '../src/backbone/engine/onnx/onnx-engine.js';
 import { Plan } from '../src/backbone/engine/plan.js';
 import type { Graph } from '../src/backbone/graph/graph.js';
 import type { Weights } from '../src/backbone/weights/weights.js';
+import { randomPixels } from '../src/cli/bench.js';
 import { median, ratios } from './statistics.js';
 
 /** The same graph without Cairn's ends: float32 NCHW in, float32 NCHW out. */
@@ -39,7 +40,7 @@ export async function benchSession(
     },
   );
   const { size } = options;
-  const pixels = randomPixels(size);
+  const pixels = randomPixels(size * size * 3);
   const floats = new Tensor('float32', Float32Array.from(pixels), [1, 3, size, size]);
   const cairnMs: number[] = [];
   const plainMs: number[] = [];
@@ -52,11 +53,6 @@ export async function benchSession(
   await cairn.dispose();
   await plain.release();
   return { cairnMs: median(cairnMs), plainMs: median(plainMs), ratio: median(ratios(cairnMs, plainMs)) };
-}
-
-/** A canvas of noise. */
-export function randomPixels(size: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: size * size * 3 }, (_, i) => Math.imul(i, 0x9e3779b9) >>> 24);
 }
 
 /** Milliseconds that `work` takes. */

@@ -89,6 +89,6 @@ function show(durations: readonly number[]): string {
 }
 
 /** Noise, different in every channel. */
-function randomPixels(length: number): Uint8Array<ArrayBuffer> {
+export function randomPixels(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => Math.imul(i + 1, 0x9e3779b9) >>> 24);
 }

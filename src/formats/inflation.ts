@@ -1,8 +1,28 @@
-/** Anything may unpack to this size; beyond it the ratio is limited: images and text do not compress that well. */
-const SMALL_BYTES = 64 << 20;
-export const MAX_INFLATION = 100;
+import { CairnError, type ErrorCode } from '../errors.js';
 
-/** Whether `packed` bytes cannot plausibly unpack to `size` bytes: a decompression bomb. */
-export function isBomb(size: number, packed: number): boolean {
-  return size > SMALL_BYTES && size > packed * MAX_INFLATION;
+/** Anything may unpack to this size; beyond it the ratio is limited: a few small images may have a large empty area each. */
+const SMALL_BYTES = 64 << 20;
+/** Text is never that dense. */
+const SMALL_TEXT_BYTES = 1 << 20;
+
+/** How far a compressed body may unpack: to `maxRatio` times its size, once it is no longer small. */
+export class UnpackLimit {
+  private smallBytes = SMALL_BYTES;
+
+  /** `code` is that of a body that unpacks to more. */
+  constructor(
+    private readonly maxRatio: number,
+    private readonly code: ErrorCode = 'batch-too-large',
+  ) {}
+
+  /** The body has turned out to be text. */
+  isText(): void {
+    this.smallBytes = SMALL_TEXT_BYTES;
+  }
+
+  /** @throws CairnError when the packed size cannot plausibly unpack to `size`. */
+  check(size: number, packed: number): void {
+    if (size <= this.smallBytes || size <= packed * this.maxRatio) return;
+    throw new CairnError(this.code, `The body unpacks to more than ${this.maxRatio} times its size.`);
+  }
 }

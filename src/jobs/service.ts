@@ -126,7 +126,7 @@ export class JobService {
 }
 
 /** What a job carries; the features' id is computed here and nowhere else on the way to the worker. */
-export function payloadFor({ spec, ...resolved }: ResolvedSpec, source: ImageSource): JobPayload {
+function payloadFor({ spec, ...resolved }: ResolvedSpec, source: ImageSource): JobPayload {
   if (source.kind !== 'upload') return { source, spec, ...resolved };
   const { weightsDigest, calibrationDigest } = resolved;
   const featuresId = featureId(source.sha256, weightsDigest, { ...spec, calibrationDigest });

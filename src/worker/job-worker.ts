@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError, Worker, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { asCairnError, CairnError, publicError, withCause, type ErrorCode } from '../errors.js';
+import { asCairnError, CairnError, publicError, withCause } from '../errors.js';
 import type { StoreHealth } from '../features/store/store-health.js';
 import { isCancelled, onCancellation } from '../jobs/extract-queue.js';
 import {
@@ -20,7 +20,7 @@ import { isConnectionError } from '../redis/redis-error.js';
 import { Casualties, killedWorker, MAX_DEATHS_ALONE } from './casualties.js';
 import { Postponed, postponement } from './postponed.js';
 import { Solitude } from './solitude.js';
-import { takeWhileUsable, untilRedisDoes } from './waiting.js';
+import { LASTING, MAX_HANDED_ON, OF_THE_PLACE, takeWhileUsable, untilRedisDoes } from './waiting.js';
 
 /** Does one job; `onStage` is called when each of its stages begins. */
 export type ProcessJob = (
@@ -57,16 +57,6 @@ export interface JobWorkerOptions {
 /** A lock that expires says nothing about the job; `Casualties` knows which jobs kill their workers. */
 const ANY_NUMBER_OF_STALLS = 1_000_000;
 
-/** Failures of this worker's place, not of the job: another worker, or this one later, does the job. */
-const OF_THE_PLACE: ReadonlySet<ErrorCode> = new Set([
-  'calibration-changed',
-  'store-full',
-  'store-unavailable',
-  'weights-changed',
-]);
-/** Those that may last for ever: other weights everywhere. They fail the job when it was handed on so often. */
-const MAX_HANDED_ON = 30;
-const LASTING: ReadonlySet<ErrorCode> = new Set(['calibration-changed', 'weights-changed']);
 /** How long a job that was handed on is left to other workers. */
 const HANDED_ON_MS = 2000;
 const TELL_AGAIN_MS = 60_000;

@@ -1,9 +1,20 @@
 import { DelayedError, type Worker } from 'bullmq';
 import { setTimeout as delay } from 'node:timers/promises';
-import { asCairnError } from '../errors.js';
+import { asCairnError, type ErrorCode } from '../errors.js';
 import type { StoreHealth } from '../features/store/store-health.js';
 import type { Log } from '../log.js';
 import { isRedisError, redisState } from '../redis/redis-error.js';
+
+/** Failures of this worker's place, not of the job: another worker, or this one later, does the job. */
+export const OF_THE_PLACE: ReadonlySet<ErrorCode> = new Set([
+  'calibration-changed',
+  'store-full',
+  'store-unavailable',
+  'weights-changed',
+]);
+/** Those that may last for ever: other weights everywhere. They fail the job when it was handed on so often. */
+export const MAX_HANDED_ON = 30;
+export const LASTING: ReadonlySet<ErrorCode> = new Set(['calibration-changed', 'weights-changed']);
 
 /** How often the store is looked at, and Redis asked again. */
 const LOOK_EVERY_MS = 1000;

@@ -1,10 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
+import { UnpackLimit } from '../../formats/inflation.js';
 import type { Store } from '../../features/store/store.js';
 import type { ImageIntake } from '../../images/intake.js';
 import type { GivenOptions } from '../../jobs/options.js';
-import { gunzip, kindOf, peek, UnpackLimit } from '../../batches/entries/body-kind.js';
+import { gunzip, kindOf, peek } from '../../batches/entries/body-kind.js';
 import type { Entry } from '../../batches/entries/entry.js';
 import { imageEntry } from '../../batches/entries/image-entry.js';
 import { jsonEntry, ndjsonEntries } from '../../batches/entries/ndjson-entries.js';

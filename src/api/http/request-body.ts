@@ -3,8 +3,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Readable, type Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { CairnError } from '../../errors.js';
-import { isBomb, MAX_INFLATION } from '../../formats/inflation.js';
+import { UnpackLimit } from '../../formats/inflation.js';
 import type { ByteBudget, ByteLease } from './byte-budget.js';
+
+/** How many times its size a compressed body may unpack to. */
+const MAX_INFLATION = 100;
 
 /** `bytesWritten` counts what was decompressed. */
 type Decoder = Transform & { readonly bytesWritten: number };
@@ -67,12 +70,11 @@ function decoderOf(encoding = 'identity'): Decoder | undefined {
 
 /** What a decoder gives. @throws CairnError `upload-too-large` for a decompression bomb. */
 async function* decoded(decoder: Decoder): AsyncGenerator<Uint8Array> {
+  const limit = new UnpackLimit(MAX_INFLATION, 'upload-too-large');
   let size = 0;
   for await (const chunk of decoder as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength;
-    if (isBomb(size, decoder.bytesWritten)) {
-      throw new CairnError('upload-too-large', `The body unpacks to more than ${MAX_INFLATION} times its size.`);
-    }
+    limit.check(size, decoder.bytesWritten);
     yield chunk;
   }
 }

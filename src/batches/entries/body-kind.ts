@@ -2,16 +2,13 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CairnError } from '../../errors.js';
 import { takeHead, withHead } from '../../files/head.js';
+import type { UnpackLimit } from '../../formats/inflation.js';
 
 export type BodyKind = 'gzip' | 'zip' | 'tar' | 'ndjson' | 'other';
 
 /** A tar has its magic near the end of its first block. */
 const HEAD_BYTES = 512;
 const TAR_MAGIC_AT = 257;
-
-/** Beyond these sizes the ratio is limited: a few small images may have a large empty area each, text is never that dense. */
-const SMALL_BYTES = 64 << 20;
-const SMALL_TEXT_BYTES = 1 << 20;
 
 /** The first bytes of a stream, and the whole stream. */
 export async function peek(chunks: AsyncIterable<Uint8Array>) {
@@ -28,24 +25,6 @@ export function kindOf(head: Buffer): BodyKind {
   if (head.toString('latin1', TAR_MAGIC_AT, TAR_MAGIC_AT + 5) === 'ustar') return 'tar';
   // Text never contains a zero byte; images and most other files have one among their first hundred bytes.
   return head.includes(0) ? 'other' : 'ndjson';
-}
-
-/** How far a compressed body may unpack: to `maxRatio` times its size, once it is no longer small. */
-export class UnpackLimit {
-  private smallBytes = SMALL_BYTES;
-
-  constructor(private readonly maxRatio: number) {}
-
-  /** The body has turned out to be text. */
-  isText(): void {
-    this.smallBytes = SMALL_TEXT_BYTES;
-  }
-
-  /** @throws CairnError `batch-too-large` when the packed size cannot plausibly unpack to `size`. */
-  check(size: number, packed: number): void {
-    if (size <= this.smallBytes || size <= packed * this.maxRatio) return;
-    throw new CairnError('batch-too-large', `The body unpacks to more than ${this.maxRatio} times its size.`);
-  }
 }
 
 /** Unpacks gzip. @throws CairnError `request-malformed`, or `batch-too-large` for a decompression bomb. */

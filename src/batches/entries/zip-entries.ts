@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import yauzl from 'yauzl';
 import { CairnError } from '../../errors.js';
 import type { Store, StoredObject } from '../../features/store/store.js';
+import { UnpackLimit } from '../../formats/inflation.js';
 import { openZip, type Entry as ZipEntry, type ZipFile } from '../../formats/zip/zip-reader.js';
 import { BATCHES_PREFIX } from '../manifest.js';
 import type { ImageIntake } from '../../images/intake.js';
-import { UnpackLimit, unreadableBody } from './body-kind.js';
+import { unreadableBody } from './body-kind.js';
 import { refuse, type Entry } from './entry.js';
 import { imageEntry, isHidden, type ImageFile } from './image-entry.js';
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { gunzip, kindOf, peek, UnpackLimit } from '../../../../src/batches/entries/body-kind.js';
+import { gunzip, kindOf, peek } from '../../../../src/batches/entries/body-kind.js';
+import { UnpackLimit } from '../../../../src/formats/inflation.js';
 import { isHidden } from '../../../../src/batches/entries/image-entry.js';
 import { chunksOf, collect } from '../../../support/chunks.js';
 import { imageBytes } from '../../../support/fixtures.js';
