@@ -6,7 +6,7 @@ const LAYERS = [
   ['formats'],
   ['backbone'],
   ['features', 'redis'],
-  ['spec', 'images'],
+  ['spec', 'images', 'keys'],
   ['jobs'],
   ['batches', 'announcements'],
   ['worker'],

@@ -117,6 +117,7 @@ RUN apt-get update \
  && ln -s "/usr/lib/$(uname -m)-linux-gnu/libjemalloc.so.2" /usr/local/lib/libjemalloc.so.2 \
  && test -e /usr/local/lib/libjemalloc.so.2 \
  && install -d -o node -g node /data /weights /cache
+# HOST lets others in: the API does not start without CAIRN_API_KEYS_FILE, or CAIRN_AUTH=off.
 ENV LD_PRELOAD=/usr/local/lib/libjemalloc.so.2 \
     NODE_ENV=production \
     HOST=0.0.0.0 \

@@ -11,6 +11,7 @@ import { BatchLedger } from './batches/ledger.js';
 import { BATCHES_PREFIX } from './batches/manifest.js';
 import { BatchQueue } from './batches/queue.js';
 import { loadConfig, type Config } from './config/config.js';
+import { demandAuth } from './config/auth.js';
 import { readEnv, type Env } from './config/env.js';
 import { softwareVersion } from './config/version.js';
 import { asCairnError, CairnError } from './errors.js';
@@ -27,6 +28,7 @@ import { formatWorkerName, JobQueue } from './jobs/queue.js';
 import { ImageFetcher } from './images/fetch.js';
 import { IMAGES_PREFIX } from './images/image-source.js';
 import { ImageIntake } from './images/intake.js';
+import { KeyRing } from './keys/key-ring.js';
 import { Logger } from './logger.js';
 import { closeWithin, FAIL_FAST_MS, RedisConnections } from './redis/connections.js';
 import { redisKeys } from './redis/keys.js';
@@ -69,6 +71,7 @@ export async function run(
 ): Promise<void> {
   const env = { ...readEnv(), ...overrides };
   const config = loadConfig(env);
+  if (config.role !== 'worker') demandAuth(config);
   const logger = new Logger({
     context: ['cairn', config.workerName].filter(Boolean).join(' '),
     json: config.logJson,
@@ -141,6 +144,13 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
   // NestJS is loaded only by a process that serves HTTP.
   const { createServer } = await import('./api/server.js');
   const { http, queue: queueOptions } = config;
+  const ring = await openKeys(config, logger);
+  if (ring) {
+    stops.push(() => {
+      ring.close();
+      return Promise.resolve();
+    });
+  }
   const registry = new ModelRegistry(config.weightsDir);
   await registry.prepare();
   const zstd = await loadZstd();
@@ -149,7 +159,7 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
   const keys = redisKeys(queueOptions.prefix);
   const redis = connections.failFast();
   const jobs = extractQueue(redis, keys.prefix);
-  const queue = new JobQueue({ redis, queue: jobs, keys, limit: queueOptions.limit });
+  const queue = new JobQueue({ redis, queue: jobs, keys: keys, limit: queueOptions.limit });
   const events = new JobEvents(connections.patient(), keys.prefix);
   const blocking = connections.blocking(DEAD_AFTER_MS);
   const announcements = new Announcements({ redis, blocking, keys, groupIdleMs: config.groupIdleMs });
@@ -173,6 +183,7 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
     registry,
     limits,
     http: http.limits,
+    keys: ring,
   };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();
@@ -190,6 +201,16 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
     throw cannotListen(http, error as NodeJS.ErrnoException);
   });
   logger.log(`listening on ${await app.getUrl()}`);
+}
+
+/** Undefined where everybody may do everything. @throws CairnError `option-invalid`. */
+async function openKeys({ auth, http }: Config, logger: Logger): Promise<KeyRing | undefined> {
+  if (auth.keysFile !== undefined) {
+    if (auth.off) logger.warn('CAIRN_AUTH=off counts for nothing beside CAIRN_API_KEYS_FILE: keys are asked for');
+    return KeyRing.open(auth.keysFile, logger);
+  }
+  if (auth.off) logger.warn(`CAIRN_AUTH=off: everybody who reaches ${http.host}:${http.port} may do everything`);
+  return undefined;
 }
 
 function cannotListen({ host, port }: Config['http'], error: NodeJS.ErrnoException): Error {

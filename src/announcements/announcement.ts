@@ -7,6 +7,8 @@ export const announcementSchema = featureSpecSchema.strip().extend({
   featuresId: sha256Schema,
   jobId: z.string(),
   batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
+  /** The name of the key that submitted the job; none where the server asks for no keys. */
+  owner: z.string().optional(),
   /** False where the archive was in the store already. */
   made: z.boolean(),
 });
@@ -37,8 +39,9 @@ export function matches({ models, batches }: AnnouncementFilter, { model, batch 
  * Redis; `batch` is empty where there is none.
  */
 export function toFields(announcement: Announcement): string[] {
-  const { model, batch } = announcement;
-  return ['model', model, 'batch', batch?.id ?? '', 'data', JSON.stringify(announcement)];
+  const { model, batch, owner } = announcement;
+  const data = ['model', model, 'batch', batch?.id ?? '', 'data', JSON.stringify(announcement)];
+  return owner === undefined ? data : [...data, 'owner', owner];
 }
 
 /** The inverse, of an entry as Redis returns it. */

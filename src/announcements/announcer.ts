@@ -67,7 +67,14 @@ export class Announcer implements OutcomeRecorder {
 }
 
 function announcementOf({ jobId, payload, result }: Extract<Outcome, { state: 'completed' }>): Announcement {
-  const { spec, batch } = payload;
+  const { spec, batch, owner } = payload;
   const made = Object.keys(result.timings).length > 0;
-  return { ...spec, featuresId: result.featuresId, jobId, ...(batch && { batch }), made };
+  return {
+    ...spec,
+    featuresId: result.featuresId,
+    jobId,
+    ...(batch && { batch }),
+    ...(owner !== undefined && { owner }),
+    made,
+  };
 }

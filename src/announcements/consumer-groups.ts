@@ -29,6 +29,8 @@ export interface JoinOptions {
 export interface TakeOptions {
   readonly prefetch: number;
   readonly redeliverAfterMs: number;
+  /** Only what this owner submitted; the group skips the rest. */
+  readonly only?: string | undefined;
 }
 
 /** A delivered set, with its delivery count. */
@@ -99,10 +101,10 @@ export class ConsumerGroups {
   /** The sets to deliver to the connection now; `held` are the ids that it was given before. */
   async take(
     { group, consumer, token }: Membership,
-    { prefetch, redeliverAfterMs }: TakeOptions,
+    { prefetch, redeliverAfterMs, only = '' }: TakeOptions,
     held: Iterable<string>,
   ): Promise<Taken | { readonly state: 'gone' | 'superseded' }> {
-    const reply = await this.run('takeSets', group, consumer, token, prefetch, redeliverAfterMs, ...held);
+    const reply = await this.run('takeSets', group, consumer, token, prefetch, redeliverAfterMs, only, ...held);
     if (reply === -1) return { state: 'gone' };
     if (reply === 0) return { state: 'superseded' };
     const [sets, still, full, more, missedUntil, lost] = takenSchema.parse(reply);

@@ -23,6 +23,8 @@ export interface FollowOptions {
   /** The position to resume from, `0` for the oldest that is kept; the end by default. */
   readonly after?: string | undefined;
   readonly filter: AnnouncementFilter;
+  /** Only what this owner submitted. */
+  readonly only?: string | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface FollowOptions {
 export async function* follow(
   log: AnnouncementLog,
   tail: StreamTail,
-  { after, filter }: FollowOptions,
+  { after, filter, only }: FollowOptions,
   signal: AbortSignal,
 ): AsyncGenerator<FollowItem> {
   const { growth } = tail;
@@ -47,6 +49,7 @@ export async function* follow(
     if (page?.missedUntil !== undefined) yield { kind: 'gap', position: (position = page.missedUntil) };
     for (const set of page?.sets ?? []) {
       position = set.id;
+      if (only !== undefined && set.announcement.owner !== only) continue;
       if (!matches(filter, set.announcement)) continue;
       yield { kind: 'set', ...set };
       heartbeat.sent();

@@ -68,7 +68,7 @@ return {'ok'}
  * twice the time: until then other consumers may take it. Returns -1 where there is no such group, 0 where another
  * connection has the consumer's name, or `[[id, fields, delivery]…], ids still held, full, more, missedUntil, lost`.
  */
-export const takeSets = `${head('group, consumer, token, prefetch, limit')}
+export const takeSets = `${head('group, consumer, token, prefetch, limit, only')}
 prefetch, limit = tonumber(prefetch), tonumber(limit)
 local filter = redis.call('HGET', meta, 'filter')
 if not filter then return -1 end
@@ -78,7 +78,7 @@ if owner and owner ~= token then return 0 end
 redis.call('HSET', meta, 'owner:' .. consumer, token, 'seen:' .. consumer, now())
 
 local held, still, again, free = {}, {}, {}, prefetch
-for i = 6, #ARGV do held[ARGV[i]] = true end
+for i = 7, #ARGV do held[ARGV[i]] = true end
 for _, entry in ipairs(pendingOf(consumer, ${HELD_AT_MOST})) do
   if not held[entry[1]] then
     again[#again + 1] = entry
@@ -142,7 +142,8 @@ while free > 0 and skipped < ${SKIP_AT_ONCE} do
   for _, entry in ipairs(reply[1][2]) do
     local fields = {}
     for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
-    if any(filter.models, fields.model) and any(filter.batches, fields.batch) then
+    local visible = only == '' or fields.owner == only
+    if visible and any(filter.models, fields.model) and any(filter.batches, fields.batch) then
       sets[#sets + 1] = {entry[1], entry[2], 1}
       free = free - 1
     else

@@ -14,8 +14,10 @@ import { JobEvents } from '../jobs/events.js';
 import { JobQueue } from '../jobs/queue.js';
 import { JobService } from '../jobs/service.js';
 import { JobWaiter } from '../jobs/waiter.js';
+import type { KeyRing } from '../keys/key-ring.js';
 import { ModelRegistry } from '../spec/resolve.js';
 import type { SpecLimits } from '../spec/spec-limits.js';
+import { Audit } from './auth/audit.js';
 import { BatchesModule } from './batches/batches.module.js';
 import { ExtractModule } from './extract/extract.controller.js';
 import { FeaturesModule } from './features/features.controller.js';
@@ -43,6 +45,8 @@ export interface ApiParts {
   readonly registry: ModelRegistry;
   readonly limits: IntakeLimits & SpecLimits & BatchLimits;
   readonly http: HttpLimits;
+  /** Without them everybody may do everything. */
+  readonly keys?: KeyRing | undefined;
 }
 
 /** The resources, and the parts and services that any of them may inject. */
@@ -62,12 +66,13 @@ export interface ApiParts {
   ],
 })
 export class ApiModule {
-  static register(parts: ApiParts, version: string): DynamicModule {
+  static register(parts: ApiParts, version: string, audit: Audit): DynamicModule {
     const { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits, http } = parts;
     const library = new FeatureLibrary(store, zstd, quarantine);
     const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry, health, limits);
     const providers: Provider[] = [
       { provide: HTTP_LIMITS, useValue: http },
+      { provide: Audit, useValue: audit },
       { provide: ByteBudget, useValue: new ByteBudget(http.inferenceBytes, 'inference requests') },
       { provide: BandBudget, useValue: new BandBudget(featureStreams(http)) },
       { provide: STORE, useValue: store },

@@ -4,9 +4,13 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { randomUUID } from 'node:crypto';
 import 'reflect-metadata';
 import { CairnError } from '../errors.js';
 import { ApiModule, type ApiParts } from './api.module.js';
+import { Audit } from './auth/audit.js';
+import { guardWithKeys } from './auth/key-guard.js';
+import { demandScopes } from './auth/scope.js';
 import { refuseOtherMethods } from './http/allowed-methods.js';
 import { limitBodies } from './http/body-limits.js';
 import { guardAgainstBrowsers } from './http/browser-guard.js';
@@ -34,22 +38,25 @@ export async function createServer(
   version: string,
   logger: LoggerService | false,
 ): Promise<NestFastifyApplication> {
-  const problems = new ProblemFilter();
-  const protocol = new ProtocolFilter();
+  const audit = new Audit();
+  const problems = new ProblemFilter(audit);
+  const protocol = new ProtocolFilter(audit);
   const filterOf = (path: string | undefined): ErrorFilter => (isBelow(PROTOCOL, path) ? protocol : problems);
   const answer = (error: CairnError, reply: FastifyReply) => {
-    filterOf(reply.request.routeOptions.url).answer(error, reply);
+    filterOf(reply.request.routeOptions.url ?? reply.request.url).answer(error, reply);
   };
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_JSON_BYTES,
     forceCloseConnections: 'idle',
+    // Unique among all processes, since their logs end up together.
+    genReqId: () => randomUUID(),
     // Paths that the router refuses reach no hook.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       void reply.headers(SECURITY_HEADERS);
       filterOf(request.raw.url).answer(error, reply);
     },
   });
-  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(parts, version), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(parts, version, audit), adapter, {
     logger,
     bodyParser: false,
   });
@@ -58,6 +65,8 @@ export async function createServer(
   fastify.server.maxConnections = http.maxConnections;
   addSecurityHeaders(fastify, `/${DOCS}`);
   guardAgainstBrowsers(fastify, http.allowedHosts, answer);
+  demandScopes(fastify, (url) => url === '*' || isBelow(`/${DOCS}`, url) || url.startsWith(`/${DOCS}-`));
+  guardWithKeys(fastify, parts.keys, answer);
   endIdleAnswers(fastify, http.answerTimeoutMs);
   limitBodies(fastify, http, answer);
   const addRefusals = refuseOtherMethods(fastify, answer);
@@ -73,7 +82,9 @@ export async function createServer(
     throwFileSizeLimit: false,
   });
   app.useGlobalFilters(problems);
-  SwaggerModule.setup(DOCS, app, () => createDocument(app, version), { customSiteTitle: 'Cairn' });
+  SwaggerModule.setup(DOCS, app, () => createDocument(app, version, parts.keys !== undefined), {
+    customSiteTitle: 'Cairn',
+  });
   await app.init();
   addRefusals();
   return app;

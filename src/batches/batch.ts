@@ -20,6 +20,10 @@ export const newBatchSchema = z.object({
   createdAt: z.iso.datetime(),
   /** The id of the store that has the manifest; batches of older versions lack it. */
   store: z.string().optional(),
+  /** The name of the key that submitted it; none where the server asks for no keys. */
+  owner: z.string().optional(),
+  /** SHA-256 of what was sent, where it came with an Idempotency-Key: see `Fingerprint`. */
+  fingerprint: z.string().optional(),
 });
 export type NewBatch = z.infer<typeof newBatchSchema>;
 

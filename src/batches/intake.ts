@@ -3,6 +3,7 @@ import { CairnError } from '../errors.js';
 import type { Store } from '../features/store/store.js';
 import { parseJobOptions, type GivenOptions, type JobOptions } from '../jobs/options.js';
 import type { Priority } from '../jobs/payload.js';
+import type { Caller } from '../keys/api-key.js';
 import type { JobService } from '../jobs/service.js';
 import type { ResolvedSpec } from '../spec/resolve.js';
 import type { NewBatch, Rejected } from './batch.js';
@@ -23,6 +24,8 @@ export interface BatchLimits {
   readonly maxRefused: number;
 }
 
+type Owner = Pick<Caller, 'name'>;
+
 /** The entries of a batch; `check` checks the options that come with them before the first image is stored. */
 export type EntrySource = (check: (options: GivenOptions) => void) => AsyncIterable<Entry>;
 
@@ -38,13 +41,13 @@ export class BatchIntake {
   ) {}
 
   /**
-   * Reads a batch and stores its manifest. If the client disconnects, no manifest is left behind.
+   * Reads a batch of `caller` and stores its manifest. If the client disconnects, no manifest is left behind.
    *
    * @throws CairnError `batch-empty`, `batch-invalid` for too many refused lines, `option-…` for the defaults of all
    *   lines, and those of the entries.
    */
-  async accept(id: string, defaults: GivenOptions, read: EntrySource): Promise<NewBatch> {
-    const lines = new LineWriter(id, defaults, this.jobs, this.limits);
+  async accept(id: string, defaults: GivenOptions, read: EntrySource, caller?: Owner): Promise<NewBatch> {
+    const lines = new LineWriter({ id, caller }, defaults, this.jobs, this.limits);
     lines.check({});
     await this.jobs.demandStore();
     const manifest = `${BATCHES_PREFIX}/${id}.${randomUUID()}.ndjson`;
@@ -52,7 +55,11 @@ export class BatchIntake {
     const { total, rejected } = lines;
     const { storeId } = this.jobs;
     const createdAt = new Date().toISOString();
-    return { id, manifest, total, rejected, createdAt, ...(storeId !== undefined && { store: storeId }) };
+    return {
+      ...{ id, manifest, total, rejected, createdAt },
+      ...(storeId !== undefined && { store: storeId }),
+      ...(caller && { owner: caller.name }),
+    };
   }
 
   /** Deletes a manifest that is not needed. */
@@ -73,7 +80,7 @@ class LineWriter {
   private readonly templates = new Map<string, Template>();
 
   constructor(
-    private readonly batchId: string,
+    private readonly batch: { readonly id: string; readonly caller: Owner | undefined },
     private readonly defaults: GivenOptions,
     private readonly jobs: JobService,
     private readonly limits: BatchLimits,
@@ -103,7 +110,8 @@ class LineWriter {
     const { line, name, source, options } = entry;
     try {
       const { priority, ...resolved } = await this.template(options);
-      return { payload: { ...this.jobs.payload(resolved, source), batch: { id: this.batchId, line, name } }, priority };
+      const { id, caller } = this.batch;
+      return { payload: { ...this.jobs.payload(resolved, source, caller), batch: { id, line, name } }, priority };
     } catch (error) {
       return this.reject(entry, refusal(error));
     }

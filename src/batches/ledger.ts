@@ -45,8 +45,12 @@ export class BatchLedger implements OutcomeRecorder {
 
   /** Creates the record of a batch; false when there is one of this id. */
   async create(batch: NewBatch): Promise<boolean> {
-    const { id, manifest, total, rejected, createdAt } = batch;
-    const fields = { id, state: 'running', manifest, total, rejected: JSON.stringify(rejected), createdAt };
+    const { id, manifest, total, rejected, createdAt, owner, fingerprint } = batch;
+    const fields = {
+      ...{ id, state: 'running', manifest, total, rejected: JSON.stringify(rejected), createdAt },
+      ...(owner !== undefined && { owner }),
+      ...(fingerprint !== undefined && { fingerprint }),
+    };
     return (await this.scripts.createBatch([this.hash(id)], ...Object.entries(fields).flat())) === 1;
   }
 

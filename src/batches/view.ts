@@ -7,6 +7,8 @@ import type { BatchStatus } from './queue.js';
 const count = z.int().nonnegative();
 const path = z.string();
 
+const ownerSchema = z.string().optional().meta({ description: 'Name of the key that submitted it.' });
+
 /** A batch as the API shows it. */
 export const batchViewSchema = z
   .object({
@@ -24,6 +26,7 @@ export const batchViewSchema = z
       .number()
       .nullable()
       .meta({ description: 'Seconds to the end at this rate; null while there is no rate, and once it is finished.' }),
+    owner: ownerSchema,
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().optional(),
     finishedAt: z.iso.datetime().optional(),
@@ -33,12 +36,13 @@ export const batchViewSchema = z
 export type BatchView = z.infer<typeof batchViewSchema>;
 
 export function batchView(status: BatchStatus): BatchView {
-  const { id, state, total, rejected, createdAt, startedAt, finishedAt, etaSeconds } = status;
+  const { id, state, total, rejected, createdAt, startedAt, finishedAt, etaSeconds, owner } = status;
   const self = `/v1/batches/${id}`;
   return {
     ...{ id, state, total, counts: countsOf(status), rejected },
     rate: Math.round(status.rate * 1000) / 1000,
     etaSeconds,
+    ...(owner !== undefined && { owner }),
     createdAt,
     ...(startedAt !== undefined && { startedAt }),
     ...(finishedAt !== undefined && { finishedAt }),

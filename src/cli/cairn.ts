@@ -9,6 +9,7 @@ import { compareCommand } from './compare/compare.js';
 import { describeCommand } from './describe.js';
 import { enginesCommand } from './engines.js';
 import { extractCommand } from './extract.js';
+import { keysCommand } from './keys.js';
 import { modelsCommand } from './models.js';
 import { describeError } from './output.js';
 import { preprocessCommand } from './preprocess.js';
@@ -34,6 +35,7 @@ const program = new Command('cairn')
   .addCommand(benchCommand())
   .addCommand(enginesCommand())
   .addCommand(verifyCommand())
+  .addCommand(keysCommand())
   .addCommand(serveCommand())
   .addCommand(workerCommand());
 

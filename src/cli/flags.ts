@@ -76,7 +76,14 @@ export interface ServerFlags {
 
 /** The flag for the server that a command talks to. */
 export function addServerFlag(command: Command): Command {
-  return command.option('--server <url>', 'URL of the server (default: CAIRN_URL, else http://127.0.0.1:8080)');
+  return command
+    .option('--server <url>', 'URL of the server (default: CAIRN_URL, else http://127.0.0.1:8080)')
+    .addHelpText('after', '\nCAIRN_API_KEY is the API key, for a server that asks for one.');
+}
+
+/** The API key for that server; it has no flag, since other users see the arguments of a command. */
+export function apiKey(): string | undefined {
+  return loadConfig(readEnv()).apiKey;
 }
 
 /** @throws CairnError `option-invalid` for anything but an http URL. */

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { MAX_SIZE, MIN_SIZE } from '../backbone/catalogue.js';
 import { DEFAULT_DECODE_LIMITS, MAX_PIXELS_SIDE } from '../backbone/preprocess/decode.js';
@@ -92,8 +93,14 @@ const schema = z.object({
   CAIRN_URL_MAX_REDIRECTS: count(5, 0),
   CAIRN_URL_CONCURRENCY: z.coerce.number().int().min(1).optional(),
   ...httpSchema,
+  CAIRN_API_KEYS_FILE: z.string().optional(),
+  CAIRN_AUTH: z.enum(['off']).optional(),
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
+  CAIRN_API_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'is not a key')
+    .optional(),
 });
 
 export type Config = ReturnType<typeof loadConfig>;
@@ -116,6 +123,7 @@ export function loadConfig(env: Env) {
       port: vars.PORT,
       limits: httpLimits(vars, isLoopback(vars.HOST) ? [...new Set([...LOOPBACK_HOSTS, vars.HOST])] : undefined),
     },
+    auth: { keysFile: vars.CAIRN_API_KEYS_FILE, off: vars.CAIRN_AUTH === 'off', local: isLoopback(vars.HOST) },
     redisUrl: vars.REDIS_URL,
     dataDir: vars.CAIRN_DATA_DIR,
     storeReserveBytes: vars.CAIRN_STORE_RESERVE_BYTES,
@@ -166,9 +174,11 @@ export function loadConfig(env: Env) {
     logJson: vars.CAIRN_LOG_JSON,
     /** The server that the command line talks to. */
     serverUrl: vars.CAIRN_URL,
+    /** What it sends to that server. */
+    apiKey: vars.CAIRN_API_KEY,
   };
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

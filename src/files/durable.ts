@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writerName } from './unfinished-file.js';
 
@@ -35,11 +35,13 @@ async function makeOne(path: string): Promise<NodeJS.ErrnoException | undefined>
   }
 }
 
-/** Writes a file so that no reader, nor a crash, ever finds half of it. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+/** Writes a file, with the given permissions, so that no reader, nor a crash, ever finds half of it. */
+export async function writeWhole(path: string, text: string, mode?: number): Promise<void> {
   const unfinished = `${path}.${writerName()}`;
   try {
-    await writeFile(unfinished, text);
+    await writeFile(unfinished, text, { mode });
+    // Whatever the umask took away.
+    if (mode !== undefined) await chmod(unfinished, mode);
     await sync(unfinished);
     await rename(unfinished, path);
     await sync(dirname(path));

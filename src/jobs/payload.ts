@@ -41,6 +41,8 @@ const fields = z.object({
   weights: z.string(),
   /** The id of the store that has the image and gets the features; jobs of older versions lack it. */
   store: z.string().optional(),
+  /** The name of the key that submitted it; none where the server asks for no keys. */
+  owner: z.string().optional(),
   /** The batch that the job belongs to, with the number (from 1) and name of its line. */
   batch: z.object({ id: z.string(), line: z.int().positive(), name: z.string() }).optional(),
 });

@@ -6,6 +6,7 @@ import { featureId } from '../spec/feature-id.js';
 import { withBackboneLevels, type RequestedSpec } from '../spec/feature-spec.js';
 import type { ModelRegistry, ResolvedSpec } from '../spec/resolve.js';
 import { refuseLargeSpec, type SpecLimits } from '../spec/spec-limits.js';
+import type { Caller } from '../keys/api-key.js';
 import type { JobOptions } from './options.js';
 import type { JobPayload } from './payload.js';
 import type { ImageSource } from '../images/image-source.js';
@@ -25,12 +26,13 @@ export class JobService {
   ) {}
 
   /**
-   * The job of an image; a completed one, which never was in the queue, where the store has its features.
+   * The job of an image, which belongs to `caller`; a completed one, which never was in the queue and belongs to nobody, where
+   * the store has its features.
    *
    * @throws CairnError as `resolve`; transient `queue-…` and `store-…`.
    */
-  async submit({ spec, priority }: JobOptions, source: ImageSource): Promise<JobStatus> {
-    const payload = this.payload(await this.resolve(spec), source);
+  async submit({ spec, priority }: JobOptions, source: ImageSource, caller?: Caller): Promise<JobStatus> {
+    const payload = this.payload(await this.resolve(spec), source, caller);
     const { featuresId } = payload;
     const found = featuresId === undefined ? undefined : await this.library.find(featuresId);
     if (found) return cachedStatus(found);
@@ -49,9 +51,13 @@ export class JobService {
   }
 
   /** What a job carries; a worker with another store hands it on. */
-  payload(resolved: ResolvedSpec, source: ImageSource): JobPayload {
+  payload(resolved: ResolvedSpec, source: ImageSource, caller?: Pick<Caller, 'name'>): JobPayload {
     const { storeId } = this;
-    return { ...payloadFor(resolved, source), ...(storeId !== undefined && { store: storeId }) };
+    return {
+      ...payloadFor(resolved, source),
+      ...(storeId !== undefined && { store: storeId }),
+      ...(caller && { owner: caller.name }),
+    };
   }
 
   /**
@@ -59,9 +65,9 @@ export class JobService {
    *
    * @throws CairnError as the job that failed, `cancelled`, or as `submit`.
    */
-  async complete(options: JobOptions, source: ImageSource, signal: AbortSignal): Promise<string> {
+  async complete(options: JobOptions, source: ImageSource, signal: AbortSignal, caller?: Caller): Promise<string> {
     if (signal.aborted) throw new CairnError('cancelled', 'The client has gone away.');
-    const job = await this.submit(options, source);
+    const job = await this.submit(options, source, caller);
     const { state, result, error } = job.result ? job : await this.waiter.end(job.id, signal);
     if (result) return result.featuresId;
     throw new CairnError(error?.code ?? 'cancelled', error?.message ?? `Job ${job.id} was ${state}.`);
@@ -72,23 +78,28 @@ export class JobService {
    *
    * @throws CairnError as `complete`; `features-corrupt` where the new one is damaged too.
    */
-  async open(options: JobOptions, source: ImageSource, signal: AbortSignal): Promise<ArchiveReader> {
+  async open(options: JobOptions, source: ImageSource, signal: AbortSignal, caller?: Caller): Promise<ArchiveReader> {
     try {
-      return await this.openChecked(await this.complete(options, source, signal));
+      return await this.openChecked(await this.complete(options, source, signal, caller));
     } catch (error) {
       if (asCairnError(error).code !== 'features-corrupt') throw error;
     }
-    return this.openChecked(await this.complete(options, source, signal));
+    return this.openChecked(await this.complete(options, source, signal, caller));
   }
 
   /**
    * As `open`, for each of some images: the archives in order, once all are there. When one fails, the jobs of the
    * others are cancelled.
    */
-  async openAll(options: JobOptions, sources: readonly ImageSource[], signal: AbortSignal): Promise<ArchiveReader[]> {
+  async openAll(
+    options: JobOptions,
+    sources: readonly ImageSource[],
+    signal: AbortSignal,
+    caller?: Caller,
+  ): Promise<ArchiveReader[]> {
     const failed = new AbortController();
     const stop = AbortSignal.any([signal, failed.signal]);
-    const runs = sources.map((source) => this.open(options, source, stop));
+    const runs = sources.map((source) => this.open(options, source, stop, caller));
     try {
       return await Promise.all(runs);
     } catch (error) {

@@ -11,6 +11,8 @@ import type { Store } from '../../features/store/store.js';
 import { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
 import { PRIORITY_NAMES } from '../../jobs/payload.js';
+import { Audit } from '../auth/audit.js';
+import { Scope } from '../auth/scope.js';
 import { binary, body, header, json, Operation } from '../openapi/operation.js';
 import { STORE } from '../tokens.js';
 import { readEntries } from './read-entries.js';
@@ -37,10 +39,12 @@ export class BatchesController {
     private readonly intake: BatchIntake,
     private readonly batches: BatchQueue,
     private readonly images: ImageIntake,
+    private readonly audit: Audit,
     @Inject(STORE) private readonly store: Store,
   ) {}
 
   @Post()
+  @Scope('submit')
   @Operation({
     id: 'submitBatch',
     summary: 'Submit many images',
@@ -75,6 +79,7 @@ export class BatchesController {
   }
 
   @Get(':id')
+  @Scope('read')
   @Operation({
     id: 'getBatch',
     summary: 'Counts by state, rate and time to the end',
@@ -86,6 +91,7 @@ export class BatchesController {
   }
 
   @Delete(':id')
+  @Scope('submit')
   @Operation({
     id: 'cancelBatch',
     summary: 'Cancel the lines that have no outcome yet',
@@ -93,8 +99,10 @@ export class BatchesController {
     answers: { 200: json('The cancelled batch.', batchViewSchema) },
     refusals: { ...BATCH.refusals, 409: 'The batch has already completed.' },
   })
-  async cancel(@Param('id') id: string): Promise<BatchView> {
-    return batchView(await this.batches.cancel(id));
+  async cancel(@Param('id') id: string, @Req() request: FastifyRequest): Promise<BatchView> {
+    const batch = batchView(await this.batches.cancel(id));
+    this.audit.changed(request, `batch ${id} cancelled`);
+    return batch;
   }
 
   /** Whether the batch is new: another request with its key may have come first. */

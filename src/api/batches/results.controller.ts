@@ -14,6 +14,7 @@ import { levelQuerySchema } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { flag, listOf, must, wholeNumber } from '../../parse.js';
 import { isEntryId } from '../../redis/entry-id.js';
+import { Scope } from '../auth/scope.js';
 import { ClientGone } from '../http/client-gone.js';
 import { streamReply } from '../http/event-stream.js';
 import { zod } from '../http/zod-pipe.js';
@@ -78,6 +79,7 @@ export class ResultsController {
   ) {}
 
   @Get(':id/results')
+  @Scope('read')
   @Operation({
     id: 'listBatchResults',
     summary: 'The outcome of each line, in the order of completion',
@@ -114,6 +116,7 @@ export class ResultsController {
   }
 
   @Get(':id/features')
+  @Scope('read')
   @Operation({
     id: 'streamBatchFeatures',
     summary: 'Every feature set as it completes, in one tar that ends with the batch',

@@ -7,6 +7,7 @@ import { ImageIntake } from '../../images/intake.js';
 import { jobOptionsSchema, type GivenOptions } from '../../jobs/options.js';
 import { PRIORITY_NAMES } from '../../jobs/payload.js';
 import { JobService } from '../../jobs/service.js';
+import { Scope } from '../auth/scope.js';
 import { ClientGone } from '../http/client-gone.js';
 import { readSubmission, SUBMISSION_BODY } from '../http/read-submission.js';
 import { sendLevels } from '../http/send-range.js';
@@ -27,6 +28,7 @@ export class ExtractController {
   ) {}
 
   @Post()
+  @Scope('submit')
   @Operation({
     id: 'extract',
     summary: 'Submit an image and receive its levels in the answer',

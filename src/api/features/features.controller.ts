@@ -13,9 +13,10 @@ import { placeBoxes } from '../../features/roi-align/boxes.js';
 import { poolableLevels } from '../../features/roi-align/levels.js';
 import { streamRegions } from '../../features/roi-align/stream-regions.js';
 import { Turns } from '../../features/roi-align/turns.js';
+import { Scope } from '../auth/scope.js';
 import { ClientGone } from '../http/client-gone.js';
 import type { HttpLimits } from '../http/limits.js';
-import { IMMUTABLE, sendLevels, sendObject } from '../http/send-range.js';
+import { immutable, sendLevels, sendObject } from '../http/send-range.js';
 import { jsonBody, zod } from '../http/zod-pipe.js';
 import { binary, body, json, Operation } from '../openapi/operation.js';
 import { HTTP_LIMITS } from '../tokens.js';
@@ -58,6 +59,7 @@ export class FeaturesController {
   ) {}
 
   @Get(':id.zarr.zip')
+  @Scope('read')
   @Operation({
     id: 'getArchive',
     summary: 'The archive of a feature set: a Zarr v3 group in a zip file',
@@ -70,6 +72,7 @@ export class FeaturesController {
   }
 
   @Get(':id.zarr/*')
+  @Scope('read')
   @Operation({
     id: 'getArchiveEntry',
     summary: 'One entry of the archive, for readers of remote Zarr groups',
@@ -82,6 +85,7 @@ export class FeaturesController {
   }
 
   @Get(':id.safetensors')
+  @Scope('read')
   @Operation({
     id: 'getLevels',
     summary: 'The levels, or a window of each, as a safetensors stream',
@@ -99,12 +103,13 @@ export class FeaturesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const archive = await this.library.archive(id);
-    void reply.header('cache-control', IMMUTABLE);
+    void reply.header('cache-control', immutable(reply.request));
     const choose = (held: ArchiveReader) => selectLevels(held, query);
     await sendLevels(archive, choose, reply, () => this.streams.enter(), { check: true });
   }
 
   @Get(':id')
+  @Scope('read')
   @Operation({
     id: 'getFeatures',
     summary: 'How a feature set was made, and what it holds',
@@ -116,6 +121,7 @@ export class FeaturesController {
   }
 
   @Post(':id/roi-align')
+  @Scope('read')
   @Operation({
     id: 'poolRegions',
     summary: 'Regions of boxes, pooled as a detection head expects them',

@@ -2,6 +2,7 @@ import { Controller, Get, Module } from '@nestjs/common';
 import { z } from 'zod';
 import { StoreHealth } from '../../features/store/store-health.js';
 import { JobQueue } from '../../jobs/queue.js';
+import { WithoutKey } from '../auth/scope.js';
 import { json, Operation } from '../openapi/operation.js';
 
 const healthSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
@@ -15,6 +16,7 @@ export class HealthController {
   ) {}
 
   @Get('livez')
+  @WithoutKey()
   @Operation({
     id: 'checkLive',
     summary: 'Whether the service is alive',
@@ -25,6 +27,7 @@ export class HealthController {
   }
 
   @Get('readyz')
+  @WithoutKey()
   @Operation({
     id: 'checkReady',
     summary: 'Whether jobs can be submitted',

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { CairnError } from '../../errors.js';
+import type { RouteSettings } from './route-config.js';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
@@ -26,6 +27,7 @@ export function refuseOtherMethods(
       server.route({
         url,
         method: others,
+        config: { scope: 'any' } satisfies RouteSettings,
         onRequest: (request, reply) => {
           void reply.header('allow', allow);
           answer(new CairnError('method-not-allowed', `${request.method} is not allowed here; ${allow} are.`), reply);

@@ -1,6 +1,7 @@
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { asCairnError, CairnError, withCause, type ErrorCode } from '../../errors.js';
+import type { Audit } from '../auth/audit.js';
 import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
 
 const RETRY_AFTER_SECONDS = 2;
@@ -9,6 +10,9 @@ const MAX_DETAIL = 1000;
 
 /** What an administrator mends: the queue and the store log the cause themselves. */
 const OUTAGES = new Set<ErrorCode>(['queue-unavailable', 'store-full', 'store-unavailable']);
+
+/** Refusals of a caller, not of what it asks for. */
+const AUDITED = [401, 403, 429];
 
 /** Headers that describe what would have been sent. */
 const OF_SUCCESS = ['accept-ranges', 'content-disposition', 'content-location', 'etag', 'last-modified'];
@@ -25,6 +29,8 @@ export interface Failure {
 export abstract class ErrorFilter implements ExceptionFilter {
   private readonly log = new Logger('http');
 
+  constructor(private readonly audit?: Audit) {}
+
   /** Writes content type and body. */
   protected abstract write(failure: Failure, reply: FastifyReply): void;
 
@@ -35,6 +41,7 @@ export abstract class ErrorFilter implements ExceptionFilter {
   answer(thrown: unknown, reply: FastifyReply): void {
     const { error, status } = classify(isCutOff(reply.request) ? cutOff(thrown) : thrown);
     if (status >= 500) this.report(reply.request, error);
+    if (AUDITED.includes(status)) this.audit?.refused(reply.request, status, error.code);
     // A response that has begun cannot be replaced: cutting the connection signals the error.
     if (reply.raw.headersSent) {
       reply.raw.destroy();
@@ -43,10 +50,13 @@ export abstract class ErrorFilter implements ExceptionFilter {
     const code = isServerCode(error.code) ? error.code : 'internal';
     const detail =
       code === 'internal' ? 'An unforeseen error; the server log has the details.' : shortened(error.message);
-    if (error.transient && status !== 500) void reply.header('retry-after', RETRY_AFTER_SECONDS);
+    if (error.transient && status !== 500 && !reply.hasHeader('retry-after')) {
+      void reply.header('retry-after', RETRY_AFTER_SECONDS);
+    }
     // Drop headers that were set for the successful answer.
     for (const name of OF_SUCCESS) void reply.removeHeader(name);
-    void reply.status(status).header('cache-control', 'no-store');
+    // What the log calls the request.
+    void reply.status(status).headers({ 'cache-control': 'no-store', 'x-request-id': reply.request.id });
     this.write({ code, status, detail }, reply);
   }
 

@@ -1,10 +1,10 @@
-import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Readable, type Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { CairnError } from '../../errors.js';
 import { UnpackLimit } from '../../formats/inflation.js';
 import type { ByteBudget, ByteLease } from './byte-budget.js';
+import { AddRouteConfig, type RouteSettings } from './route-config.js';
 
 /** How many times its size a compressed body may unpack to. */
 const MAX_INFLATION = 100;
@@ -14,7 +14,7 @@ type Decoder = Transform & { readonly bytesWritten: number };
 const DECODERS: Readonly<Record<string, () => Decoder>> = { gzip: createGunzip, deflate: createInflate };
 
 /** Marks a method that reads its body itself: bytes, whatever content type the client gives them. */
-export const OpaqueBody = () => RouteConfig({ opaqueBody: true });
+export const OpaqueBody = () => AddRouteConfig({ opaqueBody: true });
 
 /**
  * Hands the body of every method with `OpaqueBody` over as a stream. NestJS registers all routes in one Fastify context,
@@ -23,7 +23,7 @@ export const OpaqueBody = () => RouteConfig({ opaqueBody: true });
  */
 export function passOpaqueBodies(server: FastifyInstance): void {
   server.addHook('onRequest', (request, _reply, done) => {
-    const { opaqueBody } = request.routeOptions.config as { opaqueBody?: boolean };
+    const { opaqueBody } = request.routeOptions.config as RouteSettings;
     if (opaqueBody) request.headers = { ...request.headers, 'content-type': 'application/octet-stream' };
     done();
   });

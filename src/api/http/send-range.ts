@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import parseRange from 'range-parser';
 import { CairnError } from '../../errors.js';
@@ -7,8 +7,10 @@ import type { BandShare } from '../../features/band-budget.js';
 import type { LevelChoice } from '../../features/level-query.js';
 import { streamLevels } from '../../features/stream-levels.js';
 
-/** Archives and their entries never change under their id. */
-export const IMMUTABLE = 'public, max-age=31536000, immutable';
+/** Archives and their entries never change under their id. What a key was needed for, no shared cache may keep. */
+export function immutable({ caller }: Pick<FastifyRequest, 'caller'>): string {
+  return `${caller ? 'private' : 'public'}, max-age=31536000, immutable`;
+}
 
 /**
  * Answers with a stored object or the requested byte range (RFC 9110: one range, `If-Range`,
@@ -21,7 +23,7 @@ export async function sendObject(object: CheckedObject, reply: FastifyReply, typ
   const etag = `"${size.toString(36)}-${modified.getTime().toString(36)}"`;
   void reply.headers({
     'accept-ranges': 'bytes',
-    'cache-control': IMMUTABLE,
+    'cache-control': immutable(reply.request),
     'content-type': type,
     etag,
     'last-modified': modified.toUTCString(),

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { CairnError } from '../../errors.js';
 import { isSha256, sha256Schema } from '../../formats/sha256.js';
 import { ImageIntake } from '../../images/intake.js';
+import { Scope } from '../auth/scope.js';
 import { sendHead } from '../http/send-range.js';
 import { binary, header, json, Operation } from '../openapi/operation.js';
 
@@ -19,6 +20,7 @@ export class ImagesController {
 
   @Post()
   @HttpCode(201)
+  @Scope('submit')
   @Operation({
     id: 'uploadImage',
     summary: 'Keep an image, for jobs and batches that name it by digest',
@@ -37,6 +39,7 @@ export class ImagesController {
   }
 
   @Head(':sha256')
+  @Scope('submit')
   @Operation({
     id: 'hasImage',
     summary: 'Whether the store has an image',

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { BandBudget } from '../../features/band-budget.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobService } from '../../jobs/service.js';
+import { Scope } from '../auth/scope.js';
 import { ByteBudget } from '../http/byte-budget.js';
 import { ClientGone } from '../http/client-gone.js';
 import type { HttpLimits } from '../http/limits.js';
@@ -70,6 +71,7 @@ export class InferenceController {
   @Post([':model/infer', ':model/versions/:version/infer'])
   @HttpCode(200)
   @OpaqueBody()
+  @Scope('submit')
   @ProtocolOperation({
     id: 'infer',
     summary: 'Levels of up to 64 images, as JSON or as JSON with binary data',

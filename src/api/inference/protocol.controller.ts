@@ -5,6 +5,7 @@ import { listModels } from '../../backbone/catalogue.js';
 import { asCairnError, CairnError } from '../../errors.js';
 import { StoreHealth } from '../../features/store/store-health.js';
 import { JobQueue } from '../../jobs/queue.js';
+import { Scope, WithoutKey } from '../auth/scope.js';
 import { ByteBudget } from '../http/byte-budget.js';
 import { OpaqueBody, withBody } from '../http/request-body.js';
 import { body, json, ProtocolOperation } from '../openapi/operation.js';
@@ -65,6 +66,7 @@ export class ProtocolController {
   ) {}
 
   @Get()
+  @Scope('read')
   @ProtocolOperation({
     id: 'getServerMetadata',
     summary: 'Name, version and extensions of the server',
@@ -75,6 +77,7 @@ export class ProtocolController {
   }
 
   @Get('health/live')
+  @WithoutKey()
   @ProtocolOperation({
     id: 'checkServerLive',
     summary: 'Whether the server is alive',
@@ -85,6 +88,7 @@ export class ProtocolController {
   }
 
   @Get('health/ready')
+  @WithoutKey()
   @ProtocolOperation({
     id: 'checkServerReady',
     summary: 'Whether the queue is available and a worker is connected',
@@ -95,6 +99,7 @@ export class ProtocolController {
   }
 
   @Get(['models/:model/ready', 'models/:model/versions/:version/ready'])
+  @Scope('read')
   @ProtocolOperation({
     id: 'checkModelReady',
     summary: 'Whether a model is ready: it exists and the server is ready',
@@ -110,6 +115,7 @@ export class ProtocolController {
   }
 
   @Get(['models/:model', 'models/:model/versions/:version'])
+  @Scope('read')
   @ProtocolOperation({
     id: 'getModelMetadata',
     summary: 'Inputs and outputs of a model',
@@ -121,6 +127,7 @@ export class ProtocolController {
   }
 
   @Get(['models/:model/config', 'models/:model/versions/:version/config'])
+  @Scope('read')
   @ProtocolOperation({
     id: 'getModelConfiguration',
     summary: "Inputs and outputs of a model as Triton's model configuration",
@@ -134,6 +141,7 @@ export class ProtocolController {
   @Post('repository/index')
   @HttpCode(200)
   @OpaqueBody()
+  @Scope('read')
   @ProtocolOperation({
     id: 'indexRepository',
     summary: 'All models with their state',

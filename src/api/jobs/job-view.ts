@@ -20,6 +20,7 @@ export const jobViewSchema = featureSpecSchema
     progress: progressSchema.optional().meta({ description: 'The stage that has begun, and the share of work done.' }),
     timings: z.record(z.string(), z.number()).optional().meta({ description: 'Milliseconds of work per stage.' }),
     error: z.object({ code: z.string(), message: z.string() }).optional().meta({ description: 'Why the job failed.' }),
+    owner: z.string().optional().meta({ description: 'Name of the key that submitted the job.' }),
     attempts: z.int().meta({ description: 'How many times a worker has taken the job.' }),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().optional(),
@@ -37,7 +38,7 @@ export const jobViewSchema = featureSpecSchema
 export type JobView = z.infer<typeof jobViewSchema>;
 
 export function jobView({ payload, result, progress, ...status }: JobStatus): JobView {
-  const { spec, weights } = payload;
+  const { spec, weights, owner } = payload;
   const featuresId = result?.featuresId ?? payload.featuresId;
   const shown = status.state === 'completed' ? ({ stage: 'pack', percent: 100 } as const) : progress;
   return {
@@ -45,6 +46,7 @@ export function jobView({ payload, result, progress, ...status }: JobStatus): Jo
     ...spec,
     levels: [...spec.levels],
     weights,
+    ...(owner !== undefined && { owner }),
     ...(shown && { progress: shown }),
     ...(featuresId !== undefined && { featuresId }),
     ...(result && { timings: result.timings, features: featureRef(result.featuresId) }),

@@ -8,6 +8,8 @@ import { jobOptionsSchema } from '../../jobs/options.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { JobService } from '../../jobs/service.js';
 import { cachedFeatures, cachedStatus, isFinal } from '../../jobs/status.js';
+import { Audit } from '../auth/audit.js';
+import { Scope } from '../auth/scope.js';
 import { ClientGone } from '../http/client-gone.js';
 import { formatEvent, heartbeatUntil, sendEvents } from '../http/event-stream.js';
 import { readSubmission, SUBMISSION_BODY } from '../http/read-submission.js';
@@ -28,9 +30,11 @@ export class JobsController {
     private readonly queue: JobQueue,
     private readonly events: JobEvents,
     private readonly library: FeatureLibrary,
+    private readonly audit: Audit,
   ) {}
 
   @Post()
+  @Scope('submit')
   @Operation({
     id: 'submitJob',
     summary: 'Submit an image',
@@ -54,6 +58,7 @@ export class JobsController {
   }
 
   @Get(':id')
+  @Scope('read')
   @Operation({
     id: 'getJob',
     summary: 'State, progress and timings of a job',
@@ -69,6 +74,7 @@ export class JobsController {
   }
 
   @Delete(':id')
+  @Scope('submit')
   @Operation({
     id: 'cancelJob',
     summary: 'Cancel a job that is queued or active',
@@ -76,14 +82,16 @@ export class JobsController {
     answers: { 200: json('The cancelled job.', jobViewSchema) },
     refusals: { ...JOB.refusals, 409: 'The job has already completed or failed.' },
   })
-  async cancel(@Param('id') id: string): Promise<JobView> {
+  async cancel(@Param('id') id: string, @Req() request: FastifyRequest): Promise<JobView> {
     if (cachedFeatures(id) !== undefined) throw new CairnError('job-finished', `Job ${id} has already completed.`);
     const job = jobView(await this.queue.cancel(id));
     this.events.announce(id);
+    this.audit.changed(request, `job ${id} cancelled`);
     return job;
   }
 
   @Get(':id/events')
+  @Scope('read')
   @Operation({
     id: 'followJob',
     summary: 'State and progress as server-sent events',

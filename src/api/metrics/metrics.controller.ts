@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { Quarantine } from '../../features/store/quarantine.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { JOB_STATES } from '../../jobs/status.js';
+import { Scope } from '../auth/scope.js';
 import { Operation, textStream } from '../openapi/operation.js';
 
 /** In seconds: from responses from memory to those that wait for a network on a slow machine. */
@@ -79,6 +80,7 @@ export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 
   @Get()
+  @Scope('read')
   @Operation({
     id: 'getMetrics',
     summary: 'Metrics of requests, jobs, workers and the process, for Prometheus',

@@ -9,6 +9,7 @@ import { sha256Schema } from '../../formats/sha256.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { parseSpec, requestedSpecSchema } from '../../spec/feature-spec.js';
 import { ModelRegistry } from '../../spec/resolve.js';
+import { Scope } from '../auth/scope.js';
 import { zod } from '../http/zod-pipe.js';
 import { json, Operation } from '../openapi/operation.js';
 
@@ -87,6 +88,7 @@ export class ModelsController {
   ) {}
 
   @Get()
+  @Scope('read')
   @Operation({
     id: 'listModels',
     summary: 'The catalogue: levels, strides, parameters and multiply-adds of every model',
@@ -113,6 +115,7 @@ export class ModelsController {
   }
 
   @Get(':name')
+  @Scope('read')
   @Operation({
     id: 'getModel',
     summary: 'One model, with the digest of its weights',

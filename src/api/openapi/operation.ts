@@ -15,6 +15,14 @@ import { toSchema, type Direction } from './schemas.js';
 /** Where a decorated method keeps its operation until the document is made; see `createDocument`. */
 export const OPERATION = 'x-operation';
 
+/** What is answered for the sake of keys, by status; other causes of the same status may come first. */
+const REFUSALS_OF_KEYS: Readonly<Record<string, string>> = {
+  401: 'The request has no API key, or one that the server does not know.',
+  403: 'The key lacks the scope of this operation (`x-scope`), or the request comes from a page of another site.',
+  429: 'The key has used up its requests per second or another quota; try again after `Retry-After` seconds.',
+};
+export const OF_KEYS: ReadonlySet<string> = new Set(Object.keys(REFUSALS_OF_KEYS));
+
 export interface Parameter {
   readonly description: string;
   readonly example?: string;
@@ -78,6 +86,7 @@ export function header(name: string, description: string): { headers: HeadersObj
 
 function documented(docs: OperationDocs, error: ContentObject): MethodDecorator {
   const refusals: Record<string, string> = {
+    ...REFUSALS_OF_KEYS,
     ...docs.refusals,
     '4XX': 'The request was refused: `code` and the message say why.',
     '5XX': 'The server cannot answer now, or has a fault.',

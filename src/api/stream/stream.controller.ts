@@ -3,6 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Announcements } from '../../announcements/announcements.js';
 import type { GroupStatus } from '../../announcements/list-groups.js';
+import { Audit } from '../auth/audit.js';
+import { Scope } from '../auth/scope.js';
 import { foreignOrigin } from '../http/browser-guard.js';
 import { ClientGone } from '../http/client-gone.js';
 import { sendEvents } from '../http/event-stream.js';
@@ -44,9 +46,13 @@ const extendedSchema = z
 
 @Controller('v1/stream')
 export class StreamController {
-  constructor(private readonly announcements: Announcements) {}
+  constructor(
+    private readonly announcements: Announcements,
+    private readonly audit: Audit,
+  ) {}
 
   @Get()
+  @Scope('read')
   @Operation({
     id: 'streamFeatures',
     summary: 'Finished feature sets as server-sent events',
@@ -86,6 +92,7 @@ export class StreamController {
   }
 
   @Get('groups')
+  @Scope('read')
   @Operation({
     id: 'listConsumerGroups',
     summary: 'The consumer groups, with what they have not acknowledged and not read',
@@ -97,18 +104,21 @@ export class StreamController {
 
   @Delete('groups/:group')
   @HttpCode(204)
+  @Scope('read')
   @Operation({
     id: 'deleteConsumerGroup',
     summary: 'Delete a group; its consumers receive the event `end`',
     ...GROUP,
     answers: { 204: { description: 'The group is deleted.' } },
   })
-  async remove(@Param('group') group: string): Promise<void> {
+  async remove(@Param('group') group: string, @Req() request: FastifyRequest): Promise<void> {
     await this.announcements.groups.remove(parseGroupName(group));
+    this.audit.changed(request, `group ${group} deleted`);
   }
 
   @Post('groups/:group/ack')
   @HttpCode(200)
+  @Scope('read')
   @Operation({
     id: 'acknowledgeFeatures',
     summary: 'Acknowledge feature sets, which are not delivered again',
@@ -125,6 +135,7 @@ export class StreamController {
 
   @Post('groups/:group/extend')
   @HttpCode(200)
+  @Scope('read')
   @Operation({
     id: 'extendDelivery',
     summary: 'Restart the time after which feature sets are delivered again',

@@ -6,6 +6,9 @@ const problemSchema = z.object({ code: z.string(), detail: z.string() });
 /** More than any problem document needs; longer answers are not read further. */
 const MAX_PROBLEM_BYTES = 1 << 16;
 
+/** What a status alone says. */
+const REFUSALS: Readonly<Record<number, ErrorCode>> = { 401: 'key-invalid', 403: 'scope-missing', 429: 'rate-limited' };
+
 type Init = RequestInit & { readonly signal: AbortSignal };
 
 /**
@@ -99,6 +102,10 @@ async function problemOf(response: Response): Promise<CairnError> {
     return new CairnError('server-failed', `${detail} (${code})`);
   } catch {
     const { pathname, origin } = new URL(response.url);
+    // Answers to HEAD have no body.
+    const code = REFUSALS[response.status];
+    if (code)
+      return new CairnError(code, `${origin} refuses ${pathname} with status ${response.status} (CAIRN_API_KEY).`);
     return new CairnError('server-failed', `${origin} answers ${pathname} with status ${response.status}.`);
   }
 }

@@ -11,6 +11,8 @@ import { ask, bodyOf, check, isThere, parseJson } from './ask.js';
 const MAX_RESULT_BYTES = 1 << 20;
 const NDJSON = 'application/x-ndjson';
 
+type Init = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> };
+
 export interface ResultsQuery {
   readonly after?: string | undefined;
   readonly state?: string | undefined;
@@ -21,13 +23,19 @@ export interface ResultsQuery {
 /** The HTTP interface of batches. Every call throws as `ask` does; nothing is retried here. */
 export class BatchClient {
   private readonly base: string;
+  private readonly key: Readonly<Record<string, string>>;
 
-  /** @param server URL of a server, or of a proxy that has one below a path. */
+  /**
+   * @param server URL of a server, or of a proxy that has one below a path.
+   * @param key API key, for a server that asks for one.
+   */
   constructor(
     server: string,
     private readonly signal: AbortSignal,
+    key?: string,
   ) {
     this.base = server.replace(/\/+$/, '');
+    this.key = key === undefined ? {} : { authorization: `Bearer ${key}` };
   }
 
   /** Fails unless a Cairn server answers. */
@@ -36,7 +44,7 @@ export class BatchClient {
   }
 
   hasImage(sha256: string): Promise<boolean> {
-    return isThere(`${this.base}/v1/images/${sha256}`, { signal: this.signal });
+    return isThere(`${this.base}/v1/images/${sha256}`, { headers: this.key, signal: this.signal });
   }
 
   /** @returns the digest of the bytes that were sent. */
@@ -83,11 +91,11 @@ export class BatchClient {
     return bodyOf(response, this.signal);
   }
 
-  private ask(path: string, init: RequestInit = {}): Promise<Response> {
-    return ask(this.base + path, { ...init, signal: this.signal });
+  private ask(path: string, { headers, ...init }: Init = {}): Promise<Response> {
+    return ask(this.base + path, { ...init, headers: { ...headers, ...this.key }, signal: this.signal });
   }
 
-  private async json(path: string, init?: RequestInit): Promise<unknown> {
+  private async json(path: string, init?: Init): Promise<unknown> {
     return this.read(await this.ask(path, init));
   }
 

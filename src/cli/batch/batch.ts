@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { addServerFlag, serverOf, type ServerFlags } from '../flags.js';
+import { addServerFlag, apiKey, serverOf, type ServerFlags } from '../flags.js';
 import { duration } from '../output.js';
 import { BatchClient, type ResultsQuery } from './batch-client.js';
 import { followCommand } from './follow.js';
@@ -33,7 +33,7 @@ function commandOn(
     .description(description)
     .argument('<id>', 'the batch')
     .action((id: string, flags: Flags) =>
-      interruptible((signal) => run(new BatchClient(serverOf(flags), signal), id, flags)),
+      interruptible((signal) => run(new BatchClient(serverOf(flags), signal, apiKey()), id, flags)),
     );
 }
 

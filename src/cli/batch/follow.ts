@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchView, ResultView } from '../../batches/view.js';
 import { asCairnError } from '../../errors.js';
-import { addServerFlag, serverOf, type ServerFlags } from '../flags.js';
+import { addServerFlag, apiKey, serverOf, type ServerFlags } from '../flags.js';
 import { BatchClient } from './batch-client.js';
 import type { FeatureFiles } from './feature-files.js';
 import { withReport, type FinishedLine, type Report } from './report.js';
@@ -28,7 +28,7 @@ async function follow(id: string, { json = false, ...flags }: Flags): Promise<vo
   const server = serverOf(flags);
   const work = async (report: Report, signal: AbortSignal): Promise<void> => {
     const policy = new RetryPolicy({ limitMs: FOLLOW_OUTAGE_MS, signal, onOutage: report.outage });
-    const client = new BatchClient(server, signal);
+    const client = new BatchClient(server, signal, apiKey());
     // A server that does not answer the first request is more likely misspelt than down.
     await client.batch(id);
     report.end(await followBatch(client, id, { policy, report }));

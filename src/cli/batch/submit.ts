@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requestedSpecSchema } from '../../spec/feature-spec.js';
-import { addRequestFlags, addServerFlag, serverOf, specFromFlags } from '../flags.js';
+import { addRequestFlags, addServerFlag, apiKey, serverOf, specFromFlags } from '../flags.js';
 import type { FeatureFlags, ServerFlags } from '../flags.js';
 import { BatchClient } from './batch-client.js';
 import { FeatureFiles } from './feature-files.js';
@@ -61,7 +61,7 @@ async function submit(target: string, flags: Flags): Promise<void> {
   const work = async (report: Report, signal: AbortSignal): Promise<void> => {
     const input = await openInput(target, { recursive, workspace, signal });
     if (out !== undefined) await refuseConflicts(input);
-    const client = new BatchClient(server, signal);
+    const client = new BatchClient(server, signal, apiKey());
     await client.ping();
 
     const total = await countLines(input);

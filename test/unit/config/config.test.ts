@@ -26,6 +26,7 @@ describe('loadConfig', () => {
           maxRegionBytes: 512 * 1024 * 1024,
         },
       },
+      auth: { keysFile: undefined, off: false, local: true },
       redisUrl: 'redis://127.0.0.1:6379',
       serverUrl: 'http://127.0.0.1:8080',
       dataDir: '.cairn/data',

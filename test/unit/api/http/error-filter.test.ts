@@ -22,10 +22,12 @@ function answer(error: unknown): string[] {
   Logger.overrideLogger({ log: say, warn: say, error: say });
   const chain = () => reply;
   const reply = {
-    request: { method: 'GET', url: '/v1/x?token=secret', raw: { destroyed: false, complete: true } },
+    request: { method: 'GET', url: '/v1/x?token=secret', id: '1', raw: { destroyed: false, complete: true } },
     raw: {},
     status: chain,
     header: chain,
+    headers: chain,
+    hasHeader: () => false,
     removeHeader: chain,
   };
   new Filter().answer(error, reply as unknown as FastifyReply);
