@@ -7,6 +7,7 @@ Cairn reads, and in those that it refuses, written by the libraries whose format
 import json
 import os
 import pickle
+from argparse import Namespace
 from collections import OrderedDict
 
 import numpy as np
@@ -101,8 +102,36 @@ def write_numpy_fixtures():
     halves = {name: np.asfortranarray(array.astype(np.float16)) for name, array in flat.items()}
     np.savez_compressed(WEIGHTS / "numpy-compressed-float16.npz", **halves, **beside)
     np.savez(WEIGHTS / "numpy-objects.npz", params=np.array(flat, dtype=object))
-    with open(WEIGHTS / "pickled.pkl", "wb") as file:
-        pickle.dump({"model": flat}, file, protocol=4)
+    write_pickles(flat)
+
+
+class Python2Pickler(pickle._Pickler):
+    """Writes texts and bytes as Python 2 did: both are its `str`."""
+
+    dispatch = dict(pickle._Pickler.dispatch)
+
+    def save_str(self, value):
+        data = value if isinstance(value, bytes) else value.encode("ascii")
+        short = len(data) < 256
+        head = pickle.SHORT_BINSTRING + bytes([len(data)]) if short else pickle.BINSTRING + len(data).to_bytes(4, "little")
+        self.write(head + data)
+        self.memoize(value)
+
+    dispatch[bytes] = dispatch[str] = save_str
+
+
+def write_pickles(flat):
+    """Detectron2's layout by each protocol, and by Python 2; `large` has an array that is too long to be held."""
+    long = (np.arange(4 * 300) * 7919 % 1000 / 8).astype(np.float32).reshape(4, 300)
+    for protocol in (2, 4, 5):
+        with open(WEIGHTS / f"pickled-{protocol}.pkl", "wb") as file:
+            pickle.dump({"model": flat, "__author__": "Detectron2 Model Zoo"}, file, protocol=protocol)
+        with open(WEIGHTS / f"large-{protocol}.pkl", "wb") as file:
+            pickle.dump({"model": {"big": long, "turned": long.T}}, file, protocol=protocol)
+    with open(WEIGHTS / "pickled-python2.pkl", "wb") as file:
+        Python2Pickler(file, protocol=2).dump({"model": OrderedDict(flat), "matching_heuristics": True})
+    with open(WEIGHTS / "large-python2.pkl", "wb") as file:
+        Python2Pickler(file, protocol=2).dump({"model": {"big": long, "turned": long.T}})
 
 
 def write_torch_fixtures():
@@ -126,6 +155,45 @@ def write_torch_fixtures():
         save_file(cast, WEIGHTS / f"torch-{name}.safetensors", {"format": "pt"})
     torch.save(state, WEIGHTS / "torch.pth")
     torch.save(state, WEIGHTS / "torch-legacy.pth", _use_new_zipfile_serialization=False)
+    halves = {key: tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    torch.save(halves, WEIGHTS / "torch-bfloat16.pth")
+    doubles = {key: tensor.double() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    torch.save(doubles, WEIGHTS / "torch-float64-legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save({key: as_view(tensor) for key, tensor in state.items()}, WEIGHTS / "torch-views.pth")
+    torch.save(checkpoint(torch.nn.Sequential(modules)), WEIGHTS / "torch-checkpoint.pth")
+
+
+def as_view(tensor):
+    """The same tensor as a part of a larger storage, its elements not in order."""
+    import torch
+
+    wide = torch.full((*tensor.shape[::-1], 3), 99, dtype=tensor.dtype)
+    view = wide[..., 1].permute(list(reversed(range(tensor.ndim))))
+    view.copy_(tensor)
+    return view
+
+
+def checkpoint(model):
+    """What a training script saves: averaged weights, an optimizer that has made a step, and its arguments."""
+    import torch
+
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 5])
+    averaged = torch.optim.swa_utils.AveragedModel(model)
+    other = OrderedDict((key, torch.zeros_like(tensor)) for key, tensor in model.state_dict().items())
+    model.eval()
+    model(torch.ones(1, 3, 2, 2)).sum().backward()
+    optimizer.step()
+    schedule.step()
+    arguments = Namespace(lr=0.1, device="cuda", tags={"a"}, size=torch.Size([2]), dtype=torch.float16)
+    return {
+        "epoch": np.float64(1.5),
+        "model": other,
+        "model_ema": averaged.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "lr_scheduler": schedule.state_dict(),
+        "args": arguments,
+    }
 
 
 def write_tensorflow_fixtures():

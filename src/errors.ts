@@ -83,6 +83,7 @@ export const ERRORS = {
   'weights-unknown': { transient: false },
   'weights-unreachable': { transient: true },
   'weights-unreadable': { transient: false },
+  'weights-unsafe-pickle': { transient: false },
 } as const satisfies Record<string, { transient: boolean }>;
 
 export type ErrorCode = keyof typeof ERRORS;

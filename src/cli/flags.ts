@@ -23,7 +23,7 @@ const FIELDS = Object.keys(requestedSpecSchema.shape) as FieldName[];
 export function addFeatureFlags(command: Command, chosen: readonly FieldName[] = []): Command {
   return addRequestFlags(command, chosen).option(
     '--weights <spec>',
-    'FILE (.h5, .safetensors, .npz) or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
+    'FILE (.h5, .safetensors, .npz, .pth, .pkl) or seeded[:N] (default: the file in CAIRN_WEIGHTS_DIR, else seeded)',
   );
 }
 

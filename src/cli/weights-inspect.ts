@@ -54,7 +54,7 @@ export function inspectCommand(): Command {
     ),
   )
     .description('print what a weights file holds, which models it fits, and whether it has a feature pyramid')
-    .argument('<file>', 'HDF5, safetensors or npz file, or seeded[:N]')
+    .argument('<file>', 'HDF5, safetensors, npz, PyTorch or pickle file, or seeded[:N]')
     .option('--model <name>', 'compare with this model only')
     .option('--json', 'print JSON')
     .action(inspectWeights);
@@ -66,7 +66,7 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
   const models = name === undefined ? listModels() : [findModel(name)];
   const stages = flags.stage5 === undefined ? [true, false] : [parseSpec({ stage5: flags.stage5 }).stage5];
   const reader = await openWeights(file, modelGraph(models[0]!, stages[0]!));
-  const { format } = reader;
+  const { format, within } = reader;
   const entries = reader.entries();
   await reader.close();
 
@@ -82,9 +82,10 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
   if (fitting.length === 0) shown.push(...ranked.slice(0, NEAR_MISSES));
 
   if (flags.json) {
-    console.log(printableJson({ file, format, tensors: entries.length, models: shown.map(toJson) }, 2));
+    console.log(printableJson({ file, format, within, tensors: entries.length, models: shown.map(toJson) }, 2));
   } else {
-    console.log(`${printable(file)}: ${format}, ${entries.length} tensors`);
+    const where = within === undefined ? '' : ` in ${printable(within)}`;
+    console.log(`${printable(file)}: ${format}, ${entries.length} tensors${where}`);
     if (shown.length === 0) console.log(`\nNo model has tensors of these names:\n${namesOf(entries)}`);
     for (const [i, one] of shown.entries()) console.log(`\n${explain(one, i === 0)}`);
     if (fitting.length > 1) console.log(`\n${recommend(shown)}`);

@@ -31,3 +31,11 @@ export function toFloat32(
     }
   }
 }
+
+/** Turns the bytes of every number of `size` bytes around, in place: big-endian to little-endian. */
+export function swapBytes({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>, size: number): void {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  if (size === 2) bytes.swap16();
+  else if (size === 4) bytes.swap32();
+  else if (size === 8) bytes.swap64();
+}

@@ -144,10 +144,15 @@ describe('weights inspect', () => {
   });
 
   test('a file that is not read says what to do', async () => {
-    const { status, stdout, stderr } = await inspect(fixturePath('weights/torch.pth'));
+    const { status, stdout, stderr } = await inspect(fixturePath('weights/slim.ckpt.index'));
     expect([status, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/save_file.*\[weights-unreadable\]/s);
+    expect(stderr).toMatch(/np\.savez.*\[weights-unreadable\]/s);
     expect((await inspect(fixturePath('weights/truncated.h5'))).stderr).not.toContain('HDF5-DIAG');
+  });
+
+  test('a checkpoint says where in it the tensors are', async () => {
+    const { stdout } = await inspect(fixturePath('weights/torch-checkpoint.pth'));
+    expect(stdout).toMatch(/torch-checkpoint\.pth: torch, 8 tensors in model_ema\n/);
   });
 
   test('names of tensors stay text on a terminal', async () => {

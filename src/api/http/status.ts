@@ -73,6 +73,7 @@ export const HTTP_STATUS = {
   'weights-shape': 500,
   'weights-unavailable': 500,
   'weights-unreadable': 500,
+  'weights-unsafe-pickle': 500,
 } as const satisfies Partial<Record<ErrorCode, number>>;
 
 export type ServerCode = keyof typeof HTTP_STATUS;

@@ -2,10 +2,10 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { publishedFor, publishedPath } from './published.js';
 
-const EXTENSIONS = ['.h5', '.safetensors', '.npz'] as const;
+const EXTENSIONS = ['.h5', '.safetensors', '.npz', '.pth', '.pt', '.pkl'] as const;
 
 /**
- * The weights file of a model in `folder`: `<model>.h5`, `.safetensors` or `.npz`, put there by the
+ * The weights file of a model in `folder`: `<model>.h5`, `.safetensors`, `.npz`, `.pth`, `.pt` or `.pkl`, put there by the
  * user, before downloaded published files; else `seeded`.
  */
 export async function defaultWeights(model: string, folder: string): Promise<string> {

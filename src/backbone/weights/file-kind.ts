@@ -58,23 +58,13 @@ function looksLikeSafetensors(head: Buffer): boolean {
 }
 
 /** Why a file of an unsupported kind is refused, and what to do about it: a clause for `unreadable`. */
-export function refusal(kind: Exclude<FileKind, 'hdf5' | 'zip' | 'safetensors'> | 'keras', path: string): string {
+export function refusal(
+  kind: Exclude<FileKind, 'hdf5' | 'zip' | 'safetensors' | 'torch' | 'pickle'> | 'keras',
+  path: string,
+): string {
   const name = basename(path);
   const stem = name.replace(/\.[a-z0-9]+$/i, '');
   switch (kind) {
-    case 'torch':
-      return (
-        'it is a pickle of PyTorch, which could run any code; convert it with ' +
-        `python -c "import torch; from safetensors.torch import save_file; ` +
-        `s = torch.load('${name}', map_location='cpu', weights_only=True); s = s.get('state_dict', s.get('model', s)); ` +
-        `save_file({k: v.clone().contiguous() for k, v in s.items() if torch.is_tensor(v)}, '${stem}.safetensors')"`
-      );
-    case 'pickle':
-      return (
-        'it is a pickle, which could run any code; if you trust it, convert it with ' +
-        `python -c "import pickle, numpy as np; s = pickle.load(open('${name}', 'rb'), encoding='latin1'); ` +
-        `s = s.get('model', s); np.savez('${stem}.npz', **{k: v for k, v in s.items() if isinstance(v, np.ndarray)})"`
-      );
     case 'keras':
       return `it is a whole Keras model; save its weights with model.save_weights('${stem}.weights.h5')`;
     case 'tensorflow': {

@@ -114,12 +114,14 @@ function plain(layout: Layout, separator: string, words: Words, { around = '', p
   };
 }
 
+/** What wraps a whole model, by its prefix: `DataParallel` and averages of weights, Lightning, `torch.compile`. */
+const TORCH_WRAPPERS = ['', 'module.', 'model.', '_orig_mod.', 'module._orig_mod.'];
+
 /**
  * `state_dict()` of PyTorch modules; `prefixes` are those under which published models keep their backbone.
- * `DataParallel` and similar wrap the whole model as `module`.
  */
 function torch(...prefixes: string[]): Naming[] {
-  return ['', 'module.'].flatMap((around) =>
+  return TORCH_WRAPPERS.flatMap((around) =>
     prefixes.map((prefix) => plain('oihw', '.', TORCH_WORDS, { around, prefix })),
   );
 }

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { sizeOf } from '../graph/summary.js';
-import { FLOAT_BYTES, FLOATS_READ, toFloat32 } from '../../formats/floats.js';
+import { FLOAT_BYTES, FLOATS_READ, swapBytes, toFloat32 } from '../../formats/floats.js';
 import {
   fromFortranOrder,
   MAX_NPY_HEADER_BYTES,
@@ -86,20 +86,13 @@ async function readFloats(
   }
   // A copy is aligned.
   const data = new Uint8Array(bytes.subarray(dataStart));
-  if (float.bigEndian) swap(data, FLOAT_BYTES[float.type]);
+  if (float.bigEndian) swapBytes(data, FLOAT_BYTES[float.type]);
   const values = toFloat32(data, float.type);
   return header.fortranOrder ? fromFortranOrder(values, shape) : values;
 }
 
 function isObjects({ descr }: NpyHeader): boolean {
   return descr.includes('O');
-}
-
-function swap(bytes: Uint8Array<ArrayBuffer>, size: number): void {
-  const buffer = Buffer.from(bytes.buffer);
-  if (size === 2) buffer.swap16();
-  else if (size === 4) buffer.swap32();
-  else buffer.swap64();
 }
 
 function reason(error: unknown): string {

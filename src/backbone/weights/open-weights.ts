@@ -5,16 +5,19 @@ import type { Graph } from '../graph/graph.js';
 import { refusal, tellFileKind } from './file-kind.js';
 import { openKerasHdf5 } from './keras-hdf5.js';
 import { openNpz } from './npz-file.js';
+import { openNumpyPickle } from './pickle/numpy-pickle.js';
+import { openTorchLegacy } from './pickle/torch-legacy.js';
+import { isTorchZip, openTorchZip } from './pickle/torch-zip.js';
 import { openSafetensorsFile } from './safetensors-file.js';
 import { seededWeights } from './seeded.js';
 import { unreadable, type WeightsReader } from './weights-reader.js';
 
 /**
- * Opens the weights that `spec` names: a seed, or a file of Keras HDF5, safetensors or npz, recognised by its
- * first bytes and not by its name.
+ * Opens the weights that `spec` names: a seed, or a file of Keras HDF5, safetensors, npz, PyTorch or a pickle of NumPy
+ * arrays, recognised by its first bytes and not by its name.
  *
  * @throws CairnError `weights-unreadable`, with a way to convert the file where its kind is known
- *   but not supported (pickles of PyTorch, `.keras`, TensorFlow checkpoints).
+ *   but not supported (`.keras`, TensorFlow checkpoints); `weights-unsafe-pickle` for a pickle of anything but tensors.
  */
 export async function openWeights(spec: string, graph: Graph): Promise<WeightsReader> {
   const seed = parseSeed(spec);
@@ -27,6 +30,10 @@ export async function openWeights(spec: string, graph: Graph): Promise<WeightsRe
       return openZip(spec);
     case 'safetensors':
       return openSafetensorsFile(spec);
+    case 'torch':
+      return openTorchLegacy(spec, await openForReading(spec));
+    case 'pickle':
+      return openNumpyPickle(spec, await openForReading(spec));
     default:
       throw unreadable(spec, refusal(kind, spec));
   }
@@ -54,8 +61,8 @@ async function openZip(path: string): Promise<WeightsReader> {
   });
   const names = [...zip.entries.keys()];
   if (names.some((name) => name.endsWith('.npy'))) return openNpz(path, zip);
+  if (isTorchZip(names)) return openTorchZip(path, zip);
   await zip.close();
-  if (names.some((name) => name.endsWith('data.pkl'))) throw unreadable(path, refusal('torch', path));
   if (names.some((name) => name.startsWith('model.weights.'))) throw unreadable(path, refusal('keras', path));
-  throw unreadable(path, 'it is a zip without arrays of numpy (.npy)');
+  throw unreadable(path, 'it is a zip without arrays of numpy (.npy) or a file of PyTorch (data.pkl)');
 }

@@ -12,7 +12,9 @@ export interface WeightsEntry {
 
 /** A file (or a recipe) that holds tensors by name: the port of the weights module. */
 export interface WeightsReader {
-  readonly format: 'keras-hdf5' | 'npz' | 'safetensors' | 'seeded';
+  readonly format: 'keras-hdf5' | 'npz' | 'safetensors' | 'torch' | 'numpy-pickle' | 'seeded';
+  /** In a checkpoint that holds other things too: the keys that lead to the tensors, such as `state_dict`. */
+  readonly within?: string;
   /** Each path once. */
   entries(): readonly WeightsEntry[];
   /**

@@ -87,6 +87,27 @@ export class ZipReader {
     return Buffer.concat(chunks);
   }
 
+  /**
+   * The bytes of an entry with random access: in place where they are stored as they are, else those from the front up to
+   * the last one wanted are decompressed for each read, at most `maxInflated`.
+   *
+   * @throws Error when they are not there.
+   */
+  async open(entry: Entry, maxInflated: number): Promise<ByteSource> {
+    const { uncompressedSize: size, compressedSize, compressionMethod } = entry;
+    if (compressionMethod !== STORED) {
+      if (size > maxInflated) throw new Error(`${entry.fileName} is compressed and has more than ${maxInflated} bytes`);
+      return {
+        size,
+        read: async (from, length) => Buffer.from((await this.read(entry, from + length)).subarray(from)),
+      };
+    }
+    if (entry.isEncrypted()) throw new Error('it is encrypted');
+    if (compressedSize !== size) throw new Error(`the size of ${entry.fileName} is wrong`);
+    const start = await this.start(entry);
+    return { size, read: (from, length) => this.source.read(start + from, length) };
+  }
+
   close(): Promise<void> {
     return this.source.close();
   }

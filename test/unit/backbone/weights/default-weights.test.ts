@@ -7,9 +7,14 @@ import { useTempDirs } from '../../../support/temp-dir.js';
 const tempDir = useTempDirs();
 
 describe('defaultWeights', () => {
-  test('takes the file that bears the name of the model, HDF5 before safetensors before npz', async () => {
+  test('takes the file that bears the name of the model, HDF5 before safetensors before npz before pickles', async () => {
     const folder = await tempDir();
     const [hdf5, safetensors, npz] = [join(folder, 'net.h5'), join(folder, 'net.safetensors'), join(folder, 'net.npz')];
+    const pickles = ['.pkl', '.pt', '.pth'].map((extension) => join(folder, `net${extension}`));
+    for (const path of pickles) {
+      await writeFile(path, '');
+      expect(await defaultWeights('net', folder)).toBe(path);
+    }
     await writeFile(npz, '');
     expect(await defaultWeights('net', folder)).toBe(npz);
     await writeFile(safetensors, '');

@@ -55,6 +55,10 @@ describe('damaged files are refused, whatever the damage', () => {
     ['slim.npz', SLIM, 100],
     ['torch.safetensors', TORCH, 200],
     ['torch-bfloat16.safetensors', TORCH, 100],
+    ['torch.pth', TORCH, 200],
+    ['torch-legacy.pth', TORCH, 200],
+    ['torch-checkpoint.pth', TORCH, 100],
+    ['pickled-4.pkl', KERAS, 200],
     // Each attempt at HDF5 starts a thread.
     ['keras2.h5', KERAS, 5],
     ['keras3.weights.h5', KERAS, 5],
@@ -62,13 +66,12 @@ describe('damaged files are refused, whatever the damage', () => {
     const { outcomes, wrong } = await fuzz(file, convention, attempts);
     expect(wrong).toEqual([]);
     expect(outcomes['loaded']).toBeGreaterThan(0);
-    expect(outcomes['weights-unreadable']).toBeGreaterThanOrEqual(attempts - 1);
+    // A pickle that is cut or changed may also ask for what it must not.
+    const refused = (outcomes['weights-unreadable'] ?? 0) + (outcomes['weights-unsafe-pickle'] ?? 0);
+    expect(refused).toBeGreaterThanOrEqual(attempts - 1);
   });
 
   test.each([
-    ['torch.pth', 200],
-    ['torch-legacy.pth', 100],
-    ['pickled.pkl', 100],
     ['numpy-objects.npz', 100],
     ['slim.ckpt.index', 100],
   ])('%s, which is never read', async (file, attempts) => {

@@ -136,13 +136,11 @@ describe('names of PyTorch and TensorFlow', () => {
   });
 
   test('Detectron2’s stand in its models or alone', () => {
+    const wrappers = ['', 'module.', 'model.', '_orig_mod.', 'module._orig_mod.'];
     expect(names('detectron2', 'resnet50', 'res2.0.conv1.norm', 'beta')).toEqual([
-      'backbone.bottom_up.res2.0.conv1.norm.bias',
-      'bottom_up.res2.0.conv1.norm.bias',
-      'res2.0.conv1.norm.bias',
-      'module.backbone.bottom_up.res2.0.conv1.norm.bias',
-      'module.bottom_up.res2.0.conv1.norm.bias',
-      'module.res2.0.conv1.norm.bias',
+      ...wrappers.flatMap((around) =>
+        ['backbone.bottom_up.', 'bottom_up.', ''].map((place) => `${around}${place}res2.0.conv1.norm.bias`),
+      ),
       'res2.0.conv1.norm/beta',
     ]);
   });

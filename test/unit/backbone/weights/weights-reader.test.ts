@@ -66,6 +66,23 @@ const FILES: readonly FixtureCase[] = [
     convention: TORCH,
     others: ['bn1.num_batches_tracked'],
   })),
+  ...['torch', 'torch-legacy', 'torch-bfloat16', 'torch-float64-legacy', 'torch-views'].map((name) => ({
+    file: `${name}.pth`,
+    format: 'torch' as const,
+    convention: TORCH,
+    others: ['bn1.num_batches_tracked'],
+  })),
+  {
+    file: 'torch-checkpoint.pth',
+    format: 'torch',
+    convention: TORCH,
+    path: (path) => `module.${path}`,
+    others: ['n_averaged', 'module.bn1.num_batches_tracked'],
+  },
+  ...['2', '4', '5', 'python2'].map((protocol) => ({
+    file: `pickled-${protocol}.pkl`,
+    format: 'numpy-pickle' as const,
+  })),
 ];
 
 for (const { file, format, convention = KERAS, path = (same: string) => same, others = [] } of FILES) {
