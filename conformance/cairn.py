@@ -45,6 +45,12 @@ def extract_levels(image, folder, **options):
     return load_file(extract(image, folder, file_format="safetensors", **options))
 
 
+def export_onnx(path, *, model, weights, side, levels, dtype="float32", layout="nhwc"):
+    """Exports a network; returns the JSON line and the path of the file."""
+    arguments = ["--weights", weights, "--size", side, "--levels", ",".join(levels), "--dtype", dtype, "--layout", layout]
+    return json.loads(run_cairn("export", model, *arguments, "--out", path, "--json")), path
+
+
 def classify(image, *, model, weights, side, classes):
     """The probability of every class, float64 [classes], of an image of side x side pixels."""
     import numpy as np

@@ -78,6 +78,7 @@ def compare(arguments):
     from check_batch_stream import check_batch_stream
     from check_describe import check_describe
     from check_detectors import check_detectors
+    from check_export import check_export
     from check_family import check_family
     from check_int8 import check_int8
     from check_int8_loss import check_int8_loss
@@ -103,6 +104,7 @@ def compare(arguments):
         check_seeded(results, scratch, "resnet101", 0)
         check_weight_files(results, scratch)
         check_layout(results, scratch)
+        check_export(results, scratch)
         check_int8(results, scratch, arguments.quick)
         if not arguments.quick:
             check_int8_loss(results, scratch)

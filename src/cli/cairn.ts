@@ -8,6 +8,7 @@ import { classifyCommand } from './classify.js';
 import { compareCommand } from './compare/compare.js';
 import { describeCommand } from './describe.js';
 import { enginesCommand } from './engines.js';
+import { exportCommand } from './export.js';
 import { extractCommand } from './extract.js';
 import { keysCommand } from './keys.js';
 import { modelsCommand } from './models.js';
@@ -31,6 +32,7 @@ const program = new Command('cairn')
   .addCommand(describeCommand())
   .addCommand(weightsCommand())
   .addCommand(calibrateCommand())
+  .addCommand(exportCommand())
   .addCommand(compareCommand())
   .addCommand(benchCommand())
   .addCommand(enginesCommand())

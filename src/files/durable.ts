@@ -36,10 +36,10 @@ async function makeOne(path: string): Promise<NodeJS.ErrnoException | undefined>
 }
 
 /** Writes a file, with the given permissions, so that no reader, nor a crash, ever finds half of it. */
-export async function writeWhole(path: string, text: string, mode?: number): Promise<void> {
+export async function writeWhole(path: string, content: string | Uint8Array, mode?: number): Promise<void> {
   const unfinished = `${path}.${writerName()}`;
   try {
-    await writeFile(unfinished, text, { mode });
+    await writeFile(unfinished, content, { mode });
     // Whatever the umask took away.
     if (mode !== undefined) await chmod(unfinished, mode);
     await sync(unfinished);

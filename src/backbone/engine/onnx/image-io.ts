@@ -1,9 +1,11 @@
 import type { OutputName } from '../../graph/graph.js';
+import type { Normalization } from '../../graph/normalization.js';
 import { LARGEST_UINT8, type QuantizationParameters } from '../../quantization.js';
 import { NCHW, permutationFrom, shapeIn, type Dtype } from '../../tensor.js';
+import type { CompileOptions } from '../engine.js';
 import type { PlannedOutput } from '../plan.js';
-import type { ModelIo } from './lower.js';
-import { ELEMENT_TYPE, type ModelProto } from './model-proto.js';
+import type { ModelIo, Value } from './lower.js';
+import { ELEMENT_TYPE, type Dimensions, type ModelProto } from './model-proto.js';
 
 /** Name of the model's input: uint8, `[batch, size, size, 3]`, RGB. */
 export const IMAGES = 'images';
@@ -20,34 +22,50 @@ export function statisticOf(output: OutputName, statistic: Statistic): string {
  * type changes are nodes of the model, so no pixel or feature passes through JavaScript.
  */
 export const IMAGE_IO: ModelIo = {
-  input(model, { channelOrder, mean, std }, { size }) {
-    const images = model.input(IMAGES, 'uint8', ['batch', size, size, 3]);
-    // Transposed and reordered first: both are cheapest on bytes.
-    let planar = model.node('Transpose', `${IMAGES}/nchw`, [images], { perm: [0, 3, 1, 2] });
-    if (channelOrder === 'bgr') {
-      const order = model.constant(`${IMAGES}/order`, 'int64', [3], BigInt64Array.of(2n, 1n, 0n));
-      planar = model.node('Gather', `${IMAGES}/bgr`, [planar, order], { axis: 1 });
-    }
-    const floats = model.node('Cast', `${IMAGES}/float`, [planar], { to: ELEMENT_TYPE.float32 });
-    const perChannel = (name: string, values: readonly number[]) =>
-      model.constant(`${IMAGES}/${name}`, 'float32', [3, 1, 1], Float32Array.from(values));
-    const centred = model.node('Sub', `${IMAGES}/centred`, [floats, perChannel('mean', mean)]);
-    if (std.every((value) => value === 1)) return centred;
-    return model.node('Div', `${IMAGES}/normalized`, [centred, perChannel('std', std)]);
-  },
-
-  /** Layout first, type second: ONNX Runtime writes NHWC straight out of its blocked layout, and bytes move fastest. */
-  output(model, output, value, options) {
-    const { name, shape } = output;
-    const { dtype } = options;
-    const done = dtype === (value.quantization ? 'uint8' : 'float32');
-    const perm = permutationFrom(NCHW, options);
-    const ordered = model.node('Transpose', done ? name : `${name}/ordered`, [value.name], { perm });
-    if (value.quantization) fromIntegers(model, name, ordered, value.quantization, dtype);
-    else fromFloats(model, output, ordered, dtype);
-    model.output(name, dtype, ['batch', ...shapeIn(options, shape)]);
-  },
+  input: readPixels,
+  output: (model, output, value, options) => finishLevel(model, output, value, options, true),
 };
+
+/** As `IMAGE_IO`, for a model that other programs run: without the statistics by which the engine checks the levels. */
+export const EXPORT_IO: ModelIo = {
+  input: readPixels,
+  output: (model, output, value, options) => finishLevel(model, output, value, options, false),
+  keepsZeros: true,
+};
+
+function readPixels(model: ModelProto, { channelOrder, mean, std }: Normalization, { size }: CompileOptions): string {
+  const images = model.input(IMAGES, 'uint8', ['batch', size, size, 3]);
+  // Transposed and reordered first: both are cheapest on bytes.
+  let planar = model.node('Transpose', `${IMAGES}/nchw`, [images], { perm: [0, 3, 1, 2] });
+  if (channelOrder === 'bgr') {
+    const order = model.constant(`${IMAGES}/order`, 'int64', [3], BigInt64Array.of(2n, 1n, 0n));
+    planar = model.node('Gather', `${IMAGES}/bgr`, [planar, order], { axis: 1 });
+  }
+  const floats = model.node('Cast', `${IMAGES}/float`, [planar], { to: ELEMENT_TYPE.float32 });
+  const perChannel = (name: string, values: readonly number[]) =>
+    model.constant(`${IMAGES}/${name}`, 'float32', [3, 1, 1], Float32Array.from(values));
+  const centred = model.node('Sub', `${IMAGES}/centred`, [floats, perChannel('mean', mean)]);
+  if (std.every((value) => value === 1)) return centred;
+  return model.node('Div', `${IMAGES}/normalized`, [centred, perChannel('std', std)]);
+}
+
+/** Layout first, type second: ONNX Runtime writes NHWC straight out of its blocked layout, and bytes move fastest. */
+function finishLevel(
+  model: ModelProto,
+  output: PlannedOutput,
+  value: Value,
+  options: CompileOptions,
+  checked: boolean,
+): void {
+  const { name, shape } = output;
+  const { dtype } = options;
+  const done = dtype === (value.quantization ? 'uint8' : 'float32');
+  const perm = permutationFrom(NCHW, options);
+  const ordered = model.node('Transpose', done ? name : `${name}/ordered`, [value.name], { perm });
+  if (value.quantization) fromIntegers(model, name, ordered, value.quantization, dtype, checked);
+  else fromFloats(model, output, ordered, dtype, checked);
+  model.output(name, dtype, ['batch', ...shapeIn(options, shape)]);
+}
 
 /** Levels of a network that computes in integers. Their range is known: nothing can be NaN or infinite. */
 function fromIntegers(
@@ -56,15 +74,17 @@ function fromIntegers(
   integers: string,
   quantization: QuantizationParameters,
   dtype: Dtype,
+  checked: boolean,
 ): void {
   const parameters = model.quantization(name, quantization);
   if (dtype === 'uint8') {
-    exposeParameters(model, name, parameters);
+    exposeParameters(model, name, parameters, []);
     return;
   }
   const floats = dtype === 'float32' ? name : `${name}/float`;
   model.node('DequantizeLinear', floats, [integers, ...parameters]);
   if (dtype === 'float16') model.node('Cast', name, [floats], { to: ELEMENT_TYPE.float16 });
+  if (!checked) return;
   const { scale, zeroPoint } = quantization;
   const bounds = { max: scale * (LARGEST_UINT8 - zeroPoint), min: -scale * zeroPoint };
   for (const which of ['max', 'min'] as const) {
@@ -73,19 +93,30 @@ function fromIntegers(
   }
 }
 
-/** Levels of a network that computes in floating point, with the statistics that show what is not finite. */
-function fromFloats(model: ModelProto, { name, signed }: PlannedOutput, floats: string, dtype: Dtype): void {
+/** Levels of a network that computes in floating point, where `checked` with what shows whether they are finite. */
+function fromFloats(
+  model: ModelProto,
+  { name, signed }: PlannedOutput,
+  floats: string,
+  dtype: Dtype,
+  checked: boolean,
+): void {
+  if (dtype === 'float16') model.node('Cast', name, [floats], { to: ELEMENT_TYPE.float16 });
+  if (!checked && dtype !== 'uint8') return;
   // For each image where they decide its integers, else of the whole batch.
   const axes = { keepdims: 0, ...(dtype === 'uint8' && { axes: [1, 2, 3] }) };
+  const extreme = (opType: string, which: 'max' | 'min') => {
+    const value = statisticOf(name, which);
+    return checked ? model.expose(opType, value, [floats], axes) : model.node(opType, value, [floats], axes);
+  };
   // The extremes show values beyond float16. They may skip NaN, which a sum does not.
-  const max = model.expose('ReduceMax', statisticOf(name, 'max'), [floats], axes);
-  const min = signed && model.expose('ReduceMin', statisticOf(name, 'min'), [floats], axes);
-  model.expose('ReduceSum', statisticOf(name, 'sum'), [floats], { keepdims: 0 });
-  if (dtype === 'float16') model.node('Cast', name, [floats], { to: ELEMENT_TYPE.float16 });
+  const max = extreme('ReduceMax', 'max');
+  const min = signed && extreme('ReduceMin', 'min');
+  if (checked) model.expose('ReduceSum', statisticOf(name, 'sum'), [floats], { keepdims: 0 });
   if (dtype !== 'uint8') return;
   const parameters = ownParameters(model, name, max, min);
   model.node('QuantizeLinear', name, [floats, ...parameters], { axis: 0 });
-  exposeParameters(model, name, parameters);
+  exposeParameters(model, name, parameters, ['batch']);
 }
 
 /** Scale and zero point of each image of a batch from its own extremes; as `quantizationFor`. */
@@ -105,7 +136,14 @@ function ownParameters(model: ModelProto, name: OutputName, max: string, min: st
   return [scale, model.node('Cast', `${name}/zero`, [rounded], { to: ELEMENT_TYPE.uint8 })];
 }
 
-function exposeParameters(model: ModelProto, name: OutputName, [scale, zero]: readonly [string, string]): void {
-  model.expose('Identity', statisticOf(name, 'scale'), [scale]);
-  model.expose('Cast', statisticOf(name, 'zeroPoint'), [zero], { to: ELEMENT_TYPE.float32 });
+/** Adds outputs by which the integers of a level are decoded, in float32: one value, or one per image. */
+function exposeParameters(
+  model: ModelProto,
+  name: OutputName,
+  [scale, zero]: readonly [string, string],
+  dims: Dimensions,
+): void {
+  model.output(model.node('Identity', statisticOf(name, 'scale'), [scale]), 'float32', dims);
+  const to = ELEMENT_TYPE.float32;
+  model.output(model.node('Cast', statisticOf(name, 'zeroPoint'), [zero], { to }), 'float32', dims);
 }

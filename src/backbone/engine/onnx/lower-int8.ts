@@ -6,7 +6,7 @@ import type { CompileOptions } from '../engine.js';
 import type { Plan, Step } from '../plan.js';
 import { inputRange, QuantizedValues } from '../quantized-values.js';
 import { lowerStep, pads, toOihw, type ModelIo, type Value } from './lower.js';
-import { ModelProto } from './model-proto.js';
+import { ModelProto, type ModelProperties } from './model-proto.js';
 
 /** Weights are symmetric, −127 … 127: their zero point is 0, and integer kernels need no correction for it. */
 const LARGEST_INT8 = 127;
@@ -20,7 +20,13 @@ const LARGEST_BIAS = 2 ** 30;
  *
  * `options.ranges` holds those of the values that `QuantizedValues.observed` names.
  */
-export function lowerToInt8(plan: Plan, weights: Weights, options: CompileOptions, io: ModelIo): Uint8Array {
+export function lowerToInt8(
+  plan: Plan,
+  weights: Weights,
+  options: CompileOptions,
+  io: ModelIo,
+  properties?: ModelProperties,
+): Uint8Array {
   const { family, architecture, input } = plan.graph;
   const lowering = new Int8Lowering(new QuantizedValues(plan), options.ranges!);
   const { model } = lowering;
@@ -28,7 +34,7 @@ export function lowerToInt8(plan: Plan, weights: Weights, options: CompileOption
   lowering.quantize(input.name, pixels, quantizationFor(inputRange(input.normalization)));
   for (const step of plan.steps(weights)) lowering.add(step);
   for (const output of plan.outputs) io.output(model, output, lowering.value(output.value), options);
-  return model.encode(`${family}-${architecture}-int8`);
+  return model.encode(`${family}-${architecture}-int8`, properties);
 }
 
 class Int8Lowering {

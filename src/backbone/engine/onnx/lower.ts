@@ -4,8 +4,11 @@ import type { Normalization } from '../../graph/normalization.js';
 import type { Weights } from '../../weights/weights.js';
 import type { QuantizationParameters } from '../../quantization.js';
 import type { CompileOptions } from '../engine.js';
+import { FLOAT16_MAX } from '../float16.js';
 import type { Plan, PlannedOutput, Step } from '../plan.js';
-import { ELEMENT_TYPE, ModelProto, type ElementType } from './model-proto.js';
+import { ELEMENT_TYPE, ModelProto, type ElementType, type ModelProperties } from './model-proto.js';
+
+const LARGEST_FLOAT = (2 - 2 ** -23) * 2 ** 127;
 
 /** The first and last nodes of a model: its inputs and outputs. */
 export interface ModelIo {
@@ -13,6 +16,11 @@ export interface ModelIo {
   input(model: ModelProto, normalization: Normalization, options: CompileOptions): string;
   /** Adds one output, from `value` (NCHW). */
   output(model: ModelProto, output: PlannedOutput, value: Value, options: CompileOptions): void;
+  /**
+   * Zeros around values that may be negative survive in any runtime: ONNX Runtime's `Pad_Fusion`, which the engine disables,
+   * turns those before a max-pool into padding that the pool ignores.
+   */
+  readonly keepsZeros?: boolean;
 }
 
 /** A value of the network as the model holds it: in float32, or quantised to uint8. */
@@ -22,7 +30,13 @@ export interface Value {
 }
 
 /** Writes the plan of a graph as an ONNX model; `io` adds its inputs and outputs. */
-export function lowerToOnnx(plan: Plan, weights: Weights, options: CompileOptions, io: ModelIo): Uint8Array {
+export function lowerToOnnx(
+  plan: Plan,
+  weights: Weights,
+  options: CompileOptions,
+  io: ModelIo,
+  properties?: ModelProperties,
+): Uint8Array {
   const model = new ModelProto();
   const { family, architecture, input: graphInput } = plan.graph;
   const type = options.precision === 'float16' ? 'float16' : 'float32';
@@ -31,11 +45,24 @@ export function lowerToOnnx(plan: Plan, weights: Weights, options: CompileOption
   // Values have the names of the steps that produce them, except the input.
   const input = cast(io.input(model, graphInput.normalization, options), 'float16');
   const named = (name: string) => (name === graphInput.name ? input : name);
-  for (const step of plan.steps(weights)) lowerStep(model, { ...step, inputs: step.inputs.map(named) }, type);
+  for (const planned of plan.steps(weights)) {
+    const step = { ...planned, inputs: planned.inputs.map(named) };
+    if (step.op === 'zeroPad' && io.keepsZeros) keepZeros(model, step, type);
+    else lowerStep(model, step, type);
+  }
   for (const output of plan.outputs) {
     io.output(model, output, { name: cast(named(output.value), 'float32') }, options);
   }
-  return model.encode(`${family}-${architecture}`);
+  return model.encode(`${family}-${architecture}`, properties);
+}
+
+/** Zeros that an operation follows which changes no value: no optimizer merges them into the pool after it. */
+function keepZeros(model: ModelProto, step: Step, type: 'float32' | 'float16'): void {
+  const name = `${step.name}/zeros`;
+  lowerStep(model, { ...step, name }, type);
+  const least = Float32Array.of(type === 'float16' ? -FLOAT16_MAX : -LARGEST_FLOAT);
+  const data = type === 'float16' ? floatsToHalves(least) : least;
+  model.node('Clip', step.name, [name, model.constant(`${step.name}/least`, type, [], data)]);
 }
 
 /** Adds the nodes of one step, whose value gets the step's name. */

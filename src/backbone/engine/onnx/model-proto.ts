@@ -11,10 +11,13 @@ const SCHEMA = {
       fields: {
         irVersion: { type: 'int64', id: 1 },
         producerName: { type: 'string', id: 2 },
+        producerVersion: { type: 'string', id: 3 },
         graph: { type: 'GraphProto', id: 7 },
         opsetImport: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+        metadataProps: { rule: 'repeated', type: 'StringStringEntryProto', id: 14 },
       },
     },
+    StringStringEntryProto: { fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } } },
     OperatorSetIdProto: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
     GraphProto: {
       fields: {
@@ -82,6 +85,13 @@ type NodeParts = [
   floats?: Record<string, number>,
   strings?: Record<string, string>,
 ];
+
+/** What a model file says of itself. */
+export interface ModelProperties {
+  /** Version of the program that wrote it. */
+  readonly producerVersion: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
 
 /** Collects the nodes and constants of one ONNX graph and writes it as bytes. */
 export class ModelProto {
@@ -156,11 +166,15 @@ export class ModelProto {
   }
 
   /** The serialised `ModelProto`. */
-  encode(graphName: string): Uint8Array {
+  encode(graphName: string, properties?: ModelProperties): Uint8Array {
     const type = protobuf.Root.fromJSON(SCHEMA).lookupType('ModelProto');
     const model = {
       irVersion: IR_VERSION,
       producerName: 'cairn',
+      ...(properties && {
+        producerVersion: properties.producerVersion,
+        metadataProps: Object.entries(properties.metadata).map(([key, value]) => ({ key, value })),
+      }),
       opsetImport: [{ domain: '', version: OPSET_VERSION }],
       graph: {
         name: graphName,

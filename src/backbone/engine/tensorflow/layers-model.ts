@@ -1,13 +1,28 @@
 import { createRequire } from 'node:module';
 import type * as Layers from '@tensorflow/tfjs-layers';
 import type * as TensorFlow from '@tensorflow/tfjs-core';
-import type { Graph, GraphNode, Margins, Padding } from '../../graph/graph.js';
+import type { Graph, GraphNode, Margins, OutputName, Padding } from '../../graph/graph.js';
+import type { Normalization } from '../../graph/normalization.js';
 import type { Weights } from '../../weights/weights.js';
+import { nodesFor } from '../plan.js';
 
 const load = createRequire(import.meta.url);
 
 /** Kernels are replaced by weights; the default initialiser would draw millions of random numbers first. */
 const REPLACED = 'zeros';
+
+/** Name of the layer by which a stand-alone model normalises pixels. */
+const NORMALIZED = 'normalized';
+
+export interface LayersModelOptions {
+  /** What the model returns, in this order; layers that none of these needs are left out. */
+  readonly outputs?: readonly OutputName[];
+  /**
+   * A model that other programs load without any code of ours: it reads pixels, RGB of 0–255, and normalises them in a layer
+   * of its own, and a layer that TensorFlow.js lacks (`Scale`) is a batch norm of unit statistics.
+   */
+  readonly standalone?: boolean;
+}
 
 /**
  * The network as a model of TensorFlow.js, layer by layer and under its published names, for
@@ -20,28 +35,58 @@ const REPLACED = 'zeros';
  * The model lives on the current backend of TensorFlow.js (see `loadWasm` and `loadNative`); the caller disposes
  * of it.
  */
-export function toLayersModel(graph: Graph, weights: Weights): Layers.LayersModel {
+export function toLayersModel(
+  graph: Graph,
+  weights: Weights,
+  { outputs: wanted, standalone = false }: LayersModelOptions = {},
+): Layers.LayersModel {
   const tf = load('@tensorflow/tfjs-core') as typeof TensorFlow;
   const layers = load('@tensorflow/tfjs-layers') as typeof Layers;
   const input = layers.input({ name: graph.input.name, shape: [null, null, graph.input.channels] });
-  const values = new Map<string, Layers.SymbolicTensor>([[graph.input.name, input]]);
+  const first = standalone ? (normalizationLayer(layers).apply(input) as typeof input) : input;
+  const values = new Map<string, Layers.SymbolicTensor>([[graph.input.name, first]]);
 
-  for (const node of graph.nodes) {
+  const nodes = wanted ? nodesFor(graph, wanted) : graph.nodes;
+  for (const node of nodes) {
     const inputs = node.inputs.map((name) => values.get(name)!);
     const [x] = inputs as [Layers.SymbolicTensor];
-    values.set(node.name, applyNode(layers, node, x, inputs));
+    values.set(node.name, applyNode(layers, node, x, inputs, standalone));
   }
-  const ends = new Set([...Object.values(graph.outputs).map(({ node }) => node), graph.nodes.at(-1)!.name]);
+  const ends = new Set(
+    wanted
+      ? wanted.map((name) => graph.outputs[name]!.node)
+      : [...Object.values(graph.outputs).map(({ node }) => node), graph.nodes.at(-1)!.name],
+  );
   const outputs = [...ends].map((name) => values.get(name)!);
   const model = layers.model({ name: `${graph.family}-${graph.architecture}`, inputs: input, outputs });
-  for (const node of graph.nodes) {
+  const setWeights = (name: string, tensors: TensorFlow.Tensor[]) => {
+    model.getLayer(name).setWeights(tensors);
+    tf.dispose(tensors);
+  };
+  if (standalone) setWeights(NORMALIZED, normalizationWeights(tf, graph.input.normalization));
+  for (const node of nodes) {
     const parameters = Object.entries(node.parameters) as [keyof typeof node.parameters, readonly number[]][];
     if (parameters.length === 0) continue;
     const tensors = parameters.map(([name, shape]) => tf.tensor(weights.get(node.name, name), [...shape]));
-    model.getLayer(node.name).setWeights(tensors);
-    tf.dispose(tensors);
+    if (node.op === 'scale' && standalone) tensors.push(tf.zeros([node.channels]), tf.ones([node.channels]));
+    setWeights(node.name, tensors);
   }
   return model;
+}
+
+/** A 1×1 convolution: it also reverses the channels where the network wants that. */
+function normalizationLayer(layers: typeof Layers): Layers.layers.Layer {
+  return layers.layers.conv2d({ name: NORMALIZED, filters: 3, kernelSize: 1, kernelInitializer: REPLACED });
+}
+
+function normalizationWeights(
+  tf: typeof TensorFlow,
+  { channelOrder, mean, std }: Normalization,
+): [kernel: TensorFlow.Tensor, bias: TensorFlow.Tensor] {
+  const kernel = [0, 1, 2].map((pixel) =>
+    std.map((deviation, channel) => ((channelOrder === 'bgr' ? 2 - channel : channel) === pixel ? 1 / deviation : 0)),
+  );
+  return [tf.tensor4d([[kernel]]), tf.tensor1d(mean.map((value, channel) => -value / std[channel]!))];
 }
 
 function applyNode(
@@ -49,6 +94,7 @@ function applyNode(
   node: GraphNode,
   x: Layers.SymbolicTensor,
   inputs: Layers.SymbolicTensor[],
+  standalone: boolean,
 ): Layers.SymbolicTensor {
   const { name } = node;
   const apply = (layer: Pick<Layers.layers.Layer, 'apply'>, on: typeof x | typeof inputs = x) =>
@@ -83,7 +129,7 @@ function applyNode(
     case 'batchNorm':
       return apply(layers.layers.batchNormalization({ name, epsilon: node.epsilon }));
     case 'scale':
-      return apply(scaleLayer(layers, name));
+      return apply(standalone ? layers.layers.batchNormalization({ name, epsilon: 0 }) : scaleLayer(layers, name));
     case 'maxPool':
     case 'averagePool': {
       // Padding with zeros is correct only if no value is negative: every padded pooling follows a ReLU.
