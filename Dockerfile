@@ -132,8 +132,9 @@ COPY --from=build /app/calibrations ./calibrations
 USER 1000:1000
 VOLUME /data
 EXPOSE 8080
-# A worker serves no HTTP: a running process is all that can be checked.
+# A worker serves no HTTP: it renews a file while it is sound.
+ENV CAIRN_LIVENESS_FILE=/tmp/cairn-alive
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "if (process.env.ROLE !== 'worker') fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "if (process.env.ROLE === 'worker') process.exit(Date.now() - fs.statSync(process.env.CAIRN_LIVENESS_FILE).mtimeMs < 60000 ? 0 : 1); fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Exec form: SIGTERM reaches node, which finishes the running jobs.
 CMD ["node", "dist/src/main.js"]

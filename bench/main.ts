@@ -17,6 +17,7 @@ Results go to stdout, progress to stderr. Suites, with their defaults:
   scale    images/s with twice the workers and the threads, and where the API, Redis or the store is the limit:
            --parts growth,ceiling --rounds 3 --model mask-rcnn-resnet50 --size 1024 --images 8 --precision float32
            --dtype float16 --codec zstd --jobs 2000 --photos 60 --concurrency 8
+  decoder  decoding in a process of its own against decoding in this one: --size 1024 --images 20 --rounds 5
   peers    the scripts that one would write in Python, against extract and the service (Python 3.11):
            --images 12 --rounds 3 --size 1024
 
@@ -30,6 +31,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   engines: () => import('./engines-main.js'),
   requests: () => import('./requests-main.js'),
   scale: () => import('./scale-main.js'),
+  decoder: () => import('./decoder-main.js'),
   peers: () => import('./peers-main.js'),
   // Parts of suites, in processes of their own.
   'chain-memory': () => import('./chain-memory.js'),

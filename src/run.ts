@@ -4,6 +4,7 @@ import { Announcements } from './announcements/announcements.js';
 import { Announcer } from './announcements/announcer.js';
 import { Backbone, type BackboneOptions } from './backbone/backbone.js';
 import { listModels } from './backbone/catalogue.js';
+import { Decoder } from './backbone/preprocess/decoder.js';
 import { defaultWeights } from './backbone/weights/default-weights.js';
 import { isSeeded, weightsSource } from './backbone/weights/weights.js';
 import { BatchWorker } from './batches/batch-worker.js';
@@ -37,8 +38,11 @@ import { ModelRegistry } from './spec/resolve.js';
 import { Supervisor, workerPerDevice } from './supervisor.js';
 import { Extractor, type LevelSource } from './worker/extractor.js';
 import { JobWorker } from './worker/job-worker.js';
+import { showLiveness } from './worker/liveness.js';
 import { ExtractProcessor } from './worker/processor.js';
 
+/** Threads of the engine that hang, at which a worker ends itself: the next process has its device and memory anew. */
+const MAX_HUNG_THREADS = 2;
 /** Beyond the time that jobs have to finish. */
 const EXIT_GRACE_MS = 10_000;
 /** The supervisor's timeout exceeds the child's own by this margin. */
@@ -54,7 +58,7 @@ const MANIFEST_TTL_MS = 30 * 24 * 3600_000;
 type Stop = () => Promise<void>;
 
 /** What a worker needs of its backbone. */
-export type WorkerBackbone = LevelSource & Pick<Backbone, 'target' | 'close'>;
+export type WorkerBackbone = LevelSource & Pick<Backbone, 'target' | 'close'> & Partial<Pick<Backbone, 'unended'>>;
 export type MakeBackbone = (options: BackboneOptions) => WorkerBackbone;
 
 /**
@@ -81,20 +85,30 @@ export async function run(
   const supervises = config.role !== 'api' && config.devices.length > 0;
   const stops: Stop[] = [];
 
+  let backbone: WorkerBackbone | undefined;
+  const exit = (status: number) => {
+    // A process that exits waits for its threads, and those that hang in a native library do not end.
+    if ((backbone?.unended ?? 0) > 0) process.kill(process.pid, 'SIGKILL');
+    process.exit(status);
+  };
   let stopping: Promise<void> | undefined;
-  const stopAll = (reason: string) => {
+  const stopAll = (reason: string, status = 0) => {
     stopping ??= (async () => {
       logger.log(`${reason}: finishing running jobs`);
       // A slow download must not keep the process alive.
       const graceMs = EXIT_GRACE_MS + (supervises ? 2 * SUPERVISOR_MARGIN_MS : 0);
-      setTimeout(() => process.exit(1), config.worker.drainTimeoutMs + graceMs).unref();
+      setTimeout(() => exit(1), config.worker.drainTimeoutMs + graceMs).unref();
       await stopEach(stops, logger);
       logger.log('stopped');
       // Everything is closed by now, but a connection that still looks for its Redis would keep the process alive.
-      process.exit(0);
+      exit(status);
     })();
   };
-  process.on('SIGTERM', stopAll).on('SIGINT', stopAll);
+  process.on('SIGTERM', () => stopAll('SIGTERM')).on('SIGINT', () => stopAll('SIGINT'));
+  const onHang = (unended: number) => {
+    logger.error(`the engine hangs: its thread is replaced, and its sessions are compiled again`);
+    if (unended >= MAX_HUNG_THREADS) stopAll(`${unended} threads of the engine hang`, 1);
+  };
   if (config.workerName !== undefined) whenAbandoned(() => stopAll('the supervisor is gone'));
 
   try {
@@ -102,7 +116,10 @@ export async function run(
     if (config.workerName === undefined) await logWeights(config, logger);
     if (config.role !== 'worker') await startApi(config, store, logger, stops);
     if (supervises) stops.push(startSupervisor(config, env, logger));
-    else if (config.role !== 'api') await startWorker(config, makeBackbone(config.backbone), store, logger, stops);
+    else if (config.role !== 'api') {
+      backbone = makeBackbone({ ...config.backbone, onHang });
+      await startWorker(config, backbone, store, logger, stops);
+    }
   } catch (error) {
     await stopEach(stops, logger);
     throw error;
@@ -239,8 +256,9 @@ async function startWorker(
   stops: Stop[],
 ): Promise<void> {
   const zstd = await loadZstd();
-  const { decode, weightsDir, worker: options, urls } = config;
-  const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), decode });
+  const { weightsDir, worker: options, urls } = config;
+  const decoder = new Decoder(config.decode, config.decoder);
+  const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), decoder });
   const quarantine = new Quarantine(store, logger);
   const library = new FeatureLibrary(store, zstd, quarantine);
   const fetcher = new ImageFetcher(urls.policy, urls.limits);
@@ -285,14 +303,19 @@ async function startWorker(
   };
   sweep();
   const sweeper = setInterval(sweep, SWEEP_EVERY_MS);
+  decoder.start();
   worker.start();
   batches.start();
+  const { livenessFile } = config;
+  const sound = () => (backbone.unended ?? 0) === 0;
+  const stopShowing = livenessFile === undefined ? undefined : showLiveness(livenessFile, sound, logger);
   stops.push(async () => {
     clearInterval(sweeper);
+    await stopShowing?.();
     await Promise.all([batches.stop(), worker.close()]);
     await closeWithin(FAIL_FAST_MS, queue.close());
     connections.close();
-    await backbone.close();
+    await Promise.all([decoder.close(), backbone.close()]);
   });
   const together = config.backbone.maxBatch === 1 ? '' : `, in batches of up to ${config.backbone.maxBatch}`;
   logger.log(

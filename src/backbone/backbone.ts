@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { asCairnError } from '../errors.js';
 import { Batcher } from './engine/batcher.js';
-import { EngineThread, type ThreadedSession } from './engine/engine-thread.js';
+import { EngineThread, type EngineLimits, type ThreadedSession } from './engine/engine-thread.js';
 import { chooseTarget, type Target } from './engine/choose-target.js';
 import type { SessionRequest } from './engine/engine.js';
 import type { Canvas } from './preprocess/preprocess.js';
@@ -20,6 +20,10 @@ export interface BackboneOptions {
   readonly maxBatch?: number;
   /** How long a canvas waits for others, to run in one batch with them. */
   readonly maxDelayMs?: number;
+  /** How long runs and compilations may take before the engine counts as hung, and is replaced. */
+  readonly limits?: EngineLimits;
+  /** Called when the engine hangs, with how many of its threads have hung and not ended since. */
+  readonly onHang?: (unended: number) => void;
 }
 
 /** The engine, device and weights of a run. */
@@ -45,7 +49,7 @@ interface Slot {
  * cached, least recently used evicted first; all of them live in one worker thread.
  */
 export class Backbone {
-  private readonly thread = new EngineThread();
+  private readonly thread: EngineThread;
   /** Least recently used first. */
   private readonly slots = new Map<string, Slot>();
   private readonly asked: { readonly engine: string; readonly device: string };
@@ -63,7 +67,14 @@ export class Backbone {
     maxSessions = 2,
     maxBatch = 1,
     maxDelayMs = 5,
+    limits,
+    onHang,
   }: BackboneOptions = {}) {
+    this.thread = new EngineThread({
+      onLost: () => this.slots.clear(),
+      ...(limits && { limits }),
+      ...(onHang && { onHang }),
+    });
     this.asked = { engine, device };
     this.threads = threads;
     this.maxSessions = maxSessions;
@@ -108,6 +119,11 @@ export class Backbone {
    */
   runBatch(request: SessionRequest, pixels: Uint8Array<ArrayBuffer>, batch: number): Promise<Level[][]> {
     return this.use(request, ({ session }) => session.run(pixels, batch));
+  }
+
+  /** Threads of the engine that have hung and not ended since. */
+  get unended(): number {
+    return this.thread.unended;
   }
 
   /** Ends the thread, and all sessions with it. May be called twice. */

@@ -2,11 +2,13 @@ import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { MAX_SIZE, MIN_SIZE } from '../backbone/catalogue.js';
 import { DEFAULT_DECODE_LIMITS, MAX_PIXELS_SIDE } from '../backbone/preprocess/decode.js';
+import { DEFAULT_ENGINE_LIMITS } from '../backbone/engine/engine-thread.js';
+import { DEFAULT_DECODER_LIMITS } from '../backbone/preprocess/decoder.js';
 import { asCairnError, CairnError } from '../errors.js';
 import { UrlPolicy } from '../images/url-policy.js';
 import type { Env } from './env.js';
 import { httpLimits, httpSchema, LOOPBACK_HOSTS } from './http-limits.js';
-import { count, MIB } from './values.js';
+import { count, duration, MIB } from './values.js';
 
 const GIB = 2 ** 30;
 const HOUR_MS = 3600_000;
@@ -71,10 +73,17 @@ const schema = z.object({
   CAIRN_GROUP_IDLE_MS: count(7 * 24 * HOUR_MS),
   CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
   CAIRN_DRAIN_TIMEOUT_MS: count(60_000, 0),
+  CAIRN_JOB_TIMEOUT_MS: duration(60 * 60_000),
+  CAIRN_RUN_TIMEOUT_MS: duration(DEFAULT_ENGINE_LIMITS.runMs),
+  CAIRN_COMPILE_TIMEOUT_MS: duration(DEFAULT_ENGINE_LIMITS.compileMs),
+  CAIRN_LIVENESS_FILE: z.string().optional(),
   CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
   CAIRN_MAX_PIXELS: count(DEFAULT_DECODE_LIMITS.maxPixels),
   CAIRN_MAX_SIDE: z.coerce.number().int().min(1).max(MAX_PIXELS_SIDE).default(DEFAULT_DECODE_LIMITS.maxSide),
   CAIRN_MAX_SCANS: count(DEFAULT_DECODE_LIMITS.maxScans),
+  CAIRN_DECODE_TIMEOUT_MS: duration(DEFAULT_DECODER_LIMITS.timeoutMs),
+  CAIRN_DECODE_CPU_MS: duration(DEFAULT_DECODER_LIMITS.cpuMs),
+  CAIRN_DECODE_BYTES: count(DEFAULT_DECODER_LIMITS.maxBytes),
   CAIRN_MAX_SIZE: z.coerce.number().int().min(MIN_SIZE).max(MAX_SIZE).default(2048),
   CAIRN_MAX_JOB_BYTES: count(3 * GIB),
   CAIRN_BATCH_MAX_REFUSED: count(1000, 0),
@@ -82,13 +91,7 @@ const schema = z.object({
   CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
   CAIRN_URL_ALLOW: urlAllow,
   CAIRN_URL_MAX_LENGTH: count(2048),
-  // A timer of Node.js holds no more.
-  CAIRN_URL_TIMEOUT_MS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 31 - 1)
-    .default(30_000),
+  CAIRN_URL_TIMEOUT_MS: duration(30_000),
   CAIRN_URL_MIN_RATE: count(1024, 0),
   CAIRN_URL_MAX_REDIRECTS: count(5, 0),
   CAIRN_URL_CONCURRENCY: z.coerce.number().int().min(1).optional(),
@@ -135,10 +138,13 @@ export function loadConfig(env: Env) {
       maxSessions: vars.CAIRN_MAX_SESSIONS,
       maxBatch: vars.CAIRN_MAX_BATCH,
       maxDelayMs: vars.CAIRN_MAX_DELAY_MS,
+      limits: { runMs: vars.CAIRN_RUN_TIMEOUT_MS, compileMs: vars.CAIRN_COMPILE_TIMEOUT_MS },
       ...(vars.CAIRN_THREADS !== undefined && { threads: vars.CAIRN_THREADS }),
     },
     /** One worker process per device; none: this process does the work itself. */
     devices: vars.CAIRN_DEVICES ?? [],
+    /** Its modification time shows that this worker is sound. */
+    livenessFile: vars.CAIRN_LIVENESS_FILE,
     /** Set in a worker process that runs under a supervisor. */
     workerName: vars.CAIRN_WORKER_NAME,
     queue: { prefix: vars.CAIRN_QUEUE_PREFIX, limit: vars.CAIRN_QUEUE_LIMIT },
@@ -148,9 +154,16 @@ export function loadConfig(env: Env) {
       concurrency,
       lockDurationMs: vars.CAIRN_LOCK_DURATION_MS,
       drainTimeoutMs: vars.CAIRN_DRAIN_TIMEOUT_MS,
+      jobTimeoutMs: vars.CAIRN_JOB_TIMEOUT_MS,
       uploadTtlMs: vars.CAIRN_UPLOAD_TTL_MS,
     },
     decode,
+    /** What decoding one image may take. */
+    decoder: {
+      timeoutMs: vars.CAIRN_DECODE_TIMEOUT_MS,
+      cpuMs: vars.CAIRN_DECODE_CPU_MS,
+      maxBytes: vars.CAIRN_DECODE_BYTES,
+    },
     /** What is accepted as an image. */
     intake: {
       ...decode,

@@ -20,13 +20,15 @@ const begunSchema = z.object({
   /** Workers that died before. */
   deaths: z.int(),
   deathsAlone: z.int(),
+  /** The engine hung in this job, which its worker survived. */
+  hung: z.boolean().optional(),
   stage: z.string().optional(),
   /** Resident memory of the process when the stage began, in bytes. */
   rss: z.number().optional(),
 });
 type Begun = z.infer<typeof begunSchema>;
 
-/** Workers that died while a job ran. */
+/** Workers that died while a job ran, or whose engine hung in it. */
 export interface Past {
   readonly deaths: number;
   readonly deathsAlone: number;
@@ -75,14 +77,25 @@ export class Casualties {
     await this.begin([this.toKey(jobId)], JSON.stringify({ ...begun, rss }));
   }
 
+  /** Marks a job in which the engine hung: that counts as the death of its worker. */
+  async markHung(jobId: string, { deaths, deathsAlone }: Past): Promise<void> {
+    const { worker } = this;
+    const begun: Begun = { worker, run: randomUUID(), alone: deaths > 0, deaths, deathsAlone, hung: true };
+    await this.begin([this.toKey(jobId)], JSON.stringify(begun));
+  }
+
   async clear(jobId: string): Promise<void> {
     await this.redis.hdel(this.toKey(jobId), FIELD);
   }
 }
 
 /** Why a job is given up, with what is known of its last worker. */
-export function killedWorker({ deaths, deathsAlone, last }: Past): CairnError {
-  const { worker = 'unknown', stage, rss } = last ?? {};
+export function givenUp({ deaths, deathsAlone, last }: Past): CairnError {
+  const { worker = 'unknown', stage, rss, hung } = last ?? {};
+  if (hung) {
+    const message = `The engine hung, or its worker died, ${deaths} times in this job, ${deathsAlone} of them with no other job beside it; the last worker was ${worker}.`;
+    return new CairnError('engine-hung', message);
+  }
   const known = [
     `the last one was ${worker}`,
     ...(stage === undefined ? [] : [`in stage ${stage}`]),

@@ -2,6 +2,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Backbone, Provenance, SessionRequest } from '../backbone/backbone.js';
 import { findModel } from '../backbone/catalogue.js';
 import type { DecodeLimits } from '../backbone/preprocess/decode.js';
+import type { Decoder } from '../backbone/preprocess/decoder.js';
 import { preprocess, type Canvas } from '../backbone/preprocess/preprocess.js';
 import type { Level } from '../backbone/tensor.js';
 import { CairnError } from '../errors.js';
@@ -26,8 +27,10 @@ export interface ExtractorParts {
   readonly store: Store;
   readonly zstd: Zstd;
   readonly softwareVersion: string;
-  /** Of images; by default those of the library. */
+  /** Limits of images that this process prepares itself; by default those of the library. */
   readonly decode?: Partial<DecodeLimits>;
+  /** Prepares images; by default this process does. */
+  readonly decoder?: Pick<Decoder, 'preprocess'>;
 }
 
 export interface Image {
@@ -102,8 +105,11 @@ export class Extractor {
         return result;
       });
 
-    const { backbone, decode } = this.parts;
-    const canvas = await stage('preprocess', () => preprocess(image.bytes, request.size, decode));
+    const { backbone, decode, decoder } = this.parts;
+    const { signal } = options;
+    const canvas = await stage('preprocess', () =>
+      decoder ? decoder.preprocess(image.bytes, request.size, signal) : preprocess(image.bytes, request.size, decode),
+    );
     const { levels, madeBy } = await stage('run', async () => {
       // A worker with other weights hands the job on, for which it need not run.
       if (options.weightsDigest !== undefined) checkProvenance(await this.load(request), request, options);

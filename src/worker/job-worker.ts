@@ -3,31 +3,17 @@ import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { asCairnError, CairnError, publicError, withCause } from '../errors.js';
 import type { StoreHealth } from '../features/store/store-health.js';
-import { isCancelled, onCancellation } from '../jobs/extract-queue.js';
-import {
-  batchOf,
-  EXTRACT_QUEUE,
-  fromFailedReason,
-  payloadSchema,
-  PERCENT_AT,
-  toFailedReason,
-} from '../jobs/payload.js';
-import type { JobPayload, JobProgress, JobResult, JobStage, Outcome, OutcomeRecorder } from '../jobs/payload.js';
+import { onCancellation } from '../jobs/extract-queue.js';
+import { batchOf, EXTRACT_QUEUE, fromFailedReason, payloadSchema, toFailedReason } from '../jobs/payload.js';
+import type { JobPayload, JobResult, Outcome, OutcomeRecorder } from '../jobs/payload.js';
 import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { isConnectionError } from '../redis/redis-error.js';
-import { Casualties, killedWorker, MAX_DEATHS_ALONE } from './casualties.js';
-import { Postponed, postponement } from './postponed.js';
-import { Solitude } from './solitude.js';
+import { Attempts, cancelled, type ProcessJob } from './attempt.js';
+import { Casualties } from './casualties.js';
+import { HandedOn, Postponed, postponement } from './postponed.js';
 import { LASTING, MAX_HANDED_ON, OF_THE_PLACE, takeWhileUsable, untilRedisDoes } from './waiting.js';
-
-/** Does one job; `onStage` is called when each of its stages begins. */
-export type ProcessJob = (
-  payload: JobPayload,
-  signal: AbortSignal,
-  onStage: (stage: JobStage) => void,
-) => Promise<JobResult>;
 
 export interface JobWorkerParts {
   readonly process: ProcessJob;
@@ -52,6 +38,8 @@ export interface JobWorkerOptions {
   readonly lockDurationMs: number;
   /** How long `close` waits for running jobs. */
   readonly drainTimeoutMs: number;
+  /** How long the work of one attempt may take; for ever without this. */
+  readonly jobTimeoutMs?: number;
 }
 
 /** A lock that expires says nothing about the job; `Casualties` knows which jobs kill their workers. */
@@ -69,8 +57,7 @@ export class JobWorker {
   private readonly worker: Worker<JobPayload, JobResult>;
   /** Ids of the jobs that run here: BullMQ cancels by id, and a batch has many. */
   private readonly running = new Set<string>();
-  private readonly solitude = new Solitude();
-  private readonly casualties: Casualties;
+  private readonly attempts: Attempts;
   private readonly stopping = new AbortController();
   private readonly told = new Set<string>();
   private closing: Promise<void> | undefined;
@@ -79,18 +66,21 @@ export class JobWorker {
     private readonly parts: JobWorkerParts,
     private readonly options: JobWorkerOptions,
   ) {
-    const { name, concurrency, lockDurationMs } = options;
+    const { name, concurrency, lockDurationMs, jobTimeoutMs: timeoutMs } = options;
+    const { process, redis, keys, health } = parts;
     this.worker = new Worker(EXTRACT_QUEUE, (job, token, signal) => this.run(job, token!, signal!), {
-      connection: parts.redis,
+      connection: redis,
       name,
-      prefix: parts.keys.prefix,
+      prefix: keys.prefix,
       concurrency,
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
       maxStalledCount: ANY_NUMBER_OF_STALLS,
       autorun: false,
     });
-    this.casualties = new Casualties(parts.redis, name, (jobId) => this.worker.toKey(jobId));
+    const casualties = new Casualties(redis, name, (jobId) => this.worker.toKey(jobId));
+    const patiently = <T>(ask: () => Promise<T>) => this.patiently(ask);
+    this.attempts = new Attempts({ process, redis, keys, casualties, health, timeoutMs, patiently });
     this.watch();
   }
 
@@ -180,7 +170,7 @@ export class JobWorker {
     this.running.add(jobId);
     try {
       const payload = payloadSchema.parse(job.data);
-      const result = await this.attempt(job, payload, signal);
+      const result = await this.attempts.run(job, payload, signal);
       await this.record({ jobId, payload, state: 'completed', result });
       return result;
     } catch (thrown) {
@@ -189,6 +179,7 @@ export class JobWorker {
         await this.patiently(() => job.moveToDelayed(Date.now() + postponement(job), token));
         throw new DelayedError();
       }
+      if (thrown instanceof HandedOn && !signal.aborted) return await this.handOn(job, token, thrown.reason);
       const error = signal.aborted ? cancelled() : publicError(asCairnError(thrown));
       if (OF_THE_PLACE.has(error.code) && (await this.mayHandOn(job, error)))
         return await this.handOn(job, token, error);
@@ -201,32 +192,6 @@ export class JobWorker {
     } finally {
       this.running.delete(jobId);
     }
-  }
-
-  /** Does a job; alone where a worker has died of it, or beside it. */
-  private async attempt(job: Job, payload: JobPayload, signal: AbortSignal): Promise<JobResult> {
-    const { redis, keys, process } = this.parts;
-    const jobId = job.id!;
-    if (await this.patiently(() => isCancelled(redis, keys, jobId))) throw cancelled();
-    await this.parts.health?.demandStore(payload.store);
-    const past = await this.patiently(() => this.casualties.past(jobId));
-    if (past.deathsAlone >= MAX_DEATHS_ALONE) throw killedWorker(past);
-    const alone = past.deaths > 0;
-    const work = async () => {
-      const leave = await this.solitude.enter(alone);
-      try {
-        if (signal.aborted) throw cancelled();
-        await this.patiently(() => this.casualties.mark(jobId, past));
-        return await process(payload, signal, (stage) => {
-          report(job, stage);
-          if (alone) this.casualties.mark(jobId, past, stage).catch(() => undefined);
-        });
-      } finally {
-        leave();
-        await this.patiently(() => this.casualties.clear(jobId));
-      }
-    };
-    return Promise.race([work(), rejectOnAbort(signal)]);
   }
 
   private async mayHandOn(job: Job, { code }: CairnError): Promise<boolean> {
@@ -274,19 +239,4 @@ function isLastAttempt({ attemptsMade, opts }: Job): boolean {
 
 function unrecoverable(reason: string, cause: CairnError): UnrecoverableError {
   return Object.assign(new UnrecoverableError(reason), { cause });
-}
-
-function cancelled(): CairnError {
-  return new CairnError('cancelled', 'The job was cancelled.');
-}
-
-/** A run cannot be interrupted, but its job need not wait for it. */
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(cancelled()), { once: true }));
-}
-
-/** Progress is best effort: a job does not fail because a report of it did. */
-function report(job: Job, stage: JobStage): void {
-  const progress: JobProgress = { stage, percent: PERCENT_AT[stage] };
-  job.updateProgress(progress).catch(() => undefined);
 }

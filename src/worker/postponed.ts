@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import type { CairnError } from '../errors.js';
 
 /** How long a job is postponed at first; twice as long each time, so that thousands of them do not keep Redis busy. */
 const POSTPONE_MS = 250;
@@ -10,6 +11,15 @@ const MAX_POSTPONE_MS = 15_000;
  */
 export class Postponed extends Error {
   override readonly name = 'Postponed';
+}
+
+/** Thrown for a job that goes back to the queue for another worker, which is not one of its attempts. */
+export class HandedOn extends Error {
+  override readonly name = 'HandedOn';
+
+  constructor(readonly reason: CairnError) {
+    super(reason.message, { cause: reason });
+  }
 }
 
 /**

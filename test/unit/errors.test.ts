@@ -22,6 +22,7 @@ describe('CairnError', () => {
     expect(transient.toSorted()).toEqual([
       'busy',
       'engine-failed',
+      'engine-restarted',
       'internal',
       'queue-full',
       'queue-unavailable',

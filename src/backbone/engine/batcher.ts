@@ -1,4 +1,4 @@
-import { CairnError } from '../../errors.js';
+import { asCairnError, CairnError } from '../../errors.js';
 import type { Level } from '../tensor.js';
 
 /** Runs a batch of images in one array; see `Session.run`. */
@@ -70,8 +70,12 @@ export class Batcher {
         const levels = await this.run(this.join(batch), batch.length);
         batch.forEach(({ resolve }, image) => resolve(levels[image]!));
         return;
-      } catch {
-        // The runs below find the image at fault, and the others get their levels.
+      } catch (error) {
+        // The runs below find the image at fault, and the others get their levels; a session that hung runs no more.
+        if (asCairnError(error).code === 'engine-hung') {
+          for (const { reject } of batch) reject(error);
+          return;
+        }
       }
     }
     for (const { pixels, resolve, reject } of batch) await this.runAlone(pixels).then(resolve, reject);

@@ -16,43 +16,82 @@ export interface ThreadedSession extends CompiledReply {
   dispose(): Promise<void>;
 }
 
+/** How long a call may take before its thread counts as hung. */
+export interface EngineLimits {
+  /** Per image of a batch. */
+  readonly runMs: number;
+  /** Reading weights and compiling a session. */
+  readonly compileMs: number;
+}
+
+/** TensorRT compiles for minutes, and a busy CPU runs the largest networks for as long. */
+export const DEFAULT_ENGINE_LIMITS: EngineLimits = { runMs: 10 * 60_000, compileMs: 20 * 60_000 };
+
+export interface EngineThreadOptions {
+  readonly limits?: EngineLimits;
+  /** Called when a thread has ended or hangs: its sessions are lost. */
+  readonly onLost?: () => void;
+  /** Called when a thread hangs, with how many have hung and not ended since. */
+  readonly onHang?: (unended: number) => void;
+}
+
 interface Pending {
+  readonly type: SessionCall['type'];
+  readonly limitMs: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: CairnError) => void;
 }
 
 /** Less than the time a process has to end after its jobs. */
 const CLOSE_WITHIN_MS = 8000;
+const TERMINATE_WITHIN_MS = 1000;
+/** What a timer of Node.js holds. */
+const MOST_TIMER_MS = 2 ** 31 - 1;
 
 // A union of requests loses its alternatives under a plain Omit.
 type WithoutId<R> = R extends unknown ? Omit<R, 'id'> : never;
 
-/** One thread with its sessions, one per device. A thread that dies is restarted by the next call. */
+/**
+ * One thread with its sessions, one per device. A thread that dies is restarted by the next call, and so is one that hangs: it
+ * cannot be stopped inside a native library, so it is left behind, and ends by itself should its call ever return.
+ */
 export class EngineThread {
   private worker: Worker | undefined;
+  private readonly hung = new Set<Worker>();
+  /** Ends the call that the thread works on: the first of those that are pending. */
+  private deadline: NodeJS.Timeout | undefined;
   private readonly pending = new Map<number, Pending>();
   private calls = 0;
   private sessions = 0;
   private closed = false;
   private closing: Promise<void> | undefined;
 
+  constructor(private readonly options: EngineThreadOptions = {}) {}
+
+  /** Threads that have hung and not ended since. A process that has any cannot exit: it waits for its threads. */
+  get unended(): number {
+    return this.hung.size;
+  }
+
   async compile(options: CompileRequest): Promise<ThreadedSession> {
     const session = this.sessions++;
-    const compiled = (await this.call({ type: 'compile', session, options })) as CompiledReply;
+    const { runMs, compileMs } = this.limits;
+    const compiled = (await this.call({ type: 'compile', session, options }, compileMs)) as CompiledReply;
     const worker = this.worker;
     const assertAlive = () => {
       // A new thread does not have the sessions of the previous one.
-      if (this.worker !== worker) throw new CairnError('engine-failed', 'The engine thread of this session has ended.');
+      if (this.worker !== worker) throw restarted();
     };
     return {
       ...compiled,
       run: async (images, batch) => {
         assertAlive();
         if (images.byteLength === 0) throw new CairnError('engine-failed', 'The images have been transferred before.');
-        return (await this.call({ type: 'run', session, images, batch }, [images.buffer])) as Level[][];
+        const call = { type: 'run', session, images, batch } as const;
+        return (await this.call(call, runMs * batch, [images.buffer])) as Level[][];
       },
       dispose: async () => {
-        if (this.worker === worker && worker) await this.call({ type: 'dispose', session });
+        if (this.worker === worker && worker) await this.call({ type: 'dispose', session }, runMs);
       },
     };
   }
@@ -75,16 +114,22 @@ export class EngineThread {
     const ended = once(worker, 'exit').finally(() => overdue.abort());
     worker.postMessage({ type: 'close' } satisfies Request);
     await Promise.race([ended, delay(CLOSE_WITHIN_MS, undefined, { signal: overdue.signal })]).catch(() => undefined);
-    await worker.terminate();
+    const terminated = worker.terminate().then(() => true);
+    if (!(await Promise.race([terminated, delay(TERMINATE_WITHIN_MS, false, { ref: false })]))) this.leave(worker);
   }
 
-  private call(request: WithoutId<SessionCall>, transfer: ArrayBuffer[] = []): Promise<unknown> {
+  private get limits(): EngineLimits {
+    return this.options.limits ?? DEFAULT_ENGINE_LIMITS;
+  }
+
+  private call(request: WithoutId<SessionCall>, limitMs: number, transfer: ArrayBuffer[] = []): Promise<unknown> {
     if (this.closed) return Promise.reject(new CairnError('engine-failed', 'The engine has been closed.'));
     this.worker ??= this.start();
     const id = this.calls++;
     const worker = this.worker;
     return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve, reject });
+      this.pending.set(id, { type: request.type, limitMs, resolve, reject });
+      if (this.pending.size === 1) this.watch(worker);
       worker.postMessage({ ...request, id }, transfer);
     });
   }
@@ -95,6 +140,8 @@ export class EngineThread {
     worker.on('message', (reply: Reply) => {
       const waiting = this.pending.get(reply.id);
       this.pending.delete(reply.id);
+      // One that was left behind has no call here any more.
+      if (waiting) this.watch(worker);
       if (reply.error) waiting?.reject(new CairnError(reply.error.code, reply.error.message));
       else waiting?.resolve(reply.value);
     });
@@ -105,8 +152,41 @@ export class EngineThread {
 
   private fail(worker: Worker, message: string, cause?: unknown): void {
     if (this.worker !== worker) return;
-    this.worker = undefined;
-    for (const { reject } of this.pending.values()) reject(new CairnError('engine-failed', message, { cause }));
-    this.pending.clear();
+    this.lose(() => new CairnError('engine-failed', message, { cause }));
   }
+
+  /** The thread takes its calls one by one, in order: from now on it works on the first that is left. */
+  private watch(worker: Worker): void {
+    clearTimeout(this.deadline);
+    const [first] = this.pending.values();
+    if (first) this.deadline = setTimeout(() => this.hang(worker, first), Math.min(first.limitMs, MOST_TIMER_MS));
+  }
+
+  /** Gives up the thread: the call that hangs is told so; those behind it have yet to begin, and can be made again. */
+  private hang(worker: Worker, { type, limitMs, reject }: Pending): void {
+    const what = type === 'run' ? 'A run of the network' : 'The engine';
+    reject(new CairnError('engine-hung', `${what} has not ended after ${limitMs / 1000} s; its thread is given up.`));
+    this.leave(worker);
+    this.lose(restarted);
+    this.options.onHang?.(this.hung.size);
+  }
+
+  private leave(worker: Worker): void {
+    this.hung.add(worker);
+    worker.once('exit', () => this.hung.delete(worker));
+    worker.postMessage({ type: 'leave' } satisfies Request);
+    worker.unref();
+  }
+
+  private lose(reason: () => CairnError): void {
+    clearTimeout(this.deadline);
+    this.worker = undefined;
+    for (const { reject } of this.pending.values()) reject(reason());
+    this.pending.clear();
+    this.options.onLost?.();
+  }
+}
+
+function restarted(): CairnError {
+  return new CairnError('engine-restarted', 'The engine thread of this session has ended.');
 }

@@ -63,9 +63,11 @@ function buffersOf(images: Level[][]): Set<ArrayBuffer> {
 let last: Promise<void> = Promise.resolve();
 let closing = false;
 port.on('message', (request: Request) => {
+  // Only in a worker: this ends the thread.
+  if (request.type === 'leave') process.exit(0);
   if (request.type === 'close') {
     closing = true;
-    // Only in a worker: this ends the thread, and nothing native is under way.
+    // Nothing native is under way then.
     last = last.then(() => process.exit(0));
     return;
   }

@@ -21,8 +21,8 @@ export type SessionCall = { readonly id: number; readonly session: number } & (
   | { readonly type: 'dispose' }
 );
 
-/** `close` is not answered: the thread ends after what it is doing. */
-export type Request = SessionCall | { readonly type: 'close' };
+/** Neither is answered: by `close` the thread ends after what it is doing, by `leave` at once, unless it hangs. */
+export type Request = SessionCall | { readonly type: 'close' } | { readonly type: 'leave' };
 
 export type Reply = { readonly id: number } & (
   | { readonly value: unknown; readonly error?: undefined }

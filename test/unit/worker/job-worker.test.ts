@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CairnError } from '../../../src/errors.js';
 import { extractQueue, requestCancellation, type ExtractQueue } from '../../../src/jobs/extract-queue.js';
 import { EXTRACT_JOB, type Outcome } from '../../../src/jobs/payload.js';
-import { JobWorker, type ProcessJob } from '../../../src/worker/job-worker.js';
+import type { ProcessJob } from '../../../src/worker/attempt.js';
+import { JobWorker, type JobWorkerOptions } from '../../../src/worker/job-worker.js';
 import { Postponed } from '../../../src/worker/postponed.js';
 import { until } from '../../integration/support/service.js';
 import { payloadOf, SHA256 } from '../../support/jobs.js';
@@ -23,7 +24,7 @@ afterEach(async () => {
   await queue.close();
 });
 
-function work(process: ProcessJob, options: { concurrency?: number; drainTimeoutMs?: number } = {}) {
+function work(process: ProcessJob, options: Partial<JobWorkerOptions> = {}) {
   const record = (outcome: Outcome) => Promise.resolve(void outcomes.push(outcome));
   const log = { log: (line: string) => lines.push(line), warn: (line: string) => lines.push(`WARN ${line}`) };
   const { redis, keys, connections } = current;
@@ -176,4 +177,49 @@ test('an error that nobody foresaw is told to the log, not to the submitter', as
   const message = 'An unforeseen error; the log has the details.';
   expect(outcomes).toMatchObject([{ state: 'failed', error: { code: 'internal', message } }]);
   expect((await queue.getJob('one'))!.failedReason).toBe(`internal: ${message}`);
+});
+
+test('a job that does not end in time fails, and its place is free', async () => {
+  const aborted: string[] = [];
+  work(
+    (payload, signal, onStage) => {
+      if (payload.weights !== 'stuck') return Promise.resolve(result);
+      onStage('pack');
+      signal.addEventListener('abort', () => aborted.push(payload.weights));
+      return new Promise(() => undefined);
+    },
+    { concurrency: 1, jobTimeoutMs: 300 },
+  );
+  await queue.add(EXTRACT_JOB, payloadOf({ weights: 'stuck' }), { jobId: 'stuck', attempts: 5 });
+  await add('other');
+  await until(async () => (await state('other')) === 'completed');
+  expect([await state('stuck'), aborted]).toEqual(['failed', ['stuck']]);
+  const message = 'The job has not ended after 0.3 s, in stage pack.';
+  expect(outcomes).toMatchObject([
+    { state: 'failed', error: { code: 'job-timeout', message } },
+    { state: 'completed' },
+  ]);
+});
+
+describe('an engine that hangs in a job', () => {
+  const hangs = () => Promise.reject(new CairnError('engine-hung', 'The engine has not ended.'));
+
+  test('has it run next alone; that is no attempt', async () => {
+    let runs = 0;
+    work(() => (++runs === 1 ? hangs() : Promise.resolve(result)));
+    await add('one');
+    await until(async () => (await state('one')) === 'completed');
+    expect([runs, (await queue.getJob('one'))!.attemptsMade]).toEqual([2, 1]);
+    expect(lines).toContain('WARN jobs are handed on: The engine has not ended.');
+  });
+
+  test('and hangs again, alone, has it given up', async () => {
+    let runs = 0;
+    work(() => (runs++, hangs()));
+    await add('one');
+    await until(async () => (await state('one')) === 'failed');
+    expect(runs).toBe(3);
+    const message = expect.stringMatching(/^The engine hung, or its worker died, 3 times in this job, 2 of them/);
+    expect(outcomes).toMatchObject([{ state: 'failed', error: { code: 'engine-hung', message } }]);
+  });
 });

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { constants, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { EngineThread } from '../../../../src/backbone/engine/engine-thread.js';
 import type { CompileRequest } from '../../../../src/backbone/engine/thread-protocol.js';
+import { until } from '../../../integration/support/service.js';
 import { builtFile } from '../../../support/fixtures.js';
 import { useTempDirs } from '../../../support/temp-dir.js';
 import { numbersOf } from '../../../support/tensors.js';
@@ -119,7 +120,7 @@ describe('EngineThread', () => {
     const running = session.run(grey(), 1);
     await thread.close();
     await expect(running).resolves.toHaveLength(1);
-    await expect(session.run(grey(), 1)).rejects.toMatchObject({ code: 'engine-failed' });
+    await expect(session.run(grey(), 1)).rejects.toMatchObject({ code: 'engine-restarted' });
     await expect(thread.compile(REQUEST)).rejects.toMatchObject({ code: 'engine-failed' });
     await expect(thread.close()).resolves.toBeUndefined();
   });
@@ -158,10 +159,45 @@ describe('EngineThread', () => {
     const session = await thread.compile(REQUEST);
     await expect(session.run(grey(), 1)).resolves.toHaveLength(1);
     await expect(lost.run(grey(), 1)).rejects.toMatchObject({
-      code: 'engine-failed',
+      code: 'engine-restarted',
       message: expect.stringContaining('has ended'),
     });
     await expect(lost.dispose()).resolves.toBeUndefined();
+  });
+
+  describe('a call that does not end', () => {
+    /** A calibration that nobody ever writes: opening it blocks in the system, where no thread can be stopped. */
+    async function silentFile(): Promise<string> {
+      const path = join(await temporaryFolder(), 'calibration.json');
+      execFileSync('mkfifo', [path]);
+      return path;
+    }
+    test('is told so; those behind it are not to blame, and the next find a new thread', async () => {
+      const hangs: number[] = [];
+      let lost = 0;
+      const limits = { runMs: 60_000, compileMs: 500 };
+      const onHang = (unended: number) => void hangs.push(unended);
+      const thread = new EngineThread({ limits, onHang, onLost: () => lost++ });
+      threads.push(thread);
+      const calibration = await silentFile();
+      const behind = thread.compile({ ...REQUEST, calibration });
+      const further = thread.compile(REQUEST);
+      await expect(behind).rejects.toMatchObject({ code: 'engine-hung', message: expect.stringContaining('0.5 s') });
+      await expect(further).rejects.toMatchObject({ code: 'engine-restarted' });
+      expect([hangs, lost, thread.unended]).toEqual([[1], 1, 1]);
+      limits.compileMs = 60_000;
+      const session = await thread.compile(REQUEST);
+      await expect(session.run(grey(), 1)).resolves.toHaveLength(1);
+      // The call returns after all: its thread ends by itself.
+      await until(async () => {
+        await open(calibration, constants.O_WRONLY | constants.O_NONBLOCK).then(
+          (file) => file.close(),
+          () => undefined,
+        );
+        return thread.unended === 0;
+      });
+      await expect(session.run(grey(), 1)).resolves.toHaveLength(1);
+    });
   });
 
   test('what an engine sets in the environment is set for the process, where native libraries read it', async () => {
