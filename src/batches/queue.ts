@@ -90,7 +90,7 @@ export class BatchQueue {
       const active = (await this.parts.jobs.getRanges(['active'])).filter((jobId) => batchOf(jobId) === id).length;
       const rates = await this.ledger.rates(id);
       const batch = await this.ledger.read(id);
-      if (!batch) throw notFound(id);
+      if (!batch) throw batchNotFound(id);
       const left = batch.total - endedLines(batch);
       // A job whose outcome is recorded stays active for another moment.
       const running = Math.min(active, left);
@@ -108,7 +108,7 @@ export class BatchQueue {
   async cancel(id: string): Promise<BatchStatus> {
     await this.reach(async () => {
       const before = await this.ledger.cancel(id);
-      if (before === undefined) throw notFound(id);
+      if (before === undefined) throw batchNotFound(id);
       if (before === 'completed') throw new CairnError('batch-finished', `Batch ${id} has already completed.`);
       await requestCancellation(this.parts.redis, this.parts.keys, id);
     });
@@ -164,7 +164,7 @@ export class BatchQueue {
   private look(id: string, cursor: string, count: number) {
     return this.reach(async () => {
       const batch = await this.ledger.read(id);
-      if (!batch) throw notFound(id);
+      if (!batch) throw batchNotFound(id);
       const results = await this.ledger.results(id, cursor, count);
       return { results, finished: batch.finishedAt !== undefined };
     });
@@ -175,6 +175,7 @@ export class BatchQueue {
   }
 }
 
-function notFound(id: string): CairnError {
+/** The same whether there is none or it is another's. */
+export function batchNotFound(id: string): CairnError {
   return new CairnError('batch-not-found', `There is no batch ${id}; batches are kept for seven days when finished.`);
 }

@@ -55,7 +55,7 @@ export class JobQueue {
   /** @throws CairnError `job-not-found` or `queue-unavailable`. */
   async status(jobId: string): Promise<JobStatus> {
     // BullMQ keeps its own records under keys of the same form as those of jobs: `meta`, `events`, ….
-    if (!isJobId(jobId)) throw notFound(jobId);
+    if (!isJobId(jobId)) throw jobNotFound(jobId);
     return this.reach(async () => {
       const { queue, redis, keys } = this.parts;
       // State first: readStatus corrects a stale state from the job's own fields.
@@ -65,7 +65,7 @@ export class JobQueue {
         const taken = await readCancelled(redis, keys, jobId);
         if (taken) return taken;
       }
-      if (!job) throw notFound(jobId);
+      if (!job) throw jobNotFound(jobId);
       return readStatus(job, state, cancelled);
     });
   }
@@ -125,7 +125,8 @@ export class JobQueue {
   }
 }
 
-function notFound(jobId: string): CairnError {
+/** The same whether there is none or it is another's. */
+export function jobNotFound(jobId: string): CairnError {
   return new CairnError('job-not-found', `There is no job ${jobId}; jobs are kept for seven days.`);
 }
 

@@ -244,13 +244,15 @@ test('only bad lines: accepted, and finished at once', async () => {
   expect(await client.finishBatch(batch.id)).toMatchObject({ state: 'completed', counts: { failed: 2 } });
 });
 
-test('the same key is the same batch, and its images are not read again', async () => {
+test('the same key with the same body is the same batch; with another it is a conflict', async () => {
   const sha256 = await client.keep(await numberedImage(20));
   const body = Buffer.from(JSON.stringify({ source: { sha256 } }));
   const headers = { 'idempotency-key': 'twenty' };
   const first = await client.postBatch(body, OPTIONS, headers);
-  const again = await client.postBatch(Buffer.from('{ something else'), OPTIONS, headers);
+  const again = await client.postBatch(body, OPTIONS, headers);
   expect([first.status, again.status]).toEqual([202, 200]);
+  const other = await client.postBatch(Buffer.from('{ something else'), OPTIONS, headers);
+  expect([other.status, await other.json()]).toEqual([409, expect.objectContaining({ code: 'idempotency-conflict' })]);
   const [one, two] = [(await first.json()) as BatchView, (await again.json()) as BatchView];
   expect([two.id, two.total, two.rejected.count]).toEqual([one.id, 1, 0]);
   expect(first.headers.get('location')).toBe(`/v1/batches/${one.id}`);

@@ -1,3 +1,4 @@
+import type { Multipart } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { CairnError } from '../../errors.js';
@@ -13,12 +14,15 @@ import { tarEntries } from '../../batches/entries/tar-entries.js';
 import { zipEntries } from '../../batches/entries/zip-entries.js';
 import { partsOf } from '../http/read-submission.js';
 import { refuseManyKeys } from '../http/zod-pipe.js';
+import { ended, type Fingerprint } from './fingerprint.js';
 
 /** The parser remembers every part of a form until its end; a tar or a manifest may have more images. */
 const MAX_FILES = 10_000;
+const FORM_LIMITS = { files: MAX_FILES, parts: MAX_FILES + 100 };
 
 /**
- * The entries of a batch, which is a manifest, an archive of images, or a form of files.
+ * The entries of a batch, which is a manifest, an archive of images, or a form of files. A `fingerprint` takes in the parts of
+ * a form.
  *
  * @throws CairnError `request-malformed` or `batch-too-large` when the rest cannot be read, and those of the store.
  */
@@ -27,8 +31,9 @@ export async function* readEntries(
   store: Store,
   intake: ImageIntake,
   useOptions: (fields: GivenOptions) => void,
+  fingerprint?: Fingerprint,
 ): AsyncGenerator<Entry> {
-  if (request.isMultipart()) yield* formEntries(request, intake, useOptions);
+  if (request.isMultipart()) yield* formEntries(request, intake, useOptions, fingerprint);
   else if (request.body instanceof Readable) yield* entriesOf(received(request.body), store, intake);
   else if (request.body !== undefined && request.body !== null) {
     refuseManyKeys(request.body);
@@ -46,19 +51,41 @@ async function* formEntries(
   request: FastifyRequest,
   intake: ImageIntake,
   useOptions: (fields: GivenOptions) => void,
+  fingerprint?: Fingerprint,
 ): AsyncGenerator<Entry> {
   const options: Record<string, unknown> = {};
   let line = 0;
-  for await (const part of partsOf(request, { files: MAX_FILES, parts: MAX_FILES + 100 })) {
+  for await (const part of partsOf(request, FORM_LIMITS)) {
+    if (fingerprint) notePart(part, fingerprint);
     if (part.type === 'file') {
       if (line === 0) useOptions(options);
       yield await imageEntry({ line: ++line, name: part.filename, options }, part.file, intake);
+      // The rest of an image that was refused counts before the next part.
+      if (fingerprint) await ended(part.file);
     } else if (line > 0) {
       throw new CairnError('request-malformed', 'The options of a form must come before its files.');
     } else {
       options[part.fieldname] = part.value;
     }
   }
+}
+
+/** Reads a body for its fingerprint alone. @throws CairnError `request-malformed` when it cannot be read. */
+export async function skipEntries(request: FastifyRequest, fingerprint: Fingerprint): Promise<void> {
+  if (!request.isMultipart()) return;
+  for await (const part of partsOf(request, FORM_LIMITS)) {
+    notePart(part, fingerprint);
+    if (part.type === 'file') await ended(part.file);
+  }
+}
+
+function notePart(part: Multipart, fingerprint: Fingerprint): void {
+  if (part.type === 'field') {
+    fingerprint.note(['field', part.fieldname, part.value]);
+    return;
+  }
+  fingerprint.note(['file', part.filename]);
+  fingerprint.watch(part.file);
 }
 
 async function* entriesOf(

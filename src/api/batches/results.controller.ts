@@ -19,7 +19,7 @@ import { ClientGone } from '../http/client-gone.js';
 import { streamReply } from '../http/event-stream.js';
 import { zod } from '../http/zod-pipe.js';
 import { binary, json, Operation, textStream } from '../openapi/operation.js';
-import { BATCH } from './batches.controller.js';
+import { BATCH, demandBatch } from './batches.controller.js';
 
 const NDJSON = 'application/x-ndjson';
 const DEFAULT_LIMIT = 1000;
@@ -103,7 +103,7 @@ export class ResultsController {
     @Res() reply: FastifyReply,
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
-    await this.checkExists(id);
+    await demandBatch(this.batches, id, request.caller);
     const { after, state, limit, follow } = query;
     if (!request.headers.accept?.includes(NDJSON)) {
       if (follow) throw new CairnError('option-invalid', `follow needs "Accept: ${NDJSON}".`);
@@ -135,7 +135,7 @@ export class ResultsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const { after, ...levels } = query;
-    await this.checkExists(id);
+    await demandBatch(this.batches, id, reply.request.caller);
     const stop = new AbortController();
     const pages = this.batches.follow(id, after, { follow: true, page: FEATURES_PAGE, signal: stop.signal });
     await streamReply(reply, 'application/x-tar', featureTar(pages, this.library, levels, stop, this.streams));
@@ -154,10 +154,5 @@ export class ResultsController {
       if (whole && found.length < PAGE) return { results: results.map(resultView), next: null };
     }
     return { results: results.map(resultView), next: cursor };
-  }
-
-  /** @throws CairnError `batch-not-found`, before an answer has begun. */
-  private async checkExists(id: string): Promise<void> {
-    if (!(await this.batches.find(id))) throw new CairnError('batch-not-found', `There is no batch ${id}.`);
   }
 }

@@ -56,7 +56,7 @@ export class ExtractController {
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
     const { options, source } = await readSubmission(request, this.intake, { priority: PRIORITY, ...given });
-    const archive = await this.jobs.open(options, source, gone);
+    const archive = await this.jobs.open(options, source, gone, request.caller);
     const { id } = archive.description;
     void reply.status(200).header('content-location', `/v1/features/${id}.safetensors`);
     // Nothing would close a stream that is sent to a closed connection.

@@ -96,7 +96,7 @@ export class InferenceController {
     const inference = await withBody(request, this.memory, (bytes) =>
       readInferenceRequest(modelOf(name, version), headerLength, bytes, this.intake, this.limits.maxJsonValues),
     );
-    const archives = await this.jobs.openAll(inference.options, inference.images, gone);
+    const archives = await this.jobs.openAll(inference.options, inference.images, gone, request.caller);
     const close = () => Promise.all(archives.map((archive) => archive.close()));
     // The levels are there: waiting costs less than computing again.
     const share = await this.streams.wait(gone).catch(async (error: unknown) => {

@@ -5,10 +5,12 @@ import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobEvents, type JobEvent } from '../../jobs/events.js';
 import { jobOptionsSchema } from '../../jobs/options.js';
-import { JobQueue } from '../../jobs/queue.js';
+import { jobNotFound, JobQueue } from '../../jobs/queue.js';
 import { JobService } from '../../jobs/service.js';
-import { cachedFeatures, cachedStatus, isFinal } from '../../jobs/status.js';
+import { cachedFeatures, cachedStatus, isFinal, type JobStatus } from '../../jobs/status.js';
+import { mayAccess, type Caller } from '../../keys/api-key.js';
 import { Audit } from '../auth/audit.js';
+import { CalledBy } from '../auth/key-guard.js';
 import { Scope } from '../auth/scope.js';
 import { ClientGone } from '../http/client-gone.js';
 import { formatEvent, heartbeatUntil, sendEvents } from '../http/event-stream.js';
@@ -50,7 +52,7 @@ export class JobsController {
   })
   async submit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { options, source } = await readSubmission(request, this.intake);
-    const job = jobView(await this.jobs.submit(options, source));
+    const job = jobView(await this.jobs.submit(options, source, request.caller));
     await reply
       .status(job.state === 'completed' ? 200 : 202)
       .header('location', job.links.self)
@@ -65,9 +67,9 @@ export class JobsController {
     ...JOB,
     answers: { 200: json('The job as it is now.', jobViewSchema) },
   })
-  async get(@Param('id') id: string): Promise<JobView> {
+  async get(@Param('id') id: string, @CalledBy() caller: Caller | undefined): Promise<JobView> {
     const featuresId = cachedFeatures(id);
-    if (featuresId === undefined) return jobView(await this.queue.status(id));
+    if (featuresId === undefined) return jobView(await this.own(id, caller));
     const description = await this.library.find(featuresId);
     if (!description) throw new CairnError('job-not-found', `There is no job ${id}.`);
     return jobView(cachedStatus(description));
@@ -84,6 +86,7 @@ export class JobsController {
   })
   async cancel(@Param('id') id: string, @Req() request: FastifyRequest): Promise<JobView> {
     if (cachedFeatures(id) !== undefined) throw new CairnError('job-finished', `Job ${id} has already completed.`);
+    await this.own(id, request.caller);
     const job = jobView(await this.queue.cancel(id));
     this.events.announce(id);
     this.audit.changed(request, `job ${id} cancelled`);
@@ -107,15 +110,32 @@ export class JobsController {
       },
     },
   })
-  async follow(@Param('id') id: string, @Res() reply: FastifyReply, @ClientGone() gone: AbortSignal): Promise<void> {
+  async follow(
+    @Param('id') id: string,
+    @CalledBy() caller: Caller | undefined,
+    @Res() reply: FastifyReply,
+    @ClientGone() gone: AbortSignal,
+  ): Promise<void> {
     // Subscribe before the first look, so that no change falls between the two.
     const changes = this.events.follow(id, gone);
     const next = changes.next();
-    const first = await this.get(id);
-    await sendEvents(reply, this.story(first, next, changes), gone);
+    const first = await this.get(id, caller);
+    await sendEvents(reply, this.story(first, next, changes, caller), gone);
   }
 
-  private async *story(first: JobView, next: Promise<IteratorResult<JobEvent>>, changes: AsyncGenerator<JobEvent>) {
+  /** The job, unless it is another key's. @throws CairnError as `JobQueue.status`. */
+  private async own(id: string, caller: Caller | undefined): Promise<JobStatus> {
+    const job = await this.queue.status(id);
+    if (mayAccess(caller, job.payload.owner)) return job;
+    throw jobNotFound(id);
+  }
+
+  private async *story(
+    first: JobView,
+    next: Promise<IteratorResult<JobEvent>>,
+    changes: AsyncGenerator<JobEvent>,
+    caller: Caller | undefined,
+  ) {
     yield formatEvent('state', first);
     let job = first;
     while (!isFinal(job.state)) {
@@ -123,7 +143,7 @@ export class JobsController {
       const change = await next;
       if (change.done) return;
       next = changes.next();
-      job = await this.get(job.id);
+      job = await this.get(job.id, caller);
       yield formatEvent(change.value, job);
     }
   }

@@ -11,12 +11,13 @@ const COMMENT = ':\n\n';
 
 /** An announcement as the API shows it. */
 export const announcementViewSchema = announcementSchema
-  .omit({ featuresId: true, jobId: true, made: true })
+  .omit({ featuresId: true, jobId: true, made: true, owner: true })
   .extend({
     id: z.string().meta({ description: 'Position in the stream; consumers acknowledge it.' }),
     features: featureRefSchema,
     made: z.boolean().meta({ description: 'False where the job found the features in the store.' }),
     job: z.object({ id: z.string(), href: z.string() }),
+    owner: z.string().optional().meta({ description: 'Name of the key that submitted the job.' }),
     links: featureLinksSchema,
     delivery: z.int().optional().meta({ description: 'Consumers of a group only: how many times it was delivered.' }),
   })

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AnnouncementFilter } from '../../announcements/announcement.js';
 import { isEntryId } from '../../redis/entry-id.js';
 import { findModel } from '../../backbone/catalogue.js';
+import { viewOf, type Caller } from '../../keys/api-key.js';
 import { listOf, parse, wholeNumber } from '../../parse.js';
 
 const MAX_PREFETCH = 100;
@@ -80,8 +81,32 @@ export function parseStreamRequest(query: Query, lastEventId: string | undefined
   return { kind: 'consume' as const, group, consumer, options: { ...rest, from, filter } };
 }
 
-/** @throws CairnError `option-invalid`. */
-export function parseGroupName(name: string): string {
+/**
+ * The name by which Redis knows a group: with keys, that of its owner comes first, so that groups of different keys may have the
+ * same name. Who sees everything also names the groups of others in that form, `owner/group`.
+ *
+ * @throws CairnError `option-invalid`.
+ */
+export function parseGroupName(name: string, caller: Caller | undefined): string {
+  const parts = name.split('/');
+  if (parts.length === 2 && viewOf(caller) === undefined) {
+    const [owner = '', group = ''] = parts;
+    return qualified(owner === '' ? undefined : parseName(owner), parseName(group));
+  }
+  return qualified(caller?.name, parseName(name));
+}
+
+function qualified(owner: string | undefined, group: string): string {
+  return owner === undefined ? group : `${owner}/${group}`;
+}
+
+/** The inverse. */
+export function splitGroupName(qualifiedName: string): { readonly name: string; readonly owner?: string } {
+  const [owner, name] = qualifiedName.split('/') as [string, string?];
+  return name === undefined ? { name: owner } : { name, owner };
+}
+
+function parseName(name: string): string {
   return parse(nameSchema, name, { name: 'group' });
 }
 

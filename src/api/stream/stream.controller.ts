@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { Announcements } from '../../announcements/announcements.js';
 import type { GroupStatus } from '../../announcements/list-groups.js';
 import { Audit } from '../auth/audit.js';
+import { CalledBy } from '../auth/key-guard.js';
 import { Scope } from '../auth/scope.js';
+import { viewOf, type Caller } from '../../keys/api-key.js';
 import { foreignOrigin } from '../http/browser-guard.js';
 import { ClientGone } from '../http/client-gone.js';
 import { sendEvents } from '../http/event-stream.js';
@@ -16,18 +18,20 @@ import {
   extendSchema,
   parseGroupName,
   parseStreamRequest,
+  splitGroupName,
   streamQuerySchema,
 } from './stream-options.js';
 
 /** Operations on one group. */
 const GROUP = {
-  params: { group: { description: 'Name of the group.' } },
+  params: { group: { description: 'Name of the group; for a key of scope admin also `owner/group`, as one part.' } },
   refusals: { 404: 'There is no such group.' },
 };
 
 const groupSchema = z
   .object({
     name: z.string(),
+    owner: z.string().optional().meta({ description: 'Name of the key that it belongs to.' }),
     filter: z.object({ models: z.array(z.string()), batches: z.array(z.string()) }),
     createdAt: z.iso.datetime(),
     pending: z.int().meta({ description: 'Sets that are delivered and not acknowledged.' }),
@@ -75,6 +79,8 @@ export class StreamController {
     @ClientGone() gone: AbortSignal,
   ): Promise<void> {
     const request = parseStreamRequest(query, lastEventId);
+    const { caller } = asked;
+    const only = viewOf(caller);
     // A consumer creates its group and takes sets from it.
     const foreign = request.kind === 'consume' ? foreignOrigin(asked) : undefined;
     if (foreign) throw foreign;
@@ -84,8 +90,15 @@ export class StreamController {
     else gone.addEventListener('abort', () => stop.abort(), { once: true });
     const events =
       request.kind === 'follow'
-        ? formatted(this.announcements.follow(request.options, stop), followEvent)
-        : formatted(this.announcements.consume(request, request.options, stop), consumeEvent);
+        ? formatted(this.announcements.follow({ ...request.options, only }, stop), followEvent)
+        : formatted(
+            this.announcements.consume(
+              { group: parseGroupName(request.group, caller), consumer: request.consumer },
+              { ...request.options, only },
+              stop,
+            ),
+            consumeEvent,
+          );
     // An error before the first event can still be answered with its status.
     const first = await events.next();
     await sendEvents(reply, resumed(first, events), stop.signal);
@@ -98,8 +111,11 @@ export class StreamController {
     summary: 'The consumer groups, with what they have not acknowledged and not read',
     answers: { 200: json('All groups, by name.', groupListSchema) },
   })
-  async list(): Promise<{ groups: GroupStatus[] }> {
-    return { groups: await this.announcements.listGroups() };
+  async list(@CalledBy() caller: Caller | undefined): Promise<{ groups: GroupStatus[] }> {
+    const groups = await this.announcements.listGroups();
+    const named = groups.map((group) => ({ ...group, ...splitGroupName(group.name) }));
+    const only = viewOf(caller);
+    return { groups: only === undefined ? named : named.filter(({ owner }) => owner === only) };
   }
 
   @Delete('groups/:group')
@@ -112,7 +128,7 @@ export class StreamController {
     answers: { 204: { description: 'The group is deleted.' } },
   })
   async remove(@Param('group') group: string, @Req() request: FastifyRequest): Promise<void> {
-    await this.announcements.groups.remove(parseGroupName(group));
+    await this.announcements.groups.remove(parseGroupName(group, request.caller));
     this.audit.changed(request, `group ${group} deleted`);
   }
 
@@ -129,8 +145,9 @@ export class StreamController {
   async acknowledge(
     @Param('group') group: string,
     @Body(jsonBody(acknowledgeSchema, '{"ids": ["…"]}')) { ids }: z.output<typeof acknowledgeSchema>,
+    @CalledBy() caller: Caller | undefined,
   ): Promise<z.infer<typeof acknowledgedSchema>> {
-    return { acknowledged: await this.announcements.groups.acknowledge(parseGroupName(group), ids) };
+    return { acknowledged: await this.announcements.groups.acknowledge(parseGroupName(group, caller), ids) };
   }
 
   @Post('groups/:group/extend')
@@ -146,8 +163,9 @@ export class StreamController {
   async extend(
     @Param('group') group: string,
     @Body(jsonBody(extendSchema, '{"consumer": "…", "ids": ["…"]}')) { consumer, ids }: z.output<typeof extendSchema>,
+    @CalledBy() caller: Caller | undefined,
   ): Promise<z.infer<typeof extendedSchema>> {
-    return { extended: await this.announcements.groups.extend(parseGroupName(group), consumer, ids) };
+    return { extended: await this.announcements.groups.extend(parseGroupName(group, caller), consumer, ids) };
   }
 }
 

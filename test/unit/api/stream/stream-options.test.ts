@@ -5,8 +5,10 @@ import {
   acknowledgeSchema,
   extendSchema,
   parseGroupName,
+  splitGroupName,
   parseStreamRequest,
 } from '../../../../src/api/stream/stream-options.js';
+import type { Scope } from '../../../../src/keys/api-key.js';
 
 const parseAcknowledge = (body: unknown) => parseJsonBody(acknowledgeSchema, body, '{"ids": […]}').ids;
 const parseExtend = (body: unknown) => parseJsonBody(extendSchema, body, '{"ids": […]}');
@@ -90,7 +92,7 @@ describe('bodies and names', () => {
   test('are read', () => {
     expect(parseAcknowledge({ ids: ['1-0', '2-0'] })).toEqual(['1-0', '2-0']);
     expect(parseExtend({ consumer: 'c', ids: ['1-0'] })).toEqual({ consumer: 'c', ids: ['1-0'] });
-    expect(parseGroupName('Detectors-2.0_b')).toBe('Detectors-2.0_b');
+    expect(parseGroupName('Detectors-2.0_b', undefined)).toBe('Detectors-2.0_b');
   });
 
   test.each([
@@ -107,7 +109,28 @@ describe('bodies and names', () => {
 
   test('a name that would not fit into a key is refused', () => {
     for (const name of ['', 'a b', 'a:b', 'ä', 'x'.repeat(65)]) {
-      expect(() => parseGroupName(name)).toThrow(expect.objectContaining({ code: 'option-invalid' }));
+      expect(() => parseGroupName(name, undefined)).toThrow(expect.objectContaining({ code: 'option-invalid' }));
     }
+  });
+
+  test('a group has the name of its key before its own', () => {
+    const caller = (name: string, ...scopes: Scope[]) => ({ name, scopes: new Set(scopes), quotas: {} });
+    const [alice, boss] = [caller('alice', 'read'), caller('boss', 'admin')];
+    expect(parseGroupName('g', alice)).toBe('alice/g');
+    expect(parseGroupName('g', boss)).toBe('boss/g');
+    expect(parseGroupName('alice/g', boss)).toBe('alice/g');
+    // Of the time before there were keys.
+    expect(parseGroupName('/g', boss)).toBe('g');
+    expect(parseGroupName('alice/g', undefined)).toBe('alice/g');
+    for (const [name, by] of [
+      ['alice/g', alice],
+      ['bob/g', alice],
+      ['/g', alice],
+      ['a/b/c', boss],
+      ['a:b/g', boss],
+    ] as const) {
+      expect(() => parseGroupName(name, by)).toThrow(expect.objectContaining({ code: 'option-invalid' }));
+    }
+    expect([splitGroupName('alice/g'), splitGroupName('g')]).toEqual([{ name: 'g', owner: 'alice' }, { name: 'g' }]);
   });
 });
