@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.cairn/', '.venv/', 'coverage/', '**/*.cjs', '**/*.d.mts'] },
   {
-    files: ['src/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts', 'test/**/*.ts'],
+    files: ['src/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts', 'trials/**/*.ts', 'test/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {

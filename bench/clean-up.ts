@@ -1,11 +1,12 @@
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Steps that undo what a benchmark started, the last first: at its end, when it fails, and when it is interrupted. */
+/** Steps that undo what a program started, the last first: at its end, when it fails, and when it is interrupted. */
 export class CleanUp {
   private readonly steps: (() => Promise<unknown>)[] = [];
   private running: Promise<void> | undefined;
 
-  constructor() {
+  /** `topic` precedes what it reports. */
+  constructor(private readonly topic = 'bench') {
     for (const [signal, number] of Object.entries(SIGNALS)) {
       process.once(signal, () => void this.run().finally(() => process.exit(128 + number)));
     }
@@ -34,7 +35,7 @@ export class CleanUp {
   private async undo(left = 0): Promise<void> {
     while (this.steps.length > left) {
       await this.steps.pop()!().catch((error: unknown) =>
-        process.stderr.write(`bench: cleaning up: ${String(error)}\n`),
+        process.stderr.write(`${this.topic}: cleaning up: ${String(error)}\n`),
       );
     }
   }

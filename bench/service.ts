@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import type { RunningService, ServiceOptions } from '../scripts/process/service.mjs';
+import type { PrivateRedisOptions } from '../scripts/redis.mjs';
 
 /** A module of scripts/, which is not part of the build. */
 export async function loadScript<T>(name: string): Promise<T> {
@@ -7,7 +8,7 @@ export async function loadScript<T>(name: string): Promise<T> {
 }
 
 /** A private Redis. */
-export async function startRedis(options: { dataDir?: string; port?: number } = {}) {
+export async function startRedis(options: PrivateRedisOptions = {}) {
   const { startPrivateRedis } = await loadScript<typeof import('../scripts/redis.mjs')>('redis.mjs');
   return startPrivateRedis(options);
 }

@@ -24,6 +24,8 @@ export interface PrivateRedisOptions {
   appendonly?: boolean;
   /** Further settings of redis.conf, by name. */
   settings?: Readonly<Record<string, string>>;
+  /** Further environment variables of the server. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export function findRedisServer(options?: { own?: boolean }): Promise<RedisServer>;

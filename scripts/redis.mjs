@@ -44,9 +44,9 @@ export async function openRedis(options) {
 /**
  * Starts a private Redis on a loopback port, and resolves when it answers. With a `dataDir` it keeps its data there
  * (append-only file), so that a later call with the same `dataDir` continues with them.
- * `settings` are further ones of redis.conf, by name.
+ * `settings` are further ones of redis.conf, by name; `env` has further environment variables.
  */
-export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined, settings = {} } = {}) {
+export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined, settings = {}, env } = {}) {
   const binary = locateServer();
   if (!binary) throw new Error(`There is no redis-server or valkey-server on the PATH.\n${advice()}`);
   if (port !== undefined && !(await isUnused(port))) {
@@ -63,6 +63,7 @@ export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !=
           scratch,
           appendonly,
           further: settings,
+          env,
           port: port ?? (await unusedPort()),
         });
       } catch (error) {
@@ -76,7 +77,7 @@ export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !=
   }
 }
 
-async function launch(binary, { folder, scratch, appendonly, further, port }) {
+async function launch(binary, { folder, scratch, appendonly, further, env, port }) {
   const settings = {
     port,
     bind: '127.0.0.1',
@@ -95,7 +96,7 @@ async function launch(binary, { folder, scratch, appendonly, further, port }) {
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'pipe', 'pipe'],
     // Redis 7 refuses to start under a locale that is not installed.
-    env: { ...process.env, LC_ALL: 'C' },
+    env: { ...process.env, LC_ALL: 'C', ...env },
   });
   child.once('error', () => {}); // `hasExited` detects this: there is no pid
   tieToParent(child);

@@ -33,8 +33,8 @@ export function packageInputs(root) {
 /** A digest of everything that determines the build: sources, configuration, and the installed compiler. */
 export function buildInputs(root) {
   const config = readdirSync(root).filter((name) => /^tsconfig.*\.json$/.test(name));
-  // The folders that tsconfig.build.json includes, and the scripts' type declarations, which bench/ imports.
-  const sources = ['src', 'bench', 'examples'].flatMap((folder) => filesIn(root, folder, /\.(ts|json)$/));
+  // The folders that tsconfig.build.json includes, and the scripts' type declarations, which bench/ and trials/ import.
+  const sources = ['src', 'bench', 'examples', 'trials'].flatMap((folder) => filesIn(root, folder, /\.(ts|json)$/));
   const files = [...config, ...sources, ...filesIn(root, 'scripts', /\.d\.mts$/)].sort();
   return digest([packageInputs(root), ...files.flatMap((file) => [file, read(join(root, file))])]);
 }

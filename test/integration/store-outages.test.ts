@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { canMount, mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
+import { canMount, mountSmallDisk, type SmallDisk } from '../../trials/place/small-disk.js';
 import { BatchClient, numberedImage, OPTIONS, tarOf, type BatchView } from './support/batch-client.js';
 import { until } from './support/service.js';
 import { useService } from './support/use-service.js';

@@ -1,14 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { statfs, writeFile } from 'node:fs/promises';
+import { open, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+const PIECE_BYTES = 1 << 20;
 
 /** A disk of its own in memory, mounted on a folder. */
 export interface SmallDisk {
   /** Writes a file that leaves so many bytes free, or fewer; returns its path. */
   fill(leaving: number): Promise<string>;
+  /** @throws Error while a file is open for writing, for `ro`. */
   remount(mode: 'ro' | 'rw'): void;
+  /** Sets the size to what is in use and so many bytes: the disk is full without a file that fills it. */
+  shrink(leaving: number): Promise<void>;
+  /** Gives it the size back that it was made with. */
+  grow(): void;
   unmount(): void;
 }
 
@@ -18,19 +25,31 @@ export function mountSmallDisk(folder: string, bytes: number): SmallDisk {
   return {
     async fill(leaving) {
       const { bavail, bsize } = await statfs(folder);
-      const ballast = join(folder, 'ballast');
-      // A service that writes meanwhile may take the last bytes.
-      await writeFile(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leaving))).catch((error: unknown) => {
+      const path = join(folder, 'ballast');
+      const ballast = await open(path, 'w');
+      try {
+        for (let rest = bavail * bsize - leaving; rest > 0; rest -= PIECE_BYTES) {
+          await ballast.appendFile(Buffer.alloc(Math.min(rest, PIECE_BYTES)));
+        }
+      } catch (error) {
+        // A service that writes meanwhile may take the last bytes.
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      });
-      return ballast;
+      } finally {
+        await ballast.close();
+      }
+      return path;
     },
     remount: (mode) => mount('-o', `remount,${mode}`, folder),
+    async shrink(leaving) {
+      const { blocks, bfree, bsize } = await statfs(folder);
+      mount('-o', `remount,size=${(blocks - bfree) * bsize + leaving}`, folder);
+    },
+    grow: () => mount('-o', `remount,size=${bytes}`, folder),
     unmount: () => void execFileSync('umount', ['--lazy', folder], { stdio: 'pipe' }),
   };
 }
 
-/** Whether this user may mount; tests of a full disk are skipped elsewhere. */
+/** Whether this user may mount. */
 export const canMount = ((): boolean => {
   const folder = mkdtempSync(join(tmpdir(), 'cairn-mount-'));
   try {
