@@ -36,7 +36,10 @@ export function ask(origin: string, path: string, question: Question = {}): Prom
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('error', lost).once('close', lost);
       response.once('end', () => {
-        if (!response.complete) return lost();
+        if (!response.complete) {
+          lost();
+          return;
+        }
         const whole = Buffer.concat(chunks);
         const { statusCode: status = 0, headers: received } = response;
         resolve({ status, headers: received, body: whole, code: status >= 400 ? codeOf(whole) : undefined });
@@ -46,6 +49,8 @@ export function ask(origin: string, path: string, question: Question = {}): Prom
   });
 }
 
+/** The body as JSON, of the form that the caller knows it to have. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a cast by another name
 export function parse<T>(answer: Answer): T {
   return JSON.parse(answer.body.toString()) as T;
 }

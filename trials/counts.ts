@@ -19,7 +19,8 @@ export class Counts {
     return [...this.counts].sort(([, a], [, b]) => b - a);
   }
 
-  toString(): string {
+  /** All of them in one line. */
+  get text(): string {
     return this.entries()
       .map(([kind, count]) => `${kind} ${count}`)
       .join(', ');

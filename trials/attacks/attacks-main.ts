@@ -79,19 +79,19 @@ async function run(attack: Attack, { options, promises }: Trial): Promise<string
     promises.check(
       stored.statuses.of('200') === stored.statuses.total,
       'others get what is stored',
-      `${what}: ${stored.statuses}`,
+      `${what}: ${stored.statuses.text}`,
     );
     const ms = (value: number) => `${value.toFixed(0)} ms`;
     return [
       String(attack.number),
       attack.name,
       size(bytes),
-      String(answers),
+      answers.text,
       `API ${alive(api)}, worker ${alive(worker)}`,
       `${(await api.memoryMb('VmHWM')).toFixed(0)} / ${(await worker.memoryMb('VmHWM')).toFixed(0)} MB`,
-      `${ms(livez.ms(0.99))} (${livez.statuses})`,
-      `${ms(stored.ms(0.99))} (${ms(calm)}; ${stored.statuses})`,
-      `${ms(fresh.ms(0.5))}, ${ms(fresh.ms(1))} (${fresh.statuses})`,
+      `${ms(livez.ms(0.99))} (${livez.statuses.text})`,
+      `${ms(stored.ms(0.99))} (${ms(calm)}; ${stored.statuses.text})`,
+      `${ms(fresh.ms(0.5))}, ${ms(fresh.ms(1))} (${fresh.statuses.text})`,
       attack.before,
     ];
   } finally {

@@ -109,13 +109,16 @@ export class Account {
     promises.check(
       agree,
       'the counts of a batch are those of its results',
-      `${id}: ${JSON.stringify(counts)}, ${byState}`,
+      `${id}: ${JSON.stringify(counts)}, ${byState.text}`,
     );
     await Promise.all(
       results.map((result) =>
         this.limit(() => {
           const line = batch.lines.get(result.name);
-          if (!line) return promises.broken(ONE_OUTCOME, `batch ${id} has a line ${result.name} that it was not given`);
+          if (!line) {
+            promises.broken(ONE_OUTCOME, `batch ${id} has a line ${result.name} that it was not given`);
+            return;
+          }
           const promised = { ...line, cancelled: line.cancelled ?? batch.cancelled ?? false };
           return this.settle(`batch ${id} line ${result.line}`, `${id}.${result.line}`, promised, result);
         }),

@@ -92,14 +92,16 @@ export async function main(args: readonly string[]): Promise<void> {
       await account.lookForLeftovers(place.data);
 
       console.log(`jobs ${ledger.jobs.size}, batches ${ledger.batches.size} with ${ledger.lines} lines`);
-      console.log(`outcomes: ${account.outcomes}`);
+      console.log(`outcomes: ${account.outcomes.text}`);
       console.log(
-        `sets read and compared: ${account.archives}; damaged on purpose: ${ledger.damagedSets.size} sets, ${ledger.damagedUploads.size} uploads`,
+        `sets read and compared: ${account.archives.text}; damaged on purpose: ${ledger.damagedSets.size} sets, ${ledger.damagedUploads.size} uploads`,
       );
       console.log(
         `announced ${audience.heard.size}, delivered to the group ${audience.delivered.size}, acknowledged ${audience.acknowledged.size}, connections ${audience.connections}`,
       );
-      console.log(`livez: ${livez.statuses}; p99 ${livez.ms(0.99).toFixed(0)} ms with all that was done to the API`);
+      console.log(
+        `livez: ${livez.statuses.text}; p99 ${livez.ms(0.99).toFixed(0)} ms with all that was done to the API`,
+      );
       console.log(formatTable(['fault', 'times'], strikes.entries()));
       console.log(formatTable(['answer', 'times'], answers.entries()));
     } finally {

@@ -38,7 +38,7 @@ export class Follower {
   private async run(): Promise<void> {
     while (!this.stopped) {
       await this.connect();
-      if (!this.stopped) await delay(RECONNECT_MS);
+      await delay(RECONNECT_MS);
     }
   }
 

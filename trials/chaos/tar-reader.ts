@@ -49,9 +49,9 @@ export async function readTar(
 function open(url: string, signal: AbortSignal): Promise<IncomingMessage | undefined> {
   return new Promise((resolve) => {
     const request = get(url, { agent: false, signal }, (response) => {
-      if (response.statusCode === 200) return resolve(response);
-      response.resume();
-      resolve(undefined);
+      const isTar = response.statusCode === 200;
+      if (!isTar) response.resume();
+      resolve(isTar ? response : undefined);
     });
     request.on('error', () => resolve(undefined));
   });

@@ -61,7 +61,7 @@ function ofType(type: string, json: Arbitrary<unknown>, operation: Operation): A
   return withType(type.replace('*', 'png'), image);
 }
 
-const text = (value: unknown) => Buffer.from(JSON.stringify(value) ?? 'undefined');
+const text = (value: unknown) => Buffer.from((JSON.stringify(value) as string | undefined) ?? 'undefined');
 const plain = (bytes: Arbitrary<Buffer>) => bytes.map((body): FuzzBody => ({ bytes: body, headers: {} }));
 const withType = (type: string, bytes: Arbitrary<Buffer>) =>
   bytes.map((body): FuzzBody => ({ bytes: body, headers: { 'content-type': type } }));

@@ -136,7 +136,7 @@ async function fuzzRequests(trial: Trial, fuzzer: Fuzzer, api: Server, worker: S
     promises.check(p99 <= LIVEZ_P99_MS, `livez p99 is at most ${LIVEZ_P99_MS} ms`, `${p99.toFixed(0)} ms`);
   console.log(`requests: ${next}, ${(next / seconds).toFixed(0)} per second`);
   console.log(
-    `livez: p50 ${livez.ms(0.5).toFixed(0)}, p99 ${p99.toFixed(0)}, most ${livez.ms(1).toFixed(0)} ms of ${livez.count}; ${livez.statuses}`,
+    `livez: p50 ${livez.ms(0.5).toFixed(0)}, p99 ${p99.toFixed(0)}, most ${livez.ms(1).toFixed(0)} ms of ${livez.count}; ${livez.statuses.text}`,
   );
   console.log(
     `RSS of the API: warm ${before.api.toFixed(0)}, peak ${peak.toFixed(0)}, at the end ${after.toFixed(0)} MB; worker ${before.worker.toFixed(0)} → ${(await worker.memoryMb('VmRSS')).toFixed(0)} MB`,

@@ -47,7 +47,8 @@ export function send(origin: string, drawn: FuzzRequest, known: Known, patienceM
       });
     } catch {
       // A name or value that the client refuses to send.
-      return finish('unsendable');
+      finish('unsendable');
+      return;
     }
     sent.once('error', () => finish('refused'));
     sent.once('response', (response) => read(response, performance.now() - begun, finish));
