@@ -41,7 +41,7 @@ export class Latency {
     await this.running;
   }
 
-  private get isOver(): boolean {
+  private isOver(): boolean {
     return this.over.signal.aborted;
   }
 
@@ -50,11 +50,11 @@ export class Latency {
     question: (number: number, signal: AbortSignal) => Promise<Answer | undefined>,
   ): Promise<void> {
     const { signal } = this.over;
-    for (let number = 0; !this.isOver; number++) {
+    for (let number = 0; !this.isOver(); number++) {
       const begun = performance.now();
       const answer = await question(number, signal);
       const took = performance.now() - begun;
-      if (this.isOver && took < GIVEN_UP_AFTER_MS) return;
+      if (this.isOver() && took < GIVEN_UP_AFTER_MS) return;
       this.times.push(took);
       this.statuses.add(answer ? String(answer.status) : 'none');
       await delay(Math.max(0, everyMs - took), undefined, { signal }).catch(() => undefined);

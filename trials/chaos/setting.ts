@@ -44,7 +44,11 @@ export async function openSetting(
   const place = await Place.open({ env: ENV, onCrash, keep, prepare });
   try {
     const disk = canMount ? mountSmallDisk(place.data, DISK_BYTES) : undefined;
-    if (disk) place.cleanUp.add(async () => disk.unmount());
+    if (disk)
+      place.cleanUp.add(() => {
+        disk.unmount();
+        return Promise.resolve();
+      });
     else say('skipped: disks that are full or read-only (this user may not mount)');
     return { place, disk, world, start: (role) => place.start(role, world?.env(role)) };
   } catch (error) {

@@ -66,8 +66,7 @@ export class Judge {
   private ofProblem({ method, target }: FuzzRequest, { status, headers, text }: FuzzAnswer): Breach | undefined {
     if (status < 400 || method === 'HEAD') return undefined;
     const type = headers['content-type'] ?? '';
-    const expected =
-      target.startsWith('/v2/') || target === '/v2' ? /^application\/(problem\+)?json/ : /^application\/problem\+json/;
+    const expected = /^\/v2([/?]|$)/.test(target) ? /^application\/(problem\+)?json/ : /^application\/problem\+json/;
     if (expected.test(type) && knownCode(codeOf(text))) return undefined;
     // What Node itself refuses before there is a request.
     if (type === '' && text === '' && [400, 408, 413, 414, 417, 431].includes(status)) return undefined;
