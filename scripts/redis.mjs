@@ -46,7 +46,13 @@ export async function openRedis(options) {
  * (append-only file), so that a later call with the same `dataDir` continues with them.
  * `settings` are further ones of redis.conf, by name; `env` has further environment variables.
  */
-export async function startPrivateRedis({ dataDir, port, appendonly = dataDir !== undefined, settings = {}, env } = {}) {
+export async function startPrivateRedis({
+  dataDir,
+  port,
+  appendonly = dataDir !== undefined,
+  settings = {},
+  env,
+} = {}) {
   const binary = locateServer();
   if (!binary) throw new Error(`There is no redis-server or valkey-server on the PATH.\n${advice()}`);
   if (port !== undefined && !(await isUnused(port))) {
