@@ -78,6 +78,7 @@ export const ERRORS = {
   'url-rejected': { transient: false },
   'url-too-long': { transient: false },
   'url-unreachable': { transient: true },
+  'version-mismatch': { transient: false },
   'weights-changed': { transient: false },
   'weights-checksum': { transient: false },
   'weights-conflict': { transient: false },

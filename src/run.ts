@@ -36,6 +36,8 @@ import { redisKeys } from './redis/keys.js';
 import { DEAD_AFTER_MS } from './redis/stream-tail.js';
 import { ModelRegistry } from './spec/resolve.js';
 import { Supervisor, workerPerDevice } from './supervisor.js';
+import { Claims } from './worker/claims.js';
+import { Downloads } from './worker/downloads.js';
 import { Extractor, type LevelSource } from './worker/extractor.js';
 import { JobWorker } from './worker/job-worker.js';
 import { showLiveness } from './worker/liveness.js';
@@ -263,10 +265,6 @@ async function startWorker(
   const library = new FeatureLibrary(store, zstd, quarantine);
   const fetcher = new ImageFetcher(urls.policy, urls.limits);
   const intake = new ImageIntake(store, config.intake);
-  const processor = new ExtractProcessor(
-    { extractor, store, library, quarantine, weightsDir, intake, fetcher },
-    { downloads: urls.concurrency, spec: config.spec },
-  );
   const health = new StoreHealth(store, { role: config.role === 'worker' ? 'user' : 'owner', log: logger });
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();
@@ -280,12 +278,18 @@ async function startWorker(
   const { lockDurationMs } = options;
   const redis = connections.patient();
   const queue = extractQueue(redis, prefix);
+  const downloads = new Downloads({ intake, fetcher, shared: { redis, keys } }, urls.downloads);
+  const claims = new Claims(redis, keys, async (jobId) => (await queue.getJob(jobId))?.promote());
+  const processor = new ExtractProcessor(
+    { extractor, store, library, quarantine, weightsDir, downloads, claims },
+    config.spec,
+  );
   const ledger = new BatchLedger(redis, keys);
   const announcer = new Announcer({ redis, keys, queue, length: config.streamLength });
   const batches = new BatchWorker({ redis, prefix, ledger, store, health, queue, lockDurationMs, queueLimit }, logger);
   const worker = new JobWorker(
     {
-      process: (payload, signal, onStage) => processor.process(payload, signal, onStage),
+      process: (payload, signal, onStage, jobId) => processor.process(payload, signal, onStage, jobId),
       ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], health, log: logger },
     },
     { name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }), ...options },

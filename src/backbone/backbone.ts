@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { asCairnError } from '../errors.js';
 import { Batcher } from './engine/batcher.js';
@@ -134,7 +135,8 @@ export class Backbone {
 
   private async use<T>(spec: SessionRequest, task: (compiled: Compiled) => Promise<T>): Promise<T> {
     const request = requestOf(spec);
-    const key = JSON.stringify(Object.entries(request).sort());
+    const versions = await Promise.all([versionOf(request.weights), versionOf(request.calibration)]);
+    const key = JSON.stringify([Object.entries(request).sort(), versions]);
     const slot = this.slots.get(key) ?? { compiled: this.compile(request), users: 0 };
     this.slots.delete(key);
     this.slots.set(key, slot);
@@ -180,6 +182,12 @@ export class Backbone {
 function requestOf(spec: SessionRequest): SessionRequest {
   const { model, stage5, levels, top, precision, size, weights, calibration, dtype, layout } = spec;
   return { model, stage5, levels, ...(top && { top }), precision, size, weights, calibration, dtype, layout };
+}
+
+/** A file that is replaced makes another session. What is no file has one version. */
+async function versionOf(path: string | undefined): Promise<string> {
+  const file = path === undefined ? undefined : await stat(path).catch(() => undefined);
+  return file ? `${file.size} ${file.mtimeMs}` : '';
 }
 
 function provenance({ engine, device, weights, calibrationDigest }: ThreadedSession): Provenance {

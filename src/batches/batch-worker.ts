@@ -4,6 +4,7 @@ import { asCairnError } from '../errors.js';
 import type { StoreHealth } from '../features/store/store-health.js';
 import type { Store } from '../features/store/store.js';
 import type { ExtractQueue } from '../jobs/extract-queue.js';
+import { moveLater } from '../jobs/move-later.js';
 import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';
 import { newBatchSchema, type NewBatch } from './batch.js';
@@ -88,7 +89,7 @@ export class BatchWorker {
     if (refused !== undefined && refused !== this.told) this.log.warn(`batches are left to other workers: ${refused}`);
     this.told = refused;
     if (refused === undefined && (await feeder.feed(batch, this.stopping.signal, TURN_MS))) return;
-    await job.moveToDelayed(Date.now() + (refused === undefined ? 0 : LEFT_MS), token);
+    await moveLater(this.options.redis, job, token!, refused === undefined ? 0 : LEFT_MS);
     throw new DelayedError();
   }
 }

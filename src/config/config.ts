@@ -95,6 +95,8 @@ const schema = z.object({
   CAIRN_URL_MIN_RATE: count(1024, 0),
   CAIRN_URL_MAX_REDIRECTS: count(5, 0),
   CAIRN_URL_CONCURRENCY: z.coerce.number().int().min(1).optional(),
+  CAIRN_URL_PER_HOST: count(8),
+  CAIRN_URL_HOST_RATE: count(100),
   ...httpSchema,
   CAIRN_API_KEYS_FILE: z.string().optional(),
   CAIRN_AUTH: z.enum(['off']).optional(),
@@ -181,8 +183,12 @@ export function loadConfig(env: Env) {
         minRate: vars.CAIRN_URL_MIN_RATE,
         maxRedirects: vars.CAIRN_URL_MAX_REDIRECTS,
       },
-      // One place is left for jobs that need no download.
-      concurrency: vars.CAIRN_URL_CONCURRENCY ?? Math.max(1, concurrency - 1),
+      downloads: {
+        // One place is left for jobs that need no download.
+        concurrency: vars.CAIRN_URL_CONCURRENCY ?? Math.max(1, concurrency - 1),
+        perHost: vars.CAIRN_URL_PER_HOST,
+        hostRate: vars.CAIRN_URL_HOST_RATE,
+      },
     },
     logJson: vars.CAIRN_LOG_JSON,
     /** The server that the command line talks to. */

@@ -91,6 +91,11 @@ export class ImageIntake {
     throw new CairnError('image-missing', `The store has no image ${sha256}; send it to /v1/images first.`);
   }
 
+  /** Makes an image as young as if it had just been sent; false when it is no longer there. */
+  renew({ key }: Upload): Promise<boolean> {
+    return this.store.renew(key);
+  }
+
   /** Bytes of an image in the store; undefined when it has none. */
   async size(sha256: string): Promise<number | undefined> {
     const object = await this.store.open(`${IMAGES_PREFIX}/${sha256}`);

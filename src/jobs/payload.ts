@@ -28,7 +28,15 @@ export function batchOf(jobId: string): string | undefined {
   return end === -1 ? undefined : jobId.slice(0, end);
 }
 
+/**
+ * Raised when payloads change such that a worker of before would do another job. One that does not know the format of a
+ * payload leaves it to others.
+ */
+export const PAYLOAD_FORMAT = 1;
+
 const fields = z.object({
+  /** Payloads of format 1 need not have it. */
+  format: z.int().positive().optional(),
   source: imageSourceSchema,
   spec: featureSpecSchema,
   /** The id of the features; unknown until the image has been fetched. */
@@ -57,6 +65,18 @@ function fromVersion01(value: unknown): unknown {
 /** What a job carries: references and the spec. */
 export const payloadSchema = z.preprocess(fromVersion01, fields);
 export type JobPayload = z.infer<typeof payloadSchema>;
+
+/** @throws CairnError `version-mismatch` for a payload that this version does not know. */
+export function readPayload(data: unknown): JobPayload {
+  const given = (data as { format?: unknown } | null)?.format ?? 1;
+  const known = typeof given === 'number' && given <= PAYLOAD_FORMAT;
+  const payload = known ? payloadSchema.safeParse(data) : undefined;
+  if (payload?.success) return payload.data;
+  const reason = known
+    ? 'cannot be read'
+    : `has format ${JSON.stringify(given)}, and this version knows ${PAYLOAD_FORMAT}`;
+  throw new CairnError('version-mismatch', `The job ${reason}: the server has another version than the worker.`);
+}
 
 /** What a job of a batch carries. */
 export const batchPayloadSchema = z.preprocess(fromVersion01, fields.required({ batch: true }));

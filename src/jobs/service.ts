@@ -8,7 +8,7 @@ import type { ModelRegistry, ResolvedSpec } from '../spec/resolve.js';
 import { refuseLargeSpec, type SpecLimits } from '../spec/spec-limits.js';
 import type { Caller } from '../keys/api-key.js';
 import type { JobOptions } from './options.js';
-import type { JobPayload } from './payload.js';
+import { PAYLOAD_FORMAT, type JobPayload } from './payload.js';
 import type { ImageSource } from '../images/image-source.js';
 import type { JobQueue } from './queue.js';
 import { cachedStatus, type JobStatus } from './status.js';
@@ -54,6 +54,7 @@ export class JobService {
   payload(resolved: ResolvedSpec, source: ImageSource, caller?: Pick<Caller, 'name'>): JobPayload {
     const { storeId } = this;
     return {
+      format: PAYLOAD_FORMAT,
       ...payloadFor(resolved, source),
       ...(storeId !== undefined && { store: storeId }),
       ...(caller && { owner: caller.name }),

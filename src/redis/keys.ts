@@ -15,6 +15,13 @@ export function redisKeys(prefix: string) {
     cancelled: (id: string) => `${prefix}:cancelled:${id}`,
     /** The channel on which workers receive the ids of cancelled jobs and batches. */
     cancelChannel: `${prefix}:cancel`,
+    /** Says that a job computes a feature set; a set of the jobs that wait for it. */
+    computing: (featuresId: string) => {
+      const claim = `${prefix}:computing:${featuresId}`;
+      return { claim, waiting: `${claim}:waiting` };
+    },
+    /** Counts downloads from a host within one second. */
+    downloads: (host: string, second: number) => `${prefix}:downloads:${host}:${second}`,
     batch: (id: string) => {
       const hash = `${prefix}:batch:${id}`;
       /** `recorded` and `announced` have one bit per line, `results` is a stream. */

@@ -4,9 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { asCairnError, CairnError, publicError, withCause } from '../errors.js';
 import type { StoreHealth } from '../features/store/store-health.js';
 import { onCancellation } from '../jobs/extract-queue.js';
-import { batchOf, EXTRACT_QUEUE, fromFailedReason, payloadSchema, toFailedReason } from '../jobs/payload.js';
+import {
+  batchOf,
+  EXTRACT_QUEUE,
+  fromFailedReason,
+  payloadSchema,
+  readPayload,
+  toFailedReason,
+} from '../jobs/payload.js';
 import type { JobPayload, JobResult, Outcome, OutcomeRecorder } from '../jobs/payload.js';
 import type { Log } from '../log.js';
+import { moveLater } from '../jobs/move-later.js';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
 import { isConnectionError } from '../redis/redis-error.js';
@@ -169,14 +177,14 @@ export class JobWorker {
     const jobId = job.id!;
     this.running.add(jobId);
     try {
-      const payload = payloadSchema.parse(job.data);
+      const payload = readPayload(job.data);
       const result = await this.attempts.run(job, payload, signal);
       await this.record({ jobId, payload, state: 'completed', result });
       return result;
     } catch (thrown) {
       if (thrown instanceof DelayedError) throw thrown;
       if (thrown instanceof Postponed && !signal.aborted) {
-        await this.patiently(() => job.moveToDelayed(Date.now() + postponement(job), token));
+        await this.patiently(() => moveLater(this.parts.redis, job, token, postponement(job)));
         throw new DelayedError();
       }
       if (thrown instanceof HandedOn && !signal.aborted) return await this.handOn(job, token, thrown.reason);
@@ -203,7 +211,7 @@ export class JobWorker {
   /** Gives the job back, for another worker to take; that is no attempt. */
   private async handOn(job: Job, token: string, { message }: CairnError): Promise<never> {
     this.tell(`jobs are handed on: ${message}`);
-    await this.patiently(() => job.moveToDelayed(Date.now() + HANDED_ON_MS, token));
+    await this.patiently(() => moveLater(this.parts.redis, job, token, HANDED_ON_MS));
     throw new DelayedError();
   }
 

@@ -10,9 +10,9 @@ import type { FeatureLibrary } from '../features/library.js';
 import type { Quarantine } from '../features/store/quarantine.js';
 import type { Store } from '../features/store/store.js';
 import type { JobPayload, JobResult, JobStage } from '../jobs/payload.js';
-import type { ImageSource } from '../images/image-source.js';
-import type { ImageFetcher } from '../images/fetch.js';
-import type { ImageIntake } from '../images/intake.js';
+import type { Upload } from '../images/image-source.js';
+import type { Claims } from './claims.js';
+import type { Downloads } from './downloads.js';
 import { Postponed } from './postponed.js';
 
 export interface ProcessorParts {
@@ -21,75 +21,86 @@ export interface ProcessorParts {
   readonly library: FeatureLibrary;
   readonly quarantine: Quarantine;
   readonly weightsDir: string;
-  readonly intake: ImageIntake;
-  readonly fetcher: ImageFetcher;
-}
-
-export interface ProcessorLimits {
-  /** Downloads under way at once: fewer than the jobs of a worker, so that places are left for others. */
-  readonly downloads: number;
-  readonly spec: SpecLimits;
+  readonly downloads: Pick<Downloads, 'get'>;
+  /** Without it the same features may be computed twice at a time. */
+  readonly claims?: Pick<Claims, 'claim'>;
 }
 
 /**
  * Does one job: reads the image from the store or the web and writes the archive to the store. A job whose archive
- * exists already is done at once, so that running a job twice writes once.
- *
- * Slow servers hold up no other job: once all slots for downloads are taken, a job that needs one is postponed, and the
- * other places of the worker are left to jobs whose images are in the store.
+ * exists already is done at once, so that running a job twice writes once. What has to wait, for a download or for another
+ * job that computes the same, holds no place of the worker.
  */
 export class ExtractProcessor {
-  private downloading = 0;
-
   constructor(
     private readonly parts: ProcessorParts,
-    private readonly limits: ProcessorLimits,
+    private readonly limits: SpecLimits,
   ) {}
 
-  /** @throws Postponed when the image is to be downloaded and all slots are taken, else a CairnError. */
-  async process(payload: JobPayload, signal: AbortSignal, onStage: (stage: JobStage) => void): Promise<JobResult> {
-    refuseLargeSpec(payload.spec, this.limits.spec);
-    const { key, sha256 } = await this.locate(payload.source, signal, onStage);
-    return this.extract(payload, { key, sha256 }, signal, onStage).catch((error: unknown) => {
+  /** @throws Postponed when the image cannot be downloaded now, or another job computes its features, else a CairnError. */
+  async process(
+    payload: JobPayload,
+    signal: AbortSignal,
+    onStage: (stage: JobStage) => void,
+    jobId: string,
+  ): Promise<JobResult> {
+    refuseLargeSpec(payload.spec, this.limits);
+    const image = await this.locate(payload, signal, onStage, jobId);
+    return this.extractOnce(payload, image, signal, onStage, jobId).catch((error: unknown) => {
       throw withoutFolder(error, join(this.parts.weightsDir, sep));
     });
   }
 
-  private async extract(
+  /** Computes the features unless they are there, and unless another job is at them. */
+  private async extractOnce(
     payload: JobPayload,
-    { key, sha256 }: { key: string; sha256: string },
+    image: Upload,
     signal: AbortSignal,
     onStage: (stage: JobStage) => void,
+    jobId: string,
   ): Promise<JobResult> {
-    const { library, extractor, weightsDir } = this.parts;
-    const { spec, weightsDigest, calibrationDigest } = payload;
-    const featuresId = payload.featuresId ?? featureId(sha256, weightsDigest, { ...spec, calibrationDigest });
-    if (await library.find(featuresId)) return { featuresId, timings: {} };
+    const { library, claims } = this.parts;
+    const featuresId = promisedId(payload, image.sha256);
+    const done: JobResult = { featuresId, timings: {} };
+    if (await library.find(featuresId)) return done;
+    const release = claims ? await claims.claim(featuresId, jobId) : () => Promise.resolve();
+    if (!release) throw new Postponed();
+    try {
+      // The job that had the claim may have ended in between.
+      if (claims && (await library.find(featuresId))) return done;
+      return { featuresId, timings: await this.extract(payload, featuresId, image, signal, onStage) };
+    } finally {
+      await release();
+    }
+  }
 
+  private async extract(
+    { spec, weightsDigest, calibrationDigest }: JobPayload,
+    featuresId: string,
+    { key, sha256 }: Upload,
+    signal: AbortSignal,
+    onStage: (stage: JobStage) => void,
+  ): Promise<JobResult['timings']> {
+    const { extractor, weightsDir } = this.parts;
     const image: Image = { bytes: await this.read(key, sha256), sha256 };
     const weights = await defaultWeights(spec.model, weightsDir);
     const request = { ...spec, weights, calibration: findCalibration(spec, weights, weightsDir) };
     const expected = { weightsDigest, calibrationDigest, featuresId };
     const { timings } = await extractor.extract(image, request, { signal, onStage, ...expected });
-    return { featuresId, timings };
+    return timings;
   }
 
   private async locate(
-    source: ImageSource,
+    { source, batch }: JobPayload,
     signal: AbortSignal,
     onStage: (stage: JobStage) => void,
-  ): Promise<{ key: string; sha256: string }> {
-    if (source.kind === 'url' && this.downloading >= this.limits.downloads) throw new Postponed();
-    onStage('fetch');
-    if (source.kind === 'upload') return source;
-    const { fetcher, intake } = this.parts;
-    this.downloading++;
-    try {
-      const kept = await fetcher.fetch(source.url, signal, (body) => intake.upload(body, source.maxBytes));
-      return kept.source;
-    } finally {
-      this.downloading--;
+    jobId: string,
+  ): Promise<Upload> {
+    if (source.kind === 'url') {
+      return this.parts.downloads.get(source, batch?.id ?? jobId, signal, () => onStage('fetch'));
     }
+    onStage('fetch');
+    return source;
   }
 
   /** The bytes of an image, which must still be those that it is named by. */
@@ -106,4 +117,16 @@ export class ExtractProcessor {
       await object.close();
     }
   }
+}
+
+/**
+ * The id of the features of a job's image.
+ *
+ * @throws CairnError `version-mismatch` when the server has promised another one than this version computes.
+ */
+function promisedId({ featuresId, spec, weightsDigest, calibrationDigest }: JobPayload, sha256: string): string {
+  const id = featureId(sha256, weightsDigest, { ...spec, calibrationDigest });
+  if (featuresId === undefined || featuresId === id) return id;
+  const message = `The server promised feature set ${featuresId}; this worker, of another version, computes ${id}.`;
+  throw new CairnError('version-mismatch', message);
 }

@@ -11,11 +11,12 @@ export const OF_THE_PLACE: ReadonlySet<ErrorCode> = new Set([
   'engine-restarted',
   'store-full',
   'store-unavailable',
+  'version-mismatch',
   'weights-changed',
 ]);
-/** Those that may last for ever: other weights everywhere. They fail the job when it was handed on so often. */
+/** Those that may last for ever: other weights, or another version, everywhere. They fail the job when it was handed on so often. */
 export const MAX_HANDED_ON = 30;
-export const LASTING: ReadonlySet<ErrorCode> = new Set(['calibration-changed', 'weights-changed']);
+export const LASTING: ReadonlySet<ErrorCode> = new Set(['calibration-changed', 'version-mismatch', 'weights-changed']);
 
 /** How often the store is looked at, and Redis asked again. */
 const LOOK_EVERY_MS = 1000;

@@ -72,6 +72,7 @@ export const HTTP_STATUS = {
   'url-rejected': 422,
   'url-too-long': 400,
   'url-unreachable': 502,
+  'version-mismatch': 409,
   'weights-changed': 409,
   'weights-missing': 500,
   'weights-not-finite': 500,

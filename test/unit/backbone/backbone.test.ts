@@ -1,12 +1,16 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Backbone } from '../../../src/backbone/backbone.js';
 import { EngineThread, type ThreadedSession } from '../../../src/backbone/engine/engine-thread.js';
 import type { CompileRequest } from '../../../src/backbone/engine/thread-protocol.js';
 import { specFor } from '../../support/specs.js';
+import { useTempDirs } from '../../support/temp-dir.js';
 import type { Canvas } from '../../../src/backbone/preprocess/preprocess.js';
 import type { Level } from '../../../src/backbone/tensor.js';
 import { CairnError, type ErrorCode } from '../../../src/errors.js';
 
+const tempDir = useTempDirs();
 const SIZE = 64;
 const canvas = (): Canvas => ({
   pixels: new Uint8Array(SIZE * SIZE * 3),
@@ -123,6 +127,18 @@ describe('Backbone', () => {
     const backbone = new Backbone();
     await backbone.load(request());
     await backbone.load({ ...request(), ...change });
+    expect(compile).toHaveBeenCalledTimes(2);
+  });
+
+  test('so is a weights file that was replaced', async () => {
+    const weights = join(await tempDir(), 'weights.h5');
+    const backbone = new Backbone();
+    await writeFile(weights, 'one');
+    await backbone.load(request(weights));
+    await backbone.load(request(weights));
+    expect(compile).toHaveBeenCalledTimes(1);
+    await writeFile(weights, 'other');
+    await backbone.load(request(weights));
     expect(compile).toHaveBeenCalledTimes(2);
   });
 

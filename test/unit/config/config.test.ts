@@ -32,12 +32,19 @@ describe('loadConfig', () => {
       dataDir: '.cairn/data',
       storeReserveBytes: 64 * 1024 * 1024,
       weightsDir: '.cairn/weights',
-      backbone: { engine: 'auto', device: 'auto', maxSessions: 2, maxBatch: 1, maxDelayMs: 5 },
+      backbone: {
+        ...{ engine: 'auto', device: 'auto', maxSessions: 2, maxBatch: 1, maxDelayMs: 5 },
+        limits: { runMs: 600_000, compileMs: 1_200_000 },
+      },
       devices: [],
       queue: { prefix: 'cairn', limit: 10_000 },
       streamLength: 100_000,
       groupIdleMs: 7 * 24 * 3600 * 1000,
-      worker: { concurrency: 3, lockDurationMs: 30_000, drainTimeoutMs: 60_000, uploadTtlMs: 7 * 24 * 3600 * 1000 },
+      worker: {
+        ...{ concurrency: 3, lockDurationMs: 30_000, drainTimeoutMs: 60_000, jobTimeoutMs: 3600_000 },
+        uploadTtlMs: 7 * 24 * 3600 * 1000,
+      },
+      decoder: { timeoutMs: 120_000, cpuMs: 30_000, maxBytes: 2 ** 31 },
       decode: { maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
       intake: {
         ...{ maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
@@ -48,7 +55,7 @@ describe('loadConfig', () => {
       urls: {
         policy: UrlPolicy.parse(''),
         limits: { timeoutMs: 30_000, minRate: 1024, maxRedirects: 5 },
-        concurrency: 2,
+        downloads: { concurrency: 2, perHost: 8, hostRate: 100 },
       },
       logJson: false,
     });
@@ -76,12 +83,16 @@ describe('loadConfig', () => {
     [{ CAIRN_ENGINE: 'onnx', CAIRN_DEVICE: 'cpu' }, { backbone: { engine: 'onnx', device: 'cpu' } }],
     [{ CAIRN_THREADS: '4' }, { backbone: { threads: 4 } }],
     [{ CAIRN_MAX_SESSIONS: '1' }, { backbone: { maxSessions: 1 } }],
-    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 }, urls: { concurrency: 4 } }],
-    [{ CAIRN_URL_CONCURRENCY: '3' }, { worker: { concurrency: 3 }, urls: { concurrency: 3 } }],
-    [{ CAIRN_CONCURRENCY: '1' }, { urls: { concurrency: 1 } }],
+    [{ CAIRN_CONCURRENCY: '5' }, { worker: { concurrency: 5 }, urls: { downloads: { concurrency: 4 } } }],
+    [{ CAIRN_URL_CONCURRENCY: '3' }, { worker: { concurrency: 3 }, urls: { downloads: { concurrency: 3 } } }],
+    [{ CAIRN_CONCURRENCY: '1' }, { urls: { downloads: { concurrency: 1 } } }],
     [
       { CAIRN_MAX_BATCH: '8', CAIRN_MAX_DELAY_MS: '0' },
-      { backbone: { maxBatch: 8, maxDelayMs: 0 }, worker: { concurrency: 10 }, urls: { concurrency: 9 } },
+      {
+        backbone: { maxBatch: 8, maxDelayMs: 0 },
+        worker: { concurrency: 10 },
+        urls: { downloads: { concurrency: 9 } },
+      },
     ],
     [
       { CAIRN_MAX_BATCH: '8', CAIRN_CONCURRENCY: '1' },
@@ -102,6 +113,14 @@ describe('loadConfig', () => {
     [{ CAIRN_STREAM_LENGTH: '50' }, { streamLength: 50 }],
     [{ CAIRN_LOCK_DURATION_MS: '1000' }, { worker: { lockDurationMs: 1000 } }],
     [{ CAIRN_DRAIN_TIMEOUT_MS: '0' }, { worker: { drainTimeoutMs: 0 } }],
+    [{ CAIRN_JOB_TIMEOUT_MS: '5000' }, { worker: { jobTimeoutMs: 5000 } }],
+    [
+      { CAIRN_RUN_TIMEOUT_MS: '1', CAIRN_COMPILE_TIMEOUT_MS: '2' },
+      { backbone: { limits: { runMs: 1, compileMs: 2 } } },
+    ],
+    [{ CAIRN_DECODE_CPU_MS: '1', CAIRN_DECODE_BYTES: '2' }, { decoder: { cpuMs: 1, maxBytes: 2 } }],
+    [{ CAIRN_LIVENESS_FILE: '/tmp/a' }, { livenessFile: '/tmp/a' }],
+    [{ CAIRN_URL_PER_HOST: '1', CAIRN_URL_HOST_RATE: '2' }, { urls: { downloads: { perHost: 1, hostRate: 2 } } }],
     [{ CAIRN_MAX_UPLOAD_BYTES: '1' }, { intake: { maxUploadBytes: 1 } }],
     [{ CAIRN_MAX_PIXELS: '35' }, { decode: { maxPixels: 35 } }],
     [{ CAIRN_UPLOAD_TTL_MS: '60000' }, { worker: { uploadTtlMs: 60_000 } }],

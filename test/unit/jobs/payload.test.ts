@@ -5,6 +5,7 @@ import {
   isJobId,
   fromFailedReason,
   payloadSchema,
+  readPayload,
   progressSchema,
   resultSchema,
   toFailedReason,
@@ -12,6 +13,7 @@ import {
   PERCENT_AT,
   STAGES,
 } from '../../../src/jobs/payload.js';
+import { payloadOf } from '../../support/jobs.js';
 
 const SHA = 'ab'.repeat(32);
 const upload = { kind: 'upload', key: `images/${SHA}`, sha256: SHA };
@@ -147,3 +149,17 @@ test.each([
   ['6ba7b810-9dad-11d1-80b4-00c04fd430c8.0', false],
   ['', false],
 ])('%s may be the id of a job: %s', (id, expected) => expect(isJobId(id)).toBe(expected));
+
+test.each([
+  [{ ...payloadOf(), format: 2 }, /has format 2, and this version knows 1/],
+  [{ ...payloadOf(), format: 'x' }, /has format "x"/],
+  [{ ...payloadOf(), source: { kind: 'tape' } }, /cannot be read/],
+  [null, /cannot be read/],
+])('a payload of another version is told as such', (data, message) => {
+  const failure = expect.objectContaining({ code: 'version-mismatch', message: expect.stringMatching(message) });
+  expect(() => readPayload(data)).toThrow(failure);
+});
+
+test('payloads without a format are read', () => {
+  expect(readPayload(payloadOf())).toEqual(payloadOf());
+});

@@ -59,6 +59,15 @@ test.each<ErrorCode>(['store-full', 'store-unavailable', 'weights-changed', 'cal
   },
 );
 
+test('a job of another version is handed on, and the log says why', async () => {
+  let runs = 0;
+  work(() => Promise.resolve((runs++, result)));
+  await add('new', { ...payloadOf(), format: 99 });
+  await until(() => lines.some((line) => /handed on: The job has format 99, and this version knows 1/.test(line)));
+  await until(async () => (await queue.getJobState('new')) === 'delayed');
+  expect(runs).toBe(0);
+});
+
 test('other weights everywhere fail the job in the end', async () => {
   work(() => Promise.reject(new CairnError('weights-changed', 'Other weights.')));
   await add('one');
