@@ -19,6 +19,9 @@ interface Member {
   readonly dataStart: number;
 }
 
+/** A whole Mask R-CNN has about 400. Each is opened to see its shape. */
+export const MAX_ARRAYS = 10_000;
+
 const SAVE_ARRAYS = 'save each array under its own name: np.savez("weights.npz", **{name: array, …})';
 
 /**
@@ -30,8 +33,11 @@ const SAVE_ARRAYS = 'save each array under its own name: np.savez("weights.npz",
 export async function openNpz(path: string, zip: ZipReader): Promise<WeightsReader> {
   const members = new Map<WeightsEntry, Member>();
   try {
-    for (const [fileName, entry] of zip.entries) {
-      if (!fileName.endsWith('.npy')) continue;
+    const arrays = [...zip.entries].filter(([fileName]) => fileName.endsWith('.npy'));
+    if (arrays.length > MAX_ARRAYS) {
+      throw unreadable(path, `it has ${arrays.length} arrays; the limit is ${MAX_ARRAYS}`);
+    }
+    for (const [fileName, entry] of arrays) {
       const member = await openMember(path, zip, entry);
       const name = tensorPath(fileName.slice(0, -'.npy'.length));
       members.set({ path: name, shape: member.header.shape, dtype: member.header.descr }, member);

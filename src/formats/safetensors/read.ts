@@ -1,9 +1,16 @@
 import { z } from 'zod';
 import type { ByteSource } from '../../files/byte-source.js';
 import { FLOAT_BYTES, type FloatType } from '../floats.js';
+import { countJsonValues } from '../json-values.js';
 
 /** The format's own limit on its JSON header. */
 export const MAX_HEADER_BYTES = 100_000_000;
+/** A whole Mask R-CNN has about 400 tensors, in a header of 60 kB. */
+export const MAX_TENSORS = 10_000;
+/** What is read of a header: that of `MAX_TENSORS` with names of hundreds of characters. */
+export const MAX_READ_HEADER_BYTES = 8 << 20;
+/** A tensor has twelve values with a shape of four dimensions; the metadata have theirs besides. */
+const MAX_HEADER_VALUES = 20 * MAX_TENSORS;
 const MAX_DIMENSIONS = 8;
 
 const headerSchema = z.record(
@@ -36,8 +43,17 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
   if (length > MAX_HEADER_BYTES || 8 + Number(length) > size) {
     throw new Error(`it is neither HDF5, npz nor safetensors (header length ${length} of ${size} bytes)`);
   }
+  if (length > MAX_READ_HEADER_BYTES) {
+    throw new Error(`its header has ${length} bytes; the limit is ${MAX_READ_HEADER_BYTES}`);
+  }
   const dataStart = 8 + Number(length);
-  const tensors = parseHeader((await source.read(8, Number(length))).toString('utf8'));
+  const header = await source.read(8, Number(length));
+  // Parsed, each value takes tens of bytes, however short it is.
+  if (countJsonValues(header, MAX_HEADER_VALUES) > MAX_HEADER_VALUES) {
+    throw new Error(`its header has more values than ${MAX_TENSORS} tensors need, which is the limit`);
+  }
+  const tensors = parseHeader(header.toString('utf8'));
+  if (tensors.length > MAX_TENSORS) throw new Error(`it has ${tensors.length} tensors; the limit is ${MAX_TENSORS}`);
   checkOffsets(tensors, size - dataStart);
   return tensors.map((tensor) => ({ ...tensor, start: dataStart + tensor.start }));
 }

@@ -8,6 +8,7 @@ import { fixtureGraph } from '../../../support/graphs.js';
 import { expectNoOpenFiles } from '../../../support/open-files.js';
 import { safetensorsBytes, withHeader } from '../../../support/safetensors-bytes.js';
 import { useTempDirs } from '../../../support/temp-dir.js';
+import { zipBytes } from '../../../support/zip-bytes.js';
 
 const tempDir = useTempDirs();
 expectNoOpenFiles();
@@ -36,6 +37,14 @@ async function half(name: string): Promise<Buffer> {
   return whole.subarray(0, whole.length / 2);
 }
 
+function manyTensors(count: number): Buffer {
+  const shape = { dtype: 'F32', shape: [0, 1, 1, 1], data_offsets: [0, 0] };
+  return withHeader(JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${i}`, shape]))));
+}
+
+const manyArrays = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ name: `a${i}.npy`, data: new Uint8Array(0) }));
+
 const sound = safetensorsBytes(fixtureTensors());
 
 // Each is refused for its own reason: a wrong one would mean that another check caught it by chance.
@@ -48,6 +57,12 @@ const damaged: [what: string, bytes: () => Buffer | Promise<Buffer>, reason: Reg
     /header length 9223372036854775808/,
   ],
   ['a header length of 100 MB in a small file', () => withHeader('{}', undefined, 100_000_000n), /header length/],
+  ['a header of 9 MB', () => withHeader(`{"a":"${'x'.repeat(9 << 20)}"}`), /header has 9437192 bytes; the limit is 8388608/],
+  ['a header of nested lists', () => withHeader('['.repeat(1 << 20)), /more values than 10000 tensors need/],
+  ['a header of empty objects', () => withHeader(`[${'{},'.repeat(1 << 20)}{}]`), /more values than 10000 tensors need/],
+  ['10,001 tensors', () => manyTensors(10_001), /10001 tensors; the limit is 10000/],
+  ['60,000 tensors', () => manyTensors(60_000), /more values than 10000 tensors need/],
+  ['an npz of 10,001 arrays', () => zipBytes(manyArrays(10_001)), /10001 arrays; the limit is 10000/],
   ['a header one byte longer than the file', () => withHeader('{}', undefined, 3n), /header length 3 of 10 bytes/],
   ['text', () => Buffer.from('these are no weights'), /neither HDF5, npz nor safetensors/],
   ['a zip cut in half', () => half('numpy.npz'), /cannot be opened as a zip and may be truncated/],
