@@ -13,7 +13,7 @@ Results go to stdout, progress to stderr. Suites, with their defaults:
   engines  every engine and device of this machine: --models mask-rcnn-resnet50,mask-rcnn-resnet101 --runs 10
            --size 1024 --targets onnx/cpu,tensorflow/cpu --rss-runs 0 --rss-size 512
   requests short requests per second, interleaved with those of another built checkout:
-           --against FOLDER --rounds 5 --seconds 4
+           --against FOLDER --rounds 5 --seconds 4; or --sync: a Redis that syncs before each reply, against everysec
   scale    images/s with twice the workers and the threads, and where the API, Redis or the store is the limit:
            --parts growth,ceiling --rounds 3 --model mask-rcnn-resnet50 --size 1024 --images 8 --precision float32
            --dtype float16 --codec zstd --jobs 2000 --photos 60 --concurrency 8

@@ -2,10 +2,11 @@
  * Requests per second of one process that is API and worker, with a small image over 16 connections: a job that the
  * store answers, an extract that the store answers, and new jobs.
  *
- *     npm run bench -- requests [--against FOLDER] [--rounds 5] [--seconds 4] [--json]
+ *     npm run bench -- requests [--against FOLDER | --sync] [--rounds 5] [--seconds 4] [--json]
  *
  * With `--against`, another checkout that has been built is measured in turn with this one, and the figures that mean
- * something are the ratios.
+ * something are the ratios. With `--sync` it is new jobs of an API without a worker, on a Redis that syncs before each reply
+ * (`appendfsync always`), in turn with one that syncs once a second.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,6 +25,7 @@ const { values: flags } = parseArgs({
   allowPositionals: true,
   options: {
     against: { type: 'string' },
+    sync: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     json: { type: 'boolean', default: false },
@@ -39,6 +41,12 @@ const CALLS = {
 } as const;
 type Call = keyof typeof CALLS;
 
+interface Variant {
+  readonly checkout: string;
+  /** An API without a worker, whose Redis keeps its data with this setting; else both, and Redis keeps none. */
+  readonly appendfsync?: 'always' | 'everysec';
+}
+
 /** One build of the service with a Redis and a folder of its own. */
 class Build {
   readonly rates: Record<Call, number[]> = { 'stored job': [], 'stored extract': [], 'new job': [] };
@@ -46,7 +54,6 @@ class Build {
   private readonly images: DistinctImages;
 
   private constructor(
-    readonly name: string,
     private readonly image: Buffer,
     private readonly url: string,
     private readonly cleanUp: () => Promise<void>,
@@ -55,18 +62,21 @@ class Build {
     this.images = new DistinctImages(image, 'image/png');
   }
 
-  static async start(checkout: string, image: Buffer): Promise<Build> {
+  static async start({ checkout, appendfsync }: Variant, image: Buffer): Promise<Build> {
     const folder = await mkdtemp(join(tmpdir(), 'cairn-bench-'));
-    const redis = await startRedis();
-    const env = { CAIRN_QUEUE_LIMIT: '1000000', CAIRN_DEVICE: 'cpu', REDIS_URL: redis.url, CAIRN_DATA_DIR: folder };
-    const service = await Service.start('all', env, { root: checkout });
+    const redis = await startRedis(
+      appendfsync === undefined ? {} : { dataDir: join(folder, 'redis'), settings: { appendfsync } },
+    );
+    const data = join(folder, 'data');
+    const env = { CAIRN_QUEUE_LIMIT: '1000000', CAIRN_DEVICE: 'cpu', REDIS_URL: redis.url, CAIRN_DATA_DIR: data };
+    const service = await Service.start(appendfsync ? 'api' : 'all', env, { root: checkout });
     const cleanUp = async () => {
       await service.end('SIGKILL');
       await redis.stop();
       await rm(folder, { recursive: true, force: true });
     };
-    const build = new Build(checkout, image, service.url, cleanUp);
-    await build.send('stored extract', image);
+    const build = new Build(image, service.url, cleanUp);
+    if (!appendfsync) await build.send('stored extract', image);
     return build;
   }
 
@@ -87,7 +97,7 @@ class Build {
 
   /** Waits until the queue is empty, so that what one round submitted does not run during the next. */
   async drained(): Promise<void> {
-    const open = /^cairn_jobs\{state="(?:waiting|prioritized|active)"\} [1-9]/m;
+    const open = /^cairn_jobs\{state="(?:queued|active)"\} [1-9]/m;
     while (open.test(await (await fetch(new URL('/metrics', this.url))).text())) await delay(200);
   }
 
@@ -104,22 +114,28 @@ class Build {
 const image = await sharp({ create: { width: 48, height: 48, channels: 3, background: '#468' } })
   .png()
   .toBuffer();
-const folders = [HERE, ...(flags.against === undefined ? [] : [resolve(flags.against)])];
+const variants: Variant[] = flags.sync
+  ? [
+      { checkout: HERE, appendfsync: 'always' },
+      { checkout: HERE, appendfsync: 'everysec' },
+    ]
+  : [HERE, ...(flags.against === undefined ? [] : [resolve(flags.against)])].map((checkout) => ({ checkout }));
+const calls = flags.sync ? (['new job'] as const) : (Object.keys(CALLS) as Call[]);
 const builds: Build[] = [];
 try {
-  for (const folder of folders) builds.push(await Build.start(folder, image));
+  for (const variant of variants) builds.push(await Build.start(variant, image));
   for (let round = 0; round <= Number(flags.rounds); round++) {
-    for (const call of Object.keys(CALLS) as Call[]) {
+    for (const call of calls) {
       for (const build of builds) {
         await build.measure(call, Number(flags.seconds));
-        await build.drained();
+        if (!flags.sync) await build.drained();
         // Nothing is cold any more when it counts.
         if (round === 0) build.rates[call].length = 0;
       }
       progress(`round ${round} of ${flags.rounds}, ${call}`);
     }
   }
-  const results = (Object.keys(CALLS) as Call[]).map((call) => {
+  const results = calls.map((call) => {
     const [here, there] = builds.map(({ rates }) => rates[call]);
     const ratios = there && here!.map((rate, round) => rate / there[round]!);
     return { call, perSecond: median(here!), ...(there && { against: median(there), ratio: median(ratios!) }) };

@@ -1,4 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
+import type { PrivateRedisOptions } from '../scripts/redis.mjs';
 import type { RunningService, ServiceOptions } from '../scripts/process/service.mjs';
 import type { PrivateRedisOptions } from '../scripts/redis.mjs';
 

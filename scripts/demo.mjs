@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { client } from './demo/client.mjs';
 import { howToOpen, levelTable, mib, progressText, timingLine } from './demo/report.mjs';
+import { endWithNpm } from './process/npm.mjs';
 import { startService, untilAccepting } from './process/service.mjs';
 import { onSignals } from './process/signals.mjs';
 import { openRedis } from './redis.mjs';
@@ -200,7 +201,10 @@ async function main() {
 }
 
 try {
-  if (readOptions(USAGE)) await main();
+  if (readOptions(USAGE)) {
+    endWithNpm();
+    await main();
+  }
 } catch (error) {
   fail(error);
 }

@@ -20,11 +20,13 @@ export interface PrivateRedisOptions {
   dataDir?: string;
   /** An unused loopback port when left out. */
   port?: number;
+  /** Without it everyone on this machine gets in. */
+  password?: string;
   /** Defaults to whether there is a `dataDir`. */
   appendonly?: boolean;
   /** Further settings of redis.conf, by name. */
   settings?: Readonly<Record<string, string>>;
-  /** Further environment variables of the server. */
+  /** Further variables of its environment. */
   env?: Readonly<Record<string, string>>;
 }
 

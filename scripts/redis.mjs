@@ -1,6 +1,7 @@
 // A Redis to work with: find one, or start a private one. Used by start, demo, bench and the tests.
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,10 +34,13 @@ export async function findRedisServer({ own = false } = {}) {
   throw new Error(`Cairn needs a Redis server, and none could be installed: ${reason}.\n${advice()}`);
 }
 
-/** The Redis at `REDIS_URL` where it is set (its `stop()` leaves it running), else a private one. */
+/**
+ * The Redis at `REDIS_URL` where it is set (its `stop()` leaves it running), else a private one, with a password: other users
+ * of the machine can reach its port.
+ */
 export async function openRedis(options) {
   const url = process.env.REDIS_URL;
-  if (!url) return startPrivateRedis(options);
+  if (!url) return startPrivateRedis({ password: randomBytes(32).toString('hex'), ...options });
   await checkReachable(url);
   return { url, exited: new Promise(() => {}), stop: async () => {} };
 }
@@ -44,14 +48,16 @@ export async function openRedis(options) {
 /**
  * Starts a private Redis on a loopback port, and resolves when it answers. With a `dataDir` it keeps its data there
  * (append-only file), so that a later call with the same `dataDir` continues with them.
- * `settings` are further ones of redis.conf, by name; `env` has further environment variables.
+ * With a `password`, its URL contains it, and no one else gets in; its data are for this user only in any case.
+ * `settings` are further ones of redis.conf, by name, and `env` further variables of its environment.
  */
 export async function startPrivateRedis({
   dataDir,
   port,
+  password,
   appendonly = dataDir !== undefined,
   settings = {},
-  env,
+  env = {},
 } = {}) {
   const binary = locateServer();
   if (!binary) throw new Error(`There is no redis-server or valkey-server on the PATH.\n${advice()}`);
@@ -62,14 +68,16 @@ export async function startPrivateRedis({
   const folder = resolve(dataDir ?? scratch);
   try {
     await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o700);
     for (let attempt = 1; ; attempt++) {
       try {
         return await launch(binary, {
           folder,
           scratch,
           appendonly,
-          further: settings,
+          further: { ...settings, ...(password !== undefined && { requirepass: password }) },
           env,
+          password,
           port: port ?? (await unusedPort()),
         });
       } catch (error) {
@@ -83,7 +91,7 @@ export async function startPrivateRedis({
   }
 }
 
-async function launch(binary, { folder, scratch, appendonly, further, env, port }) {
+async function launch(binary, { folder, scratch, appendonly, further, env, password, port }) {
   const settings = {
     port,
     bind: '127.0.0.1',
@@ -92,24 +100,28 @@ async function launch(binary, { folder, scratch, appendonly, further, env, port 
     // BullMQ's keys are the queue itself: evicting one loses a job.
     'maxmemory-policy': 'noeviction',
     appendonly: appendonly ? 'yes' : 'no',
+    // On the disk before the reply: what was accepted survives a power cut.
+    appendfsync: 'always',
     save: '',
     daemonize: 'no',
     ...further,
   };
-  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(binary, args, {
+  const child = spawn(binary, ['-'], {
     // Outside the terminal's foreground process group: after Ctrl-C the service still needs Redis while it drains.
     detached: process.platform !== 'win32',
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     // Redis 7 refuses to start under a locale that is not installed.
-    env: { ...process.env, LC_ALL: 'C', ...env },
+    env: { ...process.env, ...env, LC_ALL: 'C' },
   });
   child.once('error', () => {}); // `hasExited` detects this: there is no pid
   tieToParent(child);
+  // Not as arguments: every user of the machine can read those.
+  child.stdin.on('error', () => {}); // a server that ended at once says why in its log
+  child.stdin.end(Object.entries(settings).map(settingLine).join(''));
   const output = [keepTail(child.stdout), keepTail(child.stderr)];
 
   try {
-    await untilServing(child, port);
+    await untilServing(child, port, password);
   } catch (cause) {
     await stopChild(child, STOP_WITHIN_MS);
     const log = output.map((read) => read()).join('');
@@ -124,7 +136,7 @@ async function launch(binary, { folder, scratch, appendonly, further, env, port 
     if (scratch) await rm(scratch, { recursive: true, force: true });
   };
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`,
     pid: child.pid,
     port,
     exited: exitOf(child),
@@ -132,12 +144,17 @@ async function launch(binary, { folder, scratch, appendonly, further, env, port 
   };
 }
 
+/** A line of redis.conf, its value in quotes: folders may have spaces in their names. */
+function settingLine([name, value]) {
+  return `${name} "${String(value).replace(/["\\]/g, '\\$&')}"\n`;
+}
+
 /** Resolves when this child answers, rather than another server on the same port. */
-async function untilServing(child, port) {
+async function untilServing(child, port, password) {
   const deadline = performance.now() + READY_WITHIN_MS;
   while (performance.now() < deadline) {
     if (hasExited(child)) throw new Error('it ended at once');
-    if ((await servingPid(port)) === child.pid) return;
+    if ((await servingPid(port, password)) === child.pid) return;
     await sleep(25);
   }
   throw new Error(`no answer within ${READY_WITHIN_MS / 1000} s`);

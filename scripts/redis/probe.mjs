@@ -4,8 +4,8 @@ import { connect } from 'node:net';
 const MAX_REPLY = 64 * 1024;
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Sends one inline command to `127.0.0.1:port` and resolves with the reply's text. */
-export function ask(port, command, timeoutMs = 1_000) {
+/** Sends one inline command to `127.0.0.1:port`, behind a password where there is one, and resolves with the reply's text. */
+export function ask(port, command, { password, timeoutMs = 1_000 } = {}) {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });
     let received = '';
@@ -17,10 +17,11 @@ export function ask(port, command, timeoutMs = 1_000) {
     socket.setTimeout(timeoutMs, () => settle(reject, new Error(`no reply in ${timeoutMs} ms`)));
     socket.once('error', (error) => settle(reject, error));
     socket.once('end', () => settle(reject, new Error('the connection was closed')));
-    socket.once('connect', () => socket.write(`${command}\r\n`));
+    const login = password === undefined ? '' : `AUTH ${password}\r\n`;
+    socket.once('connect', () => socket.write(`${login}${command}\r\n`));
     socket.on('data', (chunk) => {
       received += chunk;
-      const reply = parse(received);
+      const reply = parse(login ? received.replace(/^[^\r]*(\r\n)?/, '') : received);
       if (reply !== undefined) settle(resolve, reply);
       else if (received.length > MAX_REPLY) settle(reject, new Error('the reply is too long'));
     });
@@ -28,10 +29,10 @@ export function ask(port, command, timeoutMs = 1_000) {
 }
 
 /** The process id of the Redis that answers on `port`, once it has loaded its data; undefined until then. */
-export async function servingPid(port) {
+export async function servingPid(port, password) {
   try {
-    if ((await ask(port, 'PING')) !== '+PONG') return undefined;
-    const pid = /^process_id:(\d+)/m.exec(await ask(port, 'INFO server'))?.[1];
+    if ((await ask(port, 'PING', { password })) !== '+PONG') return undefined;
+    const pid = /^process_id:(\d+)/m.exec(await ask(port, 'INFO server', { password }))?.[1];
     return pid === undefined ? undefined : Number(pid);
   } catch {
     return undefined;

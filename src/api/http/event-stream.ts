@@ -1,9 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
-import { HEARTBEAT_MS } from '../../redis/heartbeat.js';
 
 /** A comment, which clients skip. */
-const HEARTBEAT = ':\n\n';
+export const HEARTBEAT = ':\n\n';
 /** A client that reads nothing is disconnected when its events ended this long ago. */
 const LINGER_MS = 1000;
 
@@ -12,15 +11,11 @@ export function formatEvent(event: string, data: unknown, id?: string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** Yields heartbeats until `change` has settled. */
-export async function* heartbeatUntil(change: Promise<unknown>): AsyncGenerator<string> {
-  for (;;) {
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<'silence'>((resolve) => (timer = setTimeout(resolve, HEARTBEAT_MS, 'silence')));
-    const first = await Promise.race([change, silence]).finally(() => clearTimeout(timer));
-    if (first !== 'silence') return;
-    yield HEARTBEAT;
-  }
+/** What `promise` resolves with; undefined when it takes longer than `ms`. */
+export async function settledWithin<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
+  return Promise.race([promise, silence]).finally(() => clearTimeout(timer));
 }
 
 /** Answers with the given events. Aborting `stop` ends the answer, also for a client that no longer reads. */

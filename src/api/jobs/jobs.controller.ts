@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, Module, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CairnError } from '../../errors.js';
+import { z } from 'zod';
+import { asCairnError, CairnError } from '../../errors.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { ImageIntake } from '../../images/intake.js';
 import { JobEvents, type JobEvent } from '../../jobs/events.js';
@@ -12,8 +13,10 @@ import { mayAccess, type Caller } from '../../keys/api-key.js';
 import { Audit } from '../auth/audit.js';
 import { CalledBy } from '../auth/key-guard.js';
 import { Scope } from '../auth/scope.js';
+import { HEARTBEAT_MS } from '../../redis/heartbeat.js';
+import { unlessAway } from '../../redis/reach.js';
 import { ClientGone } from '../http/client-gone.js';
-import { formatEvent, heartbeatUntil, sendEvents } from '../http/event-stream.js';
+import { formatEvent, HEARTBEAT, sendEvents, settledWithin } from '../http/event-stream.js';
 import { readSubmission, SUBMISSION_BODY } from '../http/read-submission.js';
 import { header, json, Operation, textStream } from '../openapi/operation.js';
 import { jobView, jobViewSchema, type JobView } from './job-view.js';
@@ -102,10 +105,11 @@ export class JobsController {
     ...JOB,
     answers: {
       200: {
-        description: 'Events `state` and `progress`; the data of each is the job.',
+        description: 'Events `state` and `progress`; the data of each is the job. `end`: the job is lost.',
         content: textStream('text/event-stream', 'Server-sent events.', {
           state: jobViewSchema,
           progress: jobViewSchema,
+          end: z.object({ code: z.string(), message: z.string() }),
         }),
       },
     },
@@ -139,12 +143,23 @@ export class JobsController {
     yield formatEvent('state', first);
     let job = first;
     while (!isFinal(job.state)) {
-      yield* heartbeatUntil(next);
-      const change = await next;
-      if (change.done) return;
-      next = changes.next();
-      job = await this.get(job.id, caller);
-      yield formatEvent(change.value, job);
+      const change = await settledWithin(next, HEARTBEAT_MS);
+      if (change?.done) return;
+      if (change) next = changes.next();
+      else yield HEARTBEAT;
+      // Redis loses events in a restart, and jobs in a power cut: a silent job is looked at too.
+      let now: JobView | undefined;
+      try {
+        now = await unlessAway(() => this.get(job.id, caller));
+      } catch (error) {
+        const { code, message } = asCairnError(error);
+        if (code !== 'job-not-found') throw error;
+        yield formatEvent('end', { code, message });
+        return;
+      }
+      if (!now || (!change && JSON.stringify(now) === JSON.stringify(job))) continue;
+      job = now;
+      yield formatEvent(change?.value ?? 'state', job);
     }
   }
 }
