@@ -142,6 +142,8 @@ function shown(value, unit) {
     ],
     milliseconds: [
       ['days', 86_400_000],
+      ['h', 3_600_000],
+      ['min', 60_000],
       ['s', 1000],
       ['ms', 1],
     ],

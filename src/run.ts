@@ -26,12 +26,16 @@ import { loadZstd } from './formats/zstd.js';
 import { JobEvents } from './jobs/events.js';
 import { extractQueue, onCancellation } from './jobs/extract-queue.js';
 import { formatWorkerName, JobQueue } from './jobs/queue.js';
+import type { OutcomeRecorder } from './jobs/payload.js';
 import { ImageFetcher } from './images/fetch.js';
 import { IMAGES_PREFIX } from './images/image-source.js';
 import { ImageIntake } from './images/intake.js';
 import { KeyRing } from './keys/key-ring.js';
 import { Logger } from './logger.js';
+import { serveMetrics } from './metrics/metrics-server.js';
+import { ProcessMetrics } from './metrics/process-metrics.js';
 import { closeWithin, FAIL_FAST_MS, RedisConnections } from './redis/connections.js';
+import { warnOfLosses } from './redis/durability.js';
 import { redisKeys } from './redis/keys.js';
 import { DEAD_AFTER_MS } from './redis/stream-tail.js';
 import { ModelRegistry } from './spec/resolve.js';
@@ -59,6 +63,15 @@ const MANIFEST_TTL_MS = 30 * 24 * 3600_000;
 /** Stops something that was started; called once. */
 type Stop = () => Promise<void>;
 
+/** What API and worker of one process share. */
+interface Shared {
+  readonly store: FileStore;
+  readonly quarantine: Quarantine;
+  readonly health: StoreHealth;
+  readonly metrics: ProcessMetrics;
+  readonly logger: Logger;
+}
+
 /** What a worker needs of its backbone. */
 export type WorkerBackbone = LevelSource & Pick<Backbone, 'target' | 'close'> & Partial<Pick<Backbone, 'unended'>>;
 export type MakeBackbone = (options: BackboneOptions) => WorkerBackbone;
@@ -83,7 +96,7 @@ export async function run(
     json: config.logJson,
     colors: process.stdout.isTTY && env['NO_COLOR'] === undefined,
   });
-  const store = new FileStore(config.dataDir, config.storeReserveBytes);
+  const shared = share(config, logger);
   const supervises = config.role !== 'api' && config.devices.length > 0;
   const stops: Stop[] = [];
 
@@ -116,16 +129,24 @@ export async function run(
   try {
     // Under a supervisor, the supervisor has logged this already.
     if (config.workerName === undefined) await logWeights(config, logger);
-    if (config.role !== 'worker') await startApi(config, store, logger, stops);
+    if (config.role !== 'worker') await startApi(config, shared, stops);
     if (supervises) stops.push(startSupervisor(config, env, logger));
     else if (config.role !== 'api') {
       backbone = makeBackbone({ ...config.backbone, onHang });
-      await startWorker(config, backbone, store, logger, stops);
+      await startWorker(config, backbone, shared, stops);
     }
+    if (config.role === 'worker' && !supervises) await startMetrics(config, shared, stops);
   } catch (error) {
     await stopEach(stops, logger);
     throw error;
   }
+}
+
+function share(config: Config, logger: Logger): Shared {
+  const store = new FileStore(config.dataDir, config.storeReserveBytes);
+  const quarantine = new Quarantine(store, logger);
+  const health = new StoreHealth(store, { role: config.role === 'worker' ? 'user' : 'owner', log: logger });
+  return { store, quarantine, health, metrics: new ProcessMetrics(quarantine), logger };
 }
 
 /** Stops everything, in rounds: parts that were just starting may have been added meanwhile. */
@@ -159,7 +180,8 @@ async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void>
   );
 }
 
-async function startApi(config: Config, store: FileStore, logger: Logger, stops: Stop[]): Promise<void> {
+async function startApi(config: Config, shared: Shared, stops: Stop[]): Promise<void> {
+  const { health, logger } = shared;
   // NestJS is loaded only by a process that serves HTTP.
   const { createServer } = await import('./api/server.js');
   const { http, queue: queueOptions } = config;
@@ -177,6 +199,7 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
   const connections = new RedisConnections(config.redisUrl, logger);
   const keys = redisKeys(queueOptions.prefix);
   const redis = connections.failFast();
+  warnOfLosses(redis, logger);
   const jobs = extractQueue(redis, keys.prefix);
   const queue = new JobQueue({ redis, queue: jobs, keys: keys, limit: queueOptions.limit });
   const events = new JobEvents(connections.patient(), keys.prefix);
@@ -185,15 +208,11 @@ async function startApi(config: Config, store: FileStore, logger: Logger, stops:
   const batches = new BatchQueue({ redis, keys, jobs });
 
   const limits = { ...config.intake, ...config.spec, ...config.batches };
-  const quarantine = new Quarantine(store, logger);
-  const health = new StoreHealth(store, { role: 'owner', log: logger });
   await health.problem();
   // A job that is cancelled through another server has followers here too.
   onCancellation(connections.patient(), keys, (id) => events.announce(id)).catch(() => undefined);
   const parts = {
-    store,
-    quarantine,
-    health,
+    ...shared,
     zstd,
     queue,
     batches,
@@ -238,6 +257,14 @@ function cannotListen({ host, port }: Config['http'], error: NodeJS.ErrnoExcepti
   return new CairnError('option-invalid', `Cannot listen on port ${port} of ${host}: ${error.code}.`, { cause: error });
 }
 
+/** A worker without an API serves its metrics where it is told to. */
+async function startMetrics({ http, metricsPort }: Config, { metrics, logger }: Shared, stops: Stop[]): Promise<void> {
+  if (metricsPort === undefined) return;
+  const server = await serveMetrics(metrics, metricsPort, http.host);
+  stops.push(() => server.close());
+  logger.log(`metrics at ${server.url}/metrics`);
+}
+
 function startSupervisor(config: Config, env: Env, log: Logger): Stop {
   const supervisor = new Supervisor({
     command: [process.execPath, ...process.execArgv, MAIN],
@@ -253,19 +280,16 @@ function startSupervisor(config: Config, env: Env, log: Logger): Stop {
 async function startWorker(
   config: Config,
   backbone: WorkerBackbone,
-  store: FileStore,
-  logger: Logger,
+  { store, quarantine, health, metrics, logger }: Shared,
   stops: Stop[],
 ): Promise<void> {
   const zstd = await loadZstd();
   const { weightsDir, worker: options, urls } = config;
   const decoder = new Decoder(config.decode, config.decoder);
   const extractor = new Extractor({ backbone, store, zstd, softwareVersion: softwareVersion(), decoder });
-  const quarantine = new Quarantine(store, logger);
   const library = new FeatureLibrary(store, zstd, quarantine);
   const fetcher = new ImageFetcher(urls.policy, urls.limits);
   const intake = new ImageIntake(store, config.intake);
-  const health = new StoreHealth(store, { role: config.role === 'worker' ? 'user' : 'owner', log: logger });
   const target = await backbone.target().catch(async (error: unknown) => {
     await backbone.close();
     throw error;
@@ -287,13 +311,33 @@ async function startWorker(
   const ledger = new BatchLedger(redis, keys);
   const announcer = new Announcer({ redis, keys, queue, length: config.streamLength });
   const batches = new BatchWorker({ redis, prefix, ledger, store, health, queue, lockDurationMs, queueLimit }, logger);
+  const failures: OutcomeRecorder = {
+    record: (outcome) => {
+      if (outcome.state === 'failed') metrics.jobFailed(outcome.error.code);
+      return Promise.resolve();
+    },
+  };
   const worker = new JobWorker(
     {
       process: (payload, signal, onStage, jobId) => processor.process(payload, signal, onStage, jobId),
-      ...{ redis, subscriber: connections.patient(), keys, recorders: [ledger, announcer], health, log: logger },
+      ...{ redis, subscriber: connections.patient(), keys, health, log: logger },
+      recorders: [ledger, announcer, failures],
     },
     { name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }), ...options },
   );
+
+  metrics.add({
+    name: 'worker_jobs',
+    help: 'Jobs that this worker runs.',
+    limit: options.concurrency,
+    inUse: () => worker.runs,
+  });
+  metrics.add({
+    name: 'worker_downloads',
+    help: 'Images that this worker downloads.',
+    limit: urls.concurrency,
+    inUse: () => downloads.inUse,
+  });
 
   const sweep = () => {
     const swept = [

@@ -109,10 +109,14 @@ class ChildMonitor {
  * `HIP_VISIBLE_DEVICES`.
  */
 export function workerPerDevice(devices: readonly string[], env: ProcessEnv): ChildSpec[] {
-  return devices.map((device) => {
+  const port = env['CAIRN_METRICS_PORT'];
+  return devices.map((device, index) => {
     const name = `worker ${device}`;
     const visible = { CUDA_VISIBLE_DEVICES: device, HIP_VISIBLE_DEVICES: device };
+    // Each listens on a port of its own; 0 lets each choose one.
+    const metrics = port === undefined || port === '0' ? {} : { CAIRN_METRICS_PORT: String(Number(port) + index) };
     // Variables that are undefined are left out of the child's environment.
-    return { name, env: { ...env, ...visible, ROLE: 'worker', CAIRN_WORKER_NAME: name, CAIRN_DEVICES: undefined } };
+    const own = { ROLE: 'worker', CAIRN_WORKER_NAME: name, CAIRN_DEVICES: undefined };
+    return { name, env: { ...env, ...visible, ...metrics, ...own } };
   });
 }

@@ -5,6 +5,7 @@ import { BatchQueue } from '../batches/queue.js';
 import { BandBudget, type BandBudgetOptions } from '../features/band-budget.js';
 import { PIECES_IN_WORK } from '../features/band-stream.js';
 import { FeatureLibrary } from '../features/library.js';
+import { REGION_BANDS } from '../features/roi-align/band-cache.js';
 import { Quarantine } from '../features/store/quarantine.js';
 import { StoreHealth } from '../features/store/store-health.js';
 import type { Store } from '../features/store/store.js';
@@ -15,6 +16,7 @@ import { JobQueue } from '../jobs/queue.js';
 import { JobService } from '../jobs/service.js';
 import { JobWaiter } from '../jobs/waiter.js';
 import type { KeyRing } from '../keys/key-ring.js';
+import { ProcessMetrics, type Budget } from '../metrics/process-metrics.js';
 import { ModelRegistry } from '../spec/resolve.js';
 import type { SpecLimits } from '../spec/spec-limits.js';
 import { Audit } from './auth/audit.js';
@@ -30,13 +32,14 @@ import { JobsModule } from './jobs/jobs.controller.js';
 import { MetricsModule } from './metrics/metrics.controller.js';
 import { ModelsModule } from './models/models.controller.js';
 import { StreamModule } from './stream/stream.controller.js';
-import { HTTP_LIMITS, SERVER_VERSION, STORE } from './tokens.js';
+import { HTTP_LIMITS, REGION_STREAMS, SERVER_VERSION, STORE } from './tokens.js';
 
 /** The parts that the API works with. The caller creates them, and closes them in the order that it needs. */
 export interface ApiParts {
   readonly store: Store;
   readonly quarantine: Quarantine;
   readonly health: StoreHealth;
+  readonly metrics: ProcessMetrics;
   readonly zstd: Zstd;
   readonly queue: JobQueue;
   readonly batches: BatchQueue;
@@ -67,14 +70,26 @@ export interface ApiParts {
 })
 export class ApiModule {
   static register(parts: ApiParts, version: string, audit: Audit): DynamicModule {
-    const { store, quarantine, health, zstd, queue, batches, events, announcements, registry, limits, http } = parts;
+    const { store, quarantine, health, metrics, zstd, queue, batches, events, announcements, registry, limits, http } =
+      parts;
     const library = new FeatureLibrary(store, zstd, quarantine);
     const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry, health, limits);
+    const memory = new ByteBudget(http.inferenceBytes, 'inference requests');
+    const levels = new BandBudget(featureStreams(http));
+    const regions = new BandBudget(REGION_BANDS);
+    metrics.add({
+      ...budgetOf('inference_memory', memory, 'Memory for inference requests that are being read.'),
+      unit: 'bytes',
+    });
+    metrics.add(budgetOf('feature_streams', levels, 'Responses with levels that are being sent.'));
+    metrics.add(budgetOf('region_streams', regions, 'Responses with regions that are being sent.'));
     const providers: Provider[] = [
       { provide: HTTP_LIMITS, useValue: http },
       { provide: Audit, useValue: audit },
-      { provide: ByteBudget, useValue: new ByteBudget(http.inferenceBytes, 'inference requests') },
-      { provide: BandBudget, useValue: new BandBudget(featureStreams(http)) },
+      { provide: ByteBudget, useValue: memory },
+      { provide: BandBudget, useValue: levels },
+      { provide: REGION_STREAMS, useValue: regions },
+      { provide: ProcessMetrics, useValue: metrics },
       { provide: STORE, useValue: store },
       { provide: SERVER_VERSION, useValue: version },
       { provide: Quarantine, useValue: quarantine },
@@ -91,6 +106,10 @@ export class ApiModule {
     ];
     return { module: ApiModule, providers, exports: providers };
   }
+}
+
+function budgetOf(name: string, budget: ByteBudget | BandBudget, help: string): Budget {
+  return { name, help, limit: budget.limit, inUse: () => budget.inUse, refused: () => budget.refused };
 }
 
 function featureStreams({ maxFeatureStreams, featureStreamBands }: HttpLimits): BandBudgetOptions {

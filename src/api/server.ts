@@ -25,9 +25,9 @@ import { Metrics } from './metrics/metrics.controller.js';
 import { createDocument } from './openapi/document.js';
 
 /** A JSON body has a URL and a few options, or the boxes of one request. */
-const MAX_JSON_BYTES = 1 << 20;
-const MAX_FIELDS = 32;
-const MAX_FIELD_BYTES = 4096;
+export const MAX_JSON_BYTES = 1 << 20;
+export const MAX_FIELDS = 32;
+export const MAX_FIELD_BYTES = 4096;
 /** The prefix of the Open Inference Protocol. */
 const PROTOCOL = '/v2';
 const DOCS = 'docs';
@@ -68,7 +68,7 @@ export async function createServer(
   demandScopes(fastify, (url) => url === '*' || isBelow(`/${DOCS}`, url) || url.startsWith(`/${DOCS}-`));
   guardWithKeys(fastify, parts.keys, answer);
   endIdleAnswers(fastify, http.answerTimeoutMs);
-  limitBodies(fastify, http, answer);
+  parts.metrics.add(limitBodies(fastify, http, answer));
   const addRefusals = refuseOtherMethods(fastify, answer);
   app.get(Metrics, { strict: false }).watch(fastify);
   abortUnreadBodies(fastify);

@@ -1,4 +1,5 @@
 /** Injection tokens of values that have no class. */
 export const HTTP_LIMITS = Symbol('HttpLimits');
+export const REGION_STREAMS = Symbol('BandBudget of regions');
 export const STORE = Symbol('Store');
 export const SERVER_VERSION = Symbol('server version');

@@ -1,17 +1,10 @@
 import { isIPv4 } from 'node:net';
 import { z } from 'zod';
-import { MAX_SIZE, MIN_SIZE } from '../backbone/catalogue.js';
-import { DEFAULT_DECODE_LIMITS, MAX_PIXELS_SIDE } from '../backbone/preprocess/decode.js';
-import { DEFAULT_ENGINE_LIMITS } from '../backbone/engine/engine-thread.js';
-import { DEFAULT_DECODER_LIMITS } from '../backbone/preprocess/decoder.js';
 import { asCairnError, CairnError } from '../errors.js';
 import { UrlPolicy } from '../images/url-policy.js';
 import type { Env } from './env.js';
-import { httpLimits, httpSchema, LOOPBACK_HOSTS } from './http-limits.js';
-import { count, duration, MIB } from './values.js';
-
-const GIB = 2 ** 30;
-const HOUR_MS = 3600_000;
+import { hosts, httpLimits, LOOPBACK_HOSTS } from './http-limits.js';
+import { limitsSchema } from './limits.js';
 
 const flag = (fallback: 'true' | 'false') =>
   z
@@ -48,64 +41,34 @@ const urlAllow = z
     }
   });
 
-/** Environment variables with their defaults; README and docs/configuration.md list them. */
+/** Environment variables with their defaults, limits apart; docs/configuration.md lists them. */
 const schema = z.object({
   ROLE: z.enum(['api', 'worker', 'all']).default('all'),
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).default('redis://127.0.0.1:6379'),
   CAIRN_DATA_DIR: z.string().default('.cairn/data'),
-  CAIRN_STORE_RESERVE_BYTES: count(64 * MIB, 0),
   CAIRN_WEIGHTS_DIR: z.string().default('.cairn/weights'),
   CAIRN_WEIGHTS_MIRROR: z.string().optional(),
   CAIRN_ENGINE: z.string().default('auto'),
   CAIRN_DEVICE: z.string().default('auto'),
   CAIRN_THREADS: z.coerce.number().int().min(1).optional(),
-  CAIRN_MAX_SESSIONS: count(2),
-  CAIRN_MAX_BATCH: count(1),
-  CAIRN_MAX_DELAY_MS: count(5, 0),
-  CAIRN_CONCURRENCY: z.coerce.number().int().min(1).optional(),
   CAIRN_DEVICES: devices.optional(),
   CAIRN_WORKER_NAME: z.string().optional(),
   CAIRN_QUEUE_PREFIX: z.string().default('cairn'),
-  CAIRN_QUEUE_LIMIT: count(10_000),
-  CAIRN_STREAM_LENGTH: count(100_000),
-  CAIRN_GROUP_IDLE_MS: count(7 * 24 * HOUR_MS),
-  CAIRN_LOCK_DURATION_MS: count(30_000, 1000),
-  CAIRN_DRAIN_TIMEOUT_MS: count(60_000, 0),
-  CAIRN_JOB_TIMEOUT_MS: duration(60 * 60_000),
-  CAIRN_RUN_TIMEOUT_MS: duration(DEFAULT_ENGINE_LIMITS.runMs),
-  CAIRN_COMPILE_TIMEOUT_MS: duration(DEFAULT_ENGINE_LIMITS.compileMs),
   CAIRN_LIVENESS_FILE: z.string().optional(),
-  CAIRN_MAX_UPLOAD_BYTES: count(64 * MIB),
-  CAIRN_MAX_PIXELS: count(DEFAULT_DECODE_LIMITS.maxPixels),
-  CAIRN_MAX_SIDE: z.coerce.number().int().min(1).max(MAX_PIXELS_SIDE).default(DEFAULT_DECODE_LIMITS.maxSide),
-  CAIRN_MAX_SCANS: count(DEFAULT_DECODE_LIMITS.maxScans),
-  CAIRN_DECODE_TIMEOUT_MS: duration(DEFAULT_DECODER_LIMITS.timeoutMs),
-  CAIRN_DECODE_CPU_MS: duration(DEFAULT_DECODER_LIMITS.cpuMs),
-  CAIRN_DECODE_BYTES: count(DEFAULT_DECODER_LIMITS.maxBytes),
-  CAIRN_MAX_SIZE: z.coerce.number().int().min(MIN_SIZE).max(MAX_SIZE).default(2048),
-  CAIRN_MAX_JOB_BYTES: count(3 * GIB),
-  CAIRN_BATCH_MAX_REFUSED: count(1000, 0),
-  CAIRN_BATCH_MAX_RATIO: count(100),
-  CAIRN_UPLOAD_TTL_MS: count(7 * 24 * HOUR_MS),
   CAIRN_URL_ALLOW: urlAllow,
-  CAIRN_URL_MAX_LENGTH: count(2048),
-  CAIRN_URL_TIMEOUT_MS: duration(30_000),
-  CAIRN_URL_MIN_RATE: count(1024, 0),
-  CAIRN_URL_MAX_REDIRECTS: count(5, 0),
-  CAIRN_URL_CONCURRENCY: z.coerce.number().int().min(1).optional(),
-  CAIRN_URL_PER_HOST: count(8),
-  CAIRN_URL_HOST_RATE: count(100),
-  ...httpSchema,
-  CAIRN_API_KEYS_FILE: z.string().optional(),
-  CAIRN_AUTH: z.enum(['off']).optional(),
+  CAIRN_ALLOWED_HOSTS: hosts.optional(),
+  CAIRN_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
+  CAIRN_API_KEYS_FILE: z.string().optional(),
+  CAIRN_AUTH: z.enum(['off']).optional(),
   CAIRN_API_KEY: z
     .string()
     .regex(/^[\x21-\x7e]+$/, 'is not a key')
     .optional(),
+  ...limitsSchema,
 });
 
 export type Config = ReturnType<typeof loadConfig>;
@@ -129,6 +92,8 @@ export function loadConfig(env: Env) {
       limits: httpLimits(vars, isLoopback(vars.HOST) ? [...new Set([...LOOPBACK_HOSTS, vars.HOST])] : undefined),
     },
     auth: { keysFile: vars.CAIRN_API_KEYS_FILE, off: vars.CAIRN_AUTH === 'off', local: isLoopback(vars.HOST) },
+    /** Of a worker without an API. */
+    ...(vars.CAIRN_METRICS_PORT !== undefined && { metricsPort: vars.CAIRN_METRICS_PORT }),
     redisUrl: vars.REDIS_URL,
     dataDir: vars.CAIRN_DATA_DIR,
     storeReserveBytes: vars.CAIRN_STORE_RESERVE_BYTES,

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { count, MIB } from './values.js';
+import type { LimitValues } from './limits.js';
 
 /** Names of the machine itself. */
 export const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1'];
 
 /** `Host` has IPv6 addresses in brackets; the variable may leave them out. */
-const hosts = z.string().transform((value) =>
+export const hosts = z.string().transform((value) =>
   value
     .split(',')
     .map((host) =>
@@ -17,22 +17,7 @@ const hosts = z.string().transform((value) =>
     .filter((host) => host !== ''),
 );
 
-/** Budgets and deadlines of the API, for a process with 4 GiB of memory. */
-export const httpSchema = {
-  CAIRN_ALLOWED_HOSTS: hosts.optional(),
-  CAIRN_MAX_CONNECTIONS: count(10_000),
-  CAIRN_MAX_BODIES: count(1024),
-  CAIRN_BODY_TIMEOUT_MS: count(60_000, 100),
-  CAIRN_MIN_BODY_RATE: count(100, 0),
-  CAIRN_ANSWER_TIMEOUT_MS: count(60_000, 100),
-  CAIRN_INFERENCE_BYTES: count(256 * MIB),
-  CAIRN_MAX_JSON_VALUES: count(1_000_000),
-  CAIRN_MAX_FEATURE_STREAMS: count(256),
-  CAIRN_FEATURE_STREAM_BANDS: count(512),
-  CAIRN_MAX_REGION_BYTES: count(512 * MIB),
-};
-
-type Vars = z.output<z.ZodObject<typeof httpSchema>>;
+type Vars = LimitValues & { readonly CAIRN_ALLOWED_HOSTS?: readonly string[] | undefined };
 
 /** What `HttpLimits` of the API needs; `defaultHosts` are the names that are answered when none are given. */
 export function httpLimits(vars: Vars, defaultHosts: readonly string[] | undefined) {

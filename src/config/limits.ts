@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { MAX_SIZE, MIN_SIZE } from '../backbone/catalogue.js';
+import { DEFAULT_ENGINE_LIMITS } from '../backbone/engine/engine-thread.js';
+import { DEFAULT_DECODER_LIMITS } from '../backbone/preprocess/decoder.js';
 import { DEFAULT_DECODE_LIMITS, MAX_PIXELS_SIDE } from '../backbone/preprocess/decode.js';
 import type { ErrorCode } from '../errors.js';
 import { DAY_MS, GIB, MIB } from './values.js';
@@ -110,6 +112,21 @@ export const LIMITS = {
     bounds: 'scans of a JPEG image: each costs a pass over all of its pixels',
     beyond: { code: 'image-unsupported' },
   },
+  CAIRN_DECODE_CPU_MS: {
+    ...{ standard: DEFAULT_DECODER_LIMITS.cpuMs, most: LONGEST_TIMER_MS, unit: 'milliseconds', of: 'worker' },
+    bounds: 'CPU time of decoding one image, of all cores together',
+    beyond: { code: 'image-decode-limit' },
+  },
+  CAIRN_DECODE_TIMEOUT_MS: {
+    ...{ standard: DEFAULT_DECODER_LIMITS.timeoutMs, most: LONGEST_TIMER_MS, unit: 'milliseconds', of: 'worker' },
+    bounds: 'decoding one image',
+    beyond: { code: 'image-decode-limit' },
+  },
+  CAIRN_DECODE_BYTES: {
+    ...{ standard: DEFAULT_DECODER_LIMITS.maxBytes, unit: 'bytes', of: 'worker' },
+    bounds: 'memory of the process that decodes',
+    beyond: { code: 'image-decode-limit' },
+  },
   CAIRN_MAX_SIZE: {
     ...{ standard: 2048, least: MIN_SIZE, most: MAX_SIZE, unit: 'pixels', of: 'API, worker' },
     bounds: 'the `size` that may be asked for',
@@ -165,6 +182,16 @@ export const LIMITS = {
     bounds: 'jobs that download their image at once',
     beyond: 'further jobs with URLs go back to the queue for a while',
   },
+  CAIRN_URL_PER_HOST: {
+    ...{ standard: 8, unit: 'count', of: 'worker' },
+    bounds: 'downloads from one host at once',
+    beyond: 'further jobs of this host go back to the queue for a while',
+  },
+  CAIRN_URL_HOST_RATE: {
+    ...{ standard: 100, unit: 'count', of: 'worker' },
+    bounds: 'downloads per second that all workers together begin from one host',
+    beyond: 'further jobs of this host go back to the queue for a while',
+  },
   CAIRN_CONCURRENCY: {
     ...{ standard: '`CAIRN_MAX_BATCH` + 2', unit: 'count', of: 'worker' },
     bounds: 'jobs that run at once',
@@ -189,6 +216,21 @@ export const LIMITS = {
     ...{ standard: 30_000, least: 1000, unit: 'milliseconds', of: 'worker' },
     bounds: 'time for which a worker may be silent about a job',
     beyond: 'another worker runs it; `job-killed-worker` after three deaths',
+  },
+  CAIRN_JOB_TIMEOUT_MS: {
+    ...{ standard: 3600_000, most: LONGEST_TIMER_MS, unit: 'milliseconds', of: 'worker' },
+    bounds: 'one attempt of a job',
+    beyond: { code: 'job-timeout' },
+  },
+  CAIRN_RUN_TIMEOUT_MS: {
+    ...{ standard: DEFAULT_ENGINE_LIMITS.runMs, most: LONGEST_TIMER_MS, unit: 'milliseconds', of: 'worker' },
+    bounds: 'a run of the network, for each of its images',
+    beyond: { code: 'engine-hung' },
+  },
+  CAIRN_COMPILE_TIMEOUT_MS: {
+    ...{ standard: DEFAULT_ENGINE_LIMITS.compileMs, most: LONGEST_TIMER_MS, unit: 'milliseconds', of: 'worker' },
+    bounds: 'compiling a session',
+    beyond: { code: 'engine-hung' },
   },
   CAIRN_DRAIN_TIMEOUT_MS: {
     ...{ standard: 60_000, least: 0, unit: 'milliseconds', of: 'API, worker' },

@@ -9,7 +9,7 @@ import { bandsUnder, cutOf, type Window } from './window.js';
 import { bandPath, GROUP_PATH } from './zarr-metadata.js';
 import type { Zstd } from '../formats/zstd.js';
 
-const MAX_ENTRY_BYTES = 64 << 20;
+export const MAX_ENTRY_BYTES = 64 << 20;
 
 /** Receives each failure to read an archive; returns the error to throw in its place. */
 export type OnFailure = (error: CairnError) => Promise<CairnError>;

@@ -23,13 +23,30 @@ export class BandBudget {
   private readonly shares = new Set<BandShare>();
   /** In the order in which they came. */
   private readonly waiting = new Set<() => void>();
+  private refusals = 0;
 
   constructor(private readonly options: BandBudgetOptions) {}
+
+  /** Most readers at once. */
+  get limit(): number {
+    return this.options.readers;
+  }
+
+  /** Readers now. */
+  get inUse(): number {
+    return this.shares.size;
+  }
+
+  /** Readers that were refused. */
+  get refused(): number {
+    return this.refusals;
+  }
 
   /** @throws CairnError `busy` when there are too many readers. */
   enter(): BandShare {
     const { bands, each, readers, what } = this.options;
     if (this.shares.size >= readers) {
+      this.refusals++;
       throw new CairnError('busy', `${readers} ${what} are being answered; try again shortly.`);
     }
     const { shares } = this;

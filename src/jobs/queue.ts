@@ -33,6 +33,11 @@ export class JobQueue {
 
   constructor(private readonly parts: JobQueueParts) {}
 
+  /** Most jobs that may wait. */
+  get limit(): number {
+    return this.parts.limit;
+  }
+
   /** @throws CairnError `queue-full`, or `queue-unavailable` when Redis is away. */
   async submit(payload: JobPayload, priority: Priority): Promise<JobStatus> {
     return this.reach(async () => {

@@ -47,6 +47,11 @@ export class Downloads {
     private readonly limits: DownloadLimits,
   ) {}
 
+  /** Downloads that are under way. */
+  get inUse(): number {
+    return this.underWay;
+  }
+
   /**
    * The image at a URL, kept in the store; `onBegin` is called when the download begins.
    *

@@ -92,6 +92,11 @@ export class JobWorker {
     this.watch();
   }
 
+  /** Jobs that run here now. */
+  get runs(): number {
+    return this.running.size;
+  }
+
   /** Begins to take jobs once the store can be worked with; returns at once. */
   start(): void {
     const { subscriber, keys, log } = this.parts;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { extract } from 'tar-stream';
-import { cutTo, flipAt, flipEntry } from '../support/damage.js';
+import { cutTo, entryNames, flipAt, flipEntry } from '../support/damage.js';
 import { BatchClient, collect, numberedImage, OPTIONS, tarOf } from './support/batch-client.js';
 import { parseSafetensors, type Job } from './support/client.js';
 import { useSharedService } from './support/use-service.js';
@@ -90,6 +90,35 @@ describe('a damaged archive is told as such, leaves the store, and is made anew 
     expect(again.status).toBe(202);
     expect(await client.finish(((await again.json()) as Job).id)).toMatchObject({ state: 'completed' });
     expect((await client.get(`/v1/features/${id}.safetensors`)).status).toBe(200);
+  });
+
+  test('regions: none is sent where a band under one of the boxes is damaged, and others are not affected', async () => {
+    const client = new BatchClient((await start()).url);
+    const { id, image } = await made(client, 302);
+    const query = 'model=mask-rcnn-resnet18&size=512&levels=P2';
+    const large = (await (
+      await client.post(query, new Uint8Array(image), { 'content-type': 'image/png' })
+    ).json()) as Job;
+    const set = (await client.finish(large.id)).features!.id;
+    const pool = (of: string, boxes: number[][]) =>
+      fetch(`${client.url}/v1/features/${of}/roi-align`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ boxes }),
+      });
+    const whole = [0, 0, 512, 512];
+    const sound = await pool(set, [whole]);
+    expect(sound.status).toBe(200);
+    await sound.arrayBuffer();
+    const bands = (await entryNames(archiveOf(set))).filter((name) => name.startsWith('P2/c/'));
+    expect(bands.length).toBeGreaterThan(3);
+    await flipEntry(archiveOf(set), bands.at(-1)!);
+    const upper = await pool(set, [[0, 0, 64, 64]]);
+    expect([upper.status, (await upper.arrayBuffer()).byteLength > 1000]).toEqual([200, true]);
+    const damaged = await pool(set, [[0, 0, 64, 64], whole]);
+    expect([damaged.status, await codeOf(damaged)]).toEqual([410, 'features-corrupt']);
+    expect(await readdir(join(services.data, 'quarantine', 'features'))).toContain(`${set}.zarr.zip`);
+    expect((await client.get(`/v1/features/${id}`)).status).toBe(200);
   });
 
   test('an answer with the levels themselves is made anew at once', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
-import { Client, fixture } from './support/client.js';
+import { Client, fixture, type Job } from './support/client.js';
 import { startService, temporaryFolder, until, type Service } from './support/service.js';
 
 let redis: PrivateRedis;
@@ -48,6 +48,67 @@ describe('what Prometheus scrapes', () => {
     expect(count('method="GET",route="unknown",status="404"')).toBe(1);
     expect(count('method="POST",route="/v1/jobs",status="202"')).toBe(1);
     expect(text).not.toContain(id);
+  });
+
+  test('are budgets with their limits, of the API and of the worker in its process', async () => {
+    const text = await scrape();
+    for (const [metric, limit] of [
+      ['http_bodies', 1024],
+      ['http_connections', 10_000],
+      ['feature_streams', 256],
+      ['region_streams', 32],
+      ['worker_jobs', 3],
+      ['worker_downloads', 2],
+    ] as const) {
+      expect(text).toMatch(new RegExp(`^cairn_${metric} \\d+$`, 'm'));
+      expect(text).toContain(`\ncairn_${metric}_limit ${limit}\n`);
+    }
+    expect(text).toContain(`\ncairn_inference_memory_limit_bytes ${256 << 20}\n`);
+    expect(text).toContain('\ncairn_inference_memory_bytes 0\n');
+    expect(text).toContain('\ncairn_queued_jobs_limit 10000\n');
+    for (const line of text.split('\n').filter((row) => row.startsWith('# TYPE'))) {
+      expect(text.split(line)).toHaveLength(2);
+    }
+  });
+
+  test('count errors and failed jobs by code, and refusals by budget', async () => {
+    await fetch(`${client.url}/v1/jobs/nothing`);
+    const digest = { source: { url: 'http://127.0.0.1:1/x.png' }, model: 'mask-rcnn-resnet18', size: 64 };
+    const json = { 'content-type': 'application/json' };
+    const job = (await (await client.post('', JSON.stringify(digest), json)).json()) as Job;
+    await fetch(`${client.url}/v1/jobs/${job.id}`, { method: 'DELETE' });
+    const text = await scrape();
+    expect(text).toContain('cairn_http_errors_total{code="job-not-found"} 1');
+    for (const budget of ['http_bodies', 'http_connections', 'inference_memory', 'feature_streams', 'region_streams']) {
+      expect(text).toContain(`cairn_budget_refusals_total{budget="${budget}"} 0`);
+    }
+  });
+
+  test('are also served by a worker of its own, where it is told to', async () => {
+    const worker = await startService('worker', {
+      REDIS_URL: redis.url,
+      CAIRN_DATA_DIR: folder.path,
+      CAIRN_METRICS_PORT: '0',
+    });
+    try {
+      let url = '';
+      await until(() => (url = /metrics at (http:\S+)\/metrics/.exec(worker.log())?.[1] ?? '') !== '');
+      const text = await (await fetch(`${url}/metrics`)).text();
+      expect(text).toContain('\ncairn_worker_jobs_limit 3\n');
+      expect(text).not.toContain('cairn_http_bodies');
+      expect((await fetch(`${url}/livez`)).status).toBe(200);
+      expect((await fetch(`${url}/v1/jobs`)).status).toBe(404);
+      expect((await fetch(`${url}/metrics`, { method: 'POST', body: 'x' })).status).toBe(405);
+    } finally {
+      expect(await worker.end()).toBe(0);
+    }
+  });
+
+  test('a failed job is counted by its code', async () => {
+    const image = Buffer.from(await fixture('astronaut.jpg')).subarray(0, 3000);
+    const job = await client.submit(image, 'model=mask-rcnn-resnet18&size=64');
+    expect(await client.finish(job.id)).toMatchObject({ state: 'failed', error: { code: 'image-corrupt' } });
+    expect(await scrape()).toContain('cairn_job_failures_total{code="image-corrupt"} 1');
   });
 
   test('are answered without a queue, which is then left out', async () => {

@@ -13,6 +13,14 @@ export async function flipEntry(path: string, name: string): Promise<void> {
   throw new Error(`${path} has no entry ${name}`);
 }
 
+/** The names of the entries of an archive, in its order. */
+export async function entryNames(path: string): Promise<string[]> {
+  const zip = await fromBufferPromise(await readFile(path));
+  const names: string[] = [];
+  for await (const { fileName } of zip.eachEntry()) names.push(fileName);
+  return names;
+}
+
 /** Flips one bit of a file in place: its modification time stays. */
 export async function flipAt(path: string, offset: number): Promise<void> {
   const { atime, mtime } = await stat(path);

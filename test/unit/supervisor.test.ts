@@ -164,3 +164,12 @@ test('each device gets a worker that sees it alone', () => {
   });
   expect(workerPerDevice(['3', 'GPU-5f'], env)).toEqual([worker('3'), worker('GPU-5f')]);
 });
+
+test('workers of one supervisor serve their metrics on ports in a row', () => {
+  const ports = (port: string) =>
+    workerPerDevice(['0', '1'], { CAIRN_METRICS_PORT: port }).map(({ env }) => env['CAIRN_METRICS_PORT']);
+  expect([ports('9100'), ports('0')]).toEqual([
+    ['9100', '9101'],
+    ['0', '0'],
+  ]);
+});

@@ -21,7 +21,7 @@ import { STORE } from '../tokens.js';
 import { Fingerprint } from './fingerprint.js';
 import { readEntries, skipEntries } from './read-entries.js';
 
-const MAX_KEY_CHARS = 255;
+export const MAX_KEY_CHARS = 255;
 
 /** Operations on one batch. */
 export const BATCH = {

@@ -17,7 +17,7 @@ import { refuseManyKeys } from '../http/zod-pipe.js';
 import { ended, type Fingerprint } from './fingerprint.js';
 
 /** The parser remembers every part of a form until its end; a tar or a manifest may have more images. */
-const MAX_FILES = 10_000;
+export const MAX_FILES = 10_000;
 const FORM_LIMITS = { files: MAX_FILES, parts: MAX_FILES + 100 };
 
 /**

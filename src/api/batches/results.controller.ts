@@ -23,7 +23,7 @@ import { BATCH, demandBatch } from './batches.controller.js';
 
 const NDJSON = 'application/x-ndjson';
 const DEFAULT_LIMIT = 1000;
-const MAX_LIMIT = 10_000;
+export const MAX_LIMIT = 10_000;
 const STATES = resultViewSchema.shape.state;
 const PAGE = 1000;
 /** Feature sets are large: a short page of results is enough to read ahead. */

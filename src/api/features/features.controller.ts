@@ -3,15 +3,14 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { CairnError } from '../../errors.js';
 import type { ArchiveReader } from '../../features/archive-reader.js';
-import { BandBudget } from '../../features/band-budget.js';
+import { BandBudget, type BandShare } from '../../features/band-budget.js';
 import { descriptionSchema } from '../../features/feature-set.js';
 import { levelQuerySchema, selectLevels, type LevelQuery } from '../../features/level-query.js';
 import { FeatureLibrary } from '../../features/library.js';
 import { featureLinks, featureLinksSchema } from '../../features/links.js';
-import { REGION_BANDS } from '../../features/roi-align/band-cache.js';
 import { placeBoxes } from '../../features/roi-align/boxes.js';
 import { poolableLevels } from '../../features/roi-align/levels.js';
-import { streamRegions } from '../../features/roi-align/stream-regions.js';
+import { checkRegions, streamRegions } from '../../features/roi-align/stream-regions.js';
 import { Turns } from '../../features/roi-align/turns.js';
 import { Scope } from '../auth/scope.js';
 import { ClientGone } from '../http/client-gone.js';
@@ -19,7 +18,7 @@ import type { HttpLimits } from '../http/limits.js';
 import { immutable, sendLevels, sendObject } from '../http/send-range.js';
 import { jsonBody, zod } from '../http/zod-pipe.js';
 import { binary, body, json, Operation } from '../openapi/operation.js';
-import { HTTP_LIMITS } from '../tokens.js';
+import { HTTP_LIMITS, REGION_STREAMS } from '../tokens.js';
 import { completeRegionRequest, regionRequestSchema } from './region-request.js';
 
 /** Operations on one feature set. */
@@ -49,12 +48,12 @@ const featureSetSchema = descriptionSchema
 
 @Controller('v1/features')
 export class FeaturesController {
-  private readonly regionReaders = new BandBudget(REGION_BANDS);
   private readonly turns = new Turns();
 
   constructor(
     private readonly library: FeatureLibrary,
     private readonly streams: BandBudget,
+    @Inject(REGION_STREAMS) private readonly regionReaders: BandBudget,
     @Inject(HTTP_LIMITS) private readonly limits: HttpLimits,
   ) {}
 
@@ -151,17 +150,20 @@ export class FeaturesController {
   ): Promise<void> {
     const { boxes, levels, ...options } = completeRegionRequest(request);
     const archive = await this.library.archive(id);
+    let share: BandShare | undefined;
     try {
       const pooled = poolableLevels(archive.description.levels, levels && archive.select(levels));
       this.refuseLarge(boxes.length * options.outputSize[0] * options.outputSize[1] * pooled[0]!.channels);
       const placed = placeBoxes(boxes, { ...options, size: archive.description.size });
+      share = this.regionReaders.enter();
+      gone.addEventListener('abort', () => share?.leave(), { once: true });
+      await checkRegions(archive, placed, pooled, options.method);
       if (gone.aborted) throw new CairnError('cancelled', 'The client has gone away.');
-      const share = this.regionReaders.enter();
-      gone.addEventListener('abort', () => share.leave(), { once: true });
       const { length, stream } = streamRegions(archive, placed, pooled, options, share, gone, this.turns);
       void reply.status(200).headers({ 'content-type': 'application/octet-stream', 'content-length': length });
       await reply.send(stream);
     } catch (error) {
+      share?.leave();
       await archive.close();
       throw error;
     }

@@ -1,26 +1,29 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { CairnError } from '../../errors.js';
+import type { Budget } from '../../metrics/process-metrics.js';
 import type { HttpLimits } from './limits.js';
 
 type BodyLimits = Pick<HttpLimits, 'maxBodies' | 'bodyTimeoutMs' | 'minBodyRate'>;
 
 /**
  * Bounds the bodies that are being received: how many at once (`busy`), and how slowly each may come (`request-timeout`,
- * after which the connection ends). Time in which the server does not read counts for nothing.
+ * after which the connection ends). Time in which the server does not read counts for nothing. Returns the budget of the first.
  */
 export function limitBodies(
   server: FastifyInstance,
   limits: BodyLimits,
   answer: (error: CairnError, reply: FastifyReply) => void,
-): void {
+): Budget {
   let receiving = 0;
+  let refusals = 0;
   server.addHook('onRequest', ({ raw }, reply, done) => {
     if (raw.complete || !announcesBody(raw)) {
       done();
       return;
     }
     if (receiving >= limits.maxBodies) {
+      refusals++;
       answer(new CairnError('busy', `${limits.maxBodies} bodies are being received; try again shortly.`), reply);
       // The body would be as large as the others.
       endConnection(raw, reply);
@@ -41,6 +44,13 @@ export function limitBodies(
     raw.once('end', ended).once('close', ended);
     done();
   });
+  return {
+    name: 'http_bodies',
+    help: 'Request bodies that are being received.',
+    limit: limits.maxBodies,
+    inUse: () => receiving,
+    refused: () => refusals,
+  };
 }
 
 function announcesBody({ headers }: IncomingMessage): boolean {

@@ -3,12 +3,22 @@ import { CairnError } from '../../errors.js';
 /** Memory that concurrent requests share: each takes what it is about to hold, and gives it back when it is done. */
 export class ByteBudget {
   private taken = 0;
+  private refusals = 0;
 
   constructor(
-    private readonly limit: number,
+    readonly limit: number,
     /** What the memory is for, in messages. */
     private readonly purpose: string,
   ) {}
+
+  get inUse(): number {
+    return this.taken;
+  }
+
+  /** How often more was asked for than was left. */
+  get refused(): number {
+    return this.refusals;
+  }
 
   /** A request's part, empty at first. */
   lease(): ByteLease {
@@ -16,6 +26,7 @@ export class ByteBudget {
     return {
       take: (bytes) => {
         if (this.taken + bytes > this.limit) {
+          this.refusals++;
           const all = `The ${this.limit} bytes of memory for ${this.purpose} are in use`;
           throw new CairnError('busy', `${all}; this request needs ${bytes} more. Try again shortly.`);
         }

@@ -1,5 +1,6 @@
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import { asCairnError, CairnError, withCause, type ErrorCode } from '../../errors.js';
 import type { Audit } from '../auth/audit.js';
 import { HTTP_STATUS, isServerCode, type ServerCode } from './status.js';
@@ -25,6 +26,13 @@ export interface Failure {
   readonly detail: string;
 }
 
+const failures = new WeakMap<ServerResponse, ServerCode>();
+
+/** The code of the error that a request was answered with, or cut off by; undefined for none. */
+export function failureOf(response: ServerResponse): ServerCode | undefined {
+  return failures.get(response);
+}
+
 /** Answers every error; subclasses give the body that their protocol has for it. */
 export abstract class ErrorFilter implements ExceptionFilter {
   private readonly log = new Logger('http');
@@ -42,12 +50,13 @@ export abstract class ErrorFilter implements ExceptionFilter {
     const { error, status } = classify(isCutOff(reply.request) ? cutOff(thrown) : thrown);
     if (status >= 500) this.report(reply.request, error);
     if (AUDITED.includes(status)) this.audit?.refused(reply.request, status, error.code);
+    const code = isServerCode(error.code) ? error.code : 'internal';
+    failures.set(reply.raw, code);
     // A response that has begun cannot be replaced: cutting the connection signals the error.
     if (reply.raw.headersSent) {
       reply.raw.destroy();
       return;
     }
-    const code = isServerCode(error.code) ? error.code : 'internal';
     const detail =
       code === 'internal' ? 'An unforeseen error; the server log has the details.' : shortened(error.message);
     if (error.transient && status !== 500 && !reply.hasHeader('retry-after')) {

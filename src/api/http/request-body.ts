@@ -7,7 +7,7 @@ import type { ByteBudget, ByteLease } from './byte-budget.js';
 import { AddRouteConfig, type RouteSettings } from './route-config.js';
 
 /** How many times its size a compressed body may unpack to. */
-const MAX_INFLATION = 100;
+export const MAX_INFLATION = 100;
 
 /** `bytesWritten` counts what was decompressed. */
 type Decoder = Transform & { readonly bytesWritten: number };

@@ -5,7 +5,7 @@ import { CairnError } from '../../errors.js';
 import { parse, type ParseOptions } from '../../parse.js';
 
 /** More than any request has fields. */
-const MAX_KEYS = 64;
+export const MAX_KEYS = 64;
 
 /** Checks a parameter of a method: `@Query(zod(schema)) query: z.output<typeof schema>`. */
 export function zod<S extends z.ZodType>(schema: S, options: ParseOptions = {}): PipeTransform<unknown, z.output<S>> {

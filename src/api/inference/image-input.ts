@@ -18,7 +18,7 @@ export const INPUTS = [
 ];
 
 /** Per request. */
-const MAX_IMAGES = 64;
+export const MAX_IMAGES = 64;
 /** Before each element of binary BYTES. */
 const LENGTH_BYTES = 4;
 

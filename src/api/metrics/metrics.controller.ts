@@ -1,34 +1,44 @@
-import { Controller, Get, Module, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Module, Res } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { Quarantine } from '../../features/store/quarantine.js';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import { JobQueue } from '../../jobs/queue.js';
 import { JOB_STATES } from '../../jobs/status.js';
 import { Scope } from '../auth/scope.js';
+import { ProcessMetrics } from '../../metrics/process-metrics.js';
+import { failureOf } from '../http/error-filter.js';
 import { Operation, textStream } from '../openapi/operation.js';
 
 /** In seconds: from responses from memory to those that wait for a network on a slow machine. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** The metrics of an API process. */
+/** What an API adds to the metrics of its process. */
 export class Metrics {
-  readonly registry = new Registry();
   private readonly durations: Histogram;
+  private readonly errors: Counter;
 
-  constructor(queue: JobQueue, quarantine: Quarantine) {
-    collectDefaultMetrics({ register: this.registry });
+  constructor(
+    private readonly metrics: ProcessMetrics,
+    queue: JobQueue,
+  ) {
+    const registers = [metrics.registry];
     this.durations = new Histogram({
       name: 'http_request_duration_seconds',
       help: 'Time from the request to the last byte of its answer, or to the end of its connection.',
       labelNames: ['method', 'route', 'status'],
       buckets: DURATION_BUCKETS,
-      registers: [this.registry],
+      registers,
+    });
+    this.errors = new Counter({
+      name: 'cairn_http_errors_total',
+      help: 'Requests that were answered with an error, by its code.',
+      labelNames: ['code'],
+      registers,
     });
     const jobs = new Gauge({
       name: 'cairn_jobs',
       help: 'Jobs in the queue by state; finished jobs as long as they are kept.',
       labelNames: ['state'],
-      registers: [this.registry],
+      registers,
       // While the queue is away this gauge is empty and the others are answered.
       collect: async () => {
         jobs.reset();
@@ -36,34 +46,37 @@ export class Metrics {
         for (const state of JOB_STATES) if (counts?.[state] !== undefined) jobs.set({ state }, counts[state]);
       },
     });
+    const limit = new Gauge({ name: 'cairn_queued_jobs_limit', help: 'The most jobs that may be queued.', registers });
+    limit.set(queue.limit);
     const workers = new Gauge({
       name: 'cairn_workers',
       help: 'Workers that are connected to the queue.',
       labelNames: ['engine', 'device'],
-      registers: [this.registry],
+      registers,
       collect: async () => {
         workers.reset();
         const connected = await queue.workers().catch(() => []);
         for (const { engine, device } of connected) workers.inc({ engine, device });
       },
     });
-    const corrupt = new Counter({
-      name: 'cairn_corrupt_objects_total',
-      help: 'Objects of the store that this process has found damaged.',
-      labelNames: ['kind'],
-      registers: [this.registry],
-      collect: () => {
-        corrupt.reset();
-        for (const [kind, count] of quarantine.counts) corrupt.inc({ kind }, count);
-      },
-    });
   }
 
-  /** Measures every request of a server. */
+  /** Measures every request of a server, and shows the budget of its connections. */
   watch(server: FastifyInstance): void {
+    let dropped = 0;
+    server.server.on('drop', () => dropped++);
+    this.metrics.add({
+      name: 'http_connections',
+      help: 'Connections to the API.',
+      limit: server.server.maxConnections,
+      inUse: () => new Promise((resolve) => server.server.getConnections((_, count) => resolve(count))),
+      refused: () => dropped,
+    });
     server.addHook('onRequest', (request, reply, done) => {
       const stop = this.durations.startTimer({ method: request.method });
       reply.raw.once('close', () => {
+        const code = failureOf(reply.raw);
+        if (code !== undefined) this.errors.inc({ code });
         // Event streams last as long as their client, streams of a batch as long as it runs.
         if (String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
         if (reply.getHeader('x-accel-buffering') === 'no') return;
@@ -77,20 +90,19 @@ export class Metrics {
 
 @Controller('metrics')
 export class MetricsController {
-  constructor(private readonly metrics: Metrics) {}
+  constructor(@Inject(ProcessMetrics) private readonly metrics: ProcessMetrics) {}
 
   @Get()
   @Scope('read')
   @Operation({
     id: 'getMetrics',
-    summary: 'Metrics of requests, jobs, workers and the process, for Prometheus',
+    summary: 'Metrics of requests, jobs, workers, budgets and the process, for Prometheus',
     answers: {
       200: { description: 'The metrics.', content: textStream('text/plain', 'Prometheus text format.', {}) },
     },
   })
   async scrape(@Res() reply: FastifyReply): Promise<void> {
-    const { registry } = this.metrics;
-    await reply.header('content-type', registry.contentType).send(await registry.metrics());
+    await reply.header('content-type', this.metrics.registry.contentType).send(await this.metrics.text());
   }
 }
 
@@ -99,8 +111,8 @@ export class MetricsController {
   providers: [
     {
       provide: Metrics,
-      inject: [JobQueue, Quarantine],
-      useFactory: (queue: JobQueue, quarantine: Quarantine) => new Metrics(queue, quarantine),
+      inject: [ProcessMetrics, JobQueue],
+      useFactory: (metrics: ProcessMetrics, queue: JobQueue) => new Metrics(metrics, queue),
     },
   ],
 })

@@ -5,9 +5,9 @@ import { findModel } from '../../backbone/catalogue.js';
 import { viewOf, type Caller } from '../../keys/api-key.js';
 import { listOf, parse, wholeNumber } from '../../parse.js';
 
-const MAX_PREFETCH = 100;
+export const MAX_PREFETCH = 100;
 /** Ids in one request to acknowledge or extend. */
-const MAX_IDS = 1000;
+export const MAX_IDS = 1000;
 /** Values of one filter. */
 const MAX_WANTED = 100;
 const MAX_NAME = 64;

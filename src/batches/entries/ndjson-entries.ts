@@ -5,7 +5,7 @@ import { givenSourceSchema, type GivenSource } from '../../images/image-source.j
 import { clipName, MAX_LINES, MAX_NAME_BYTES, refusal, refuse, type Entry } from './entry.js';
 import { splitLines, type RawLine } from '../../formats/split-lines.js';
 
-const MAX_LINE_BYTES = 64 << 10;
+export const MAX_LINE_BYTES = 64 << 10;
 
 const lineSchema = z.looseObject({
   source: givenSourceSchema,

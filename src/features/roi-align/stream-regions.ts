@@ -5,10 +5,41 @@ import { tensorBytes, writeHead, type TensorHead } from '../../formats/safetenso
 import type { BandShare } from '../band-budget.js';
 import { bandStream, pieceOf, type Piece } from '../band-stream.js';
 import { provenanceOf } from '../safetensors.js';
-import type { Box } from './boxes.js';
+import type { Box, RoiMethod } from './boxes.js';
 import { levelNumber, levelOfBox } from './levels.js';
 import { RegionReader, type RoiOptions } from './region-reader.js';
 import type { Turns } from './turns.js';
+
+/** Rows of a level that pooling may read beyond the edges of a box. */
+const MARGIN_ROWS = 2;
+
+/**
+ * Reads the bands that the regions of boxes are cut from, whole ranges of rows of each level: an answer that has begun cannot
+ * tell of a damaged one.
+ *
+ * @throws CairnError `archive-corrupt` where a checksum fails.
+ */
+export async function checkRegions(
+  archive: ArchiveReader,
+  boxes: readonly Box[],
+  levels: readonly LevelDescription[],
+  method: RoiMethod,
+): Promise<void> {
+  const { size } = archive.description;
+  // Matterport's boxes are shares of the canvas.
+  const pixels = method === 'matterport' ? size - 1 : 1;
+  const spans = new Map<LevelDescription, readonly [number, number]>();
+  for (const box of boxes) {
+    const level = levelOfBox(box, method, levels, size);
+    const [from, to] = spans.get(level) ?? [Infinity, -Infinity];
+    spans.set(level, [Math.min(from, box.y0 * pixels, box.y1 * pixels), Math.max(to, box.y0 * pixels, box.y1 * pixels)]);
+  }
+  for (const [level, [from, to]] of spans) {
+    const margin = MARGIN_ROWS * level.stride;
+    const [top, bottom] = [Math.max(0, Math.floor(from) - margin), Math.min(size, Math.ceil(to) + margin)];
+    if (top < bottom) await archive.check([level], [top, 0, bottom, size]);
+  }
+}
 
 /**
  * Regions of boxes as a safetensors stream of `length` bytes: `regions`, float32 `[boxes, bins of y, bins

@@ -10,7 +10,7 @@ export type { Entry, ZipFile };
 const TAIL_BYTES = 64 << 10;
 const BLOCK_BYTES = 64 << 10;
 /** A whole Mask R-CNN has about 400 tensors. */
-const MAX_ENTRIES = 100_000;
+export const MAX_ENTRIES = 100_000;
 const SAME_IN_BOTH = ['crc32', 'compressedSize', 'uncompressedSize', 'compressionMethod', 'lastModFileDate'] as const;
 const STORED = 0;
 const DEFLATED = 8;
