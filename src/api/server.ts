@@ -16,6 +16,7 @@ import { limitBodies } from './http/body-limits.js';
 import { guardAgainstBrowsers } from './http/browser-guard.js';
 import type { ErrorFilter } from './http/error-filter.js';
 import { endIdleAnswers } from './http/idle-answers.js';
+import { demandOneHost } from './http/one-host.js';
 import { ProblemFilter } from './http/problem.js';
 import { passOpaqueBodies } from './http/request-body.js';
 import { addSecurityHeaders, SECURITY_HEADERS } from './http/security-headers.js';
@@ -64,6 +65,7 @@ export async function createServer(
   const { http } = parts;
   fastify.server.maxConnections = http.maxConnections;
   addSecurityHeaders(fastify, `/${DOCS}`);
+  demandOneHost(fastify, answer);
   guardAgainstBrowsers(fastify, http.allowedHosts, answer);
   demandScopes(fastify, (url) => url === '*' || isBelow(`/${DOCS}`, url) || url.startsWith(`/${DOCS}-`));
   guardWithKeys(fastify, parts.keys, answer);

@@ -10,6 +10,8 @@ import { bandPath, GROUP_PATH } from './zarr-metadata.js';
 import type { Zstd } from '../formats/zstd.js';
 
 export const MAX_ENTRY_BYTES = 64 << 20;
+/** What a check keeps: a window, or the levels of a small image, are read once. */
+const KEPT_BYTES = 1 << 20;
 
 /** Receives each failure to read an archive; returns the error to throw in its place. */
 export type OnFailure = (error: CairnError) => Promise<CairnError>;
@@ -20,8 +22,11 @@ export interface CheckedObject extends StoredObject {
   check(start: number, end: number): Promise<void>;
 }
 
-/** An archive open for reading. Bands are read one by one and not kept. */
+/** An archive open for reading. Bands are read one by one and not kept, but for the first of a check. */
 export class ArchiveReader {
+  /** Stored bands by path, each for the next read of it. */
+  private readonly kept = new Map<string, Uint8Array>();
+
   private constructor(
     private readonly entries: ArchiveEntries,
     readonly zstd: Zstd,
@@ -55,12 +60,23 @@ export class ArchiveReader {
     });
   }
 
-  /** Reads what levels, or a window of each, are made of. @throws CairnError `archive-corrupt` where a checksum fails. */
-  async check(levels: readonly LevelDescription[], window?: Window): Promise<void> {
+  /**
+   * Reads what levels, or a window of each, are made of. With `keep`, the first megabyte of it is not read again by the stream
+   * that follows.
+   *
+   * @throws CairnError `archive-corrupt` where a checksum fails.
+   */
+  async check(levels: readonly LevelDescription[], window?: Window, { keep = false } = {}): Promise<void> {
+    let left = keep ? KEPT_BYTES : 0;
     for (const level of levels) {
       const { count } = bandsOf(level);
       const bands = window ? bandsUnder(level, cutOf(level, window)) : Array.from({ length: count }, (_, i) => i);
-      for (const band of bands) await this.storedBand(level, band);
+      for (const band of bands) {
+        const path = bandPath(level.name, band);
+        const stored = await this.entries.read(path);
+        left -= stored.length;
+        if (left >= 0) this.kept.set(path, stored);
+      }
     }
   }
 
@@ -95,8 +111,11 @@ export class ArchiveReader {
   }
 
   /** One band as stored: one frame of zstd, or one JPEG image. */
-  storedBand(level: LevelDescription, band: number): Promise<Uint8Array> {
-    return this.entries.read(bandPath(level.name, band));
+  async storedBand(level: LevelDescription, band: number): Promise<Uint8Array> {
+    const path = bandPath(level.name, band);
+    const kept = this.kept.get(path);
+    this.kept.delete(path);
+    return kept ?? this.entries.read(path);
   }
 
   /** Bytes of all bands of a level as stored. */
@@ -106,6 +125,7 @@ export class ArchiveReader {
   }
 
   close(): Promise<void> {
+    this.kept.clear();
     return this.entries.close();
   }
 }

@@ -334,6 +334,20 @@ describe('the contract', () => {
     expect(JSON.parse(answer.text)).toMatchObject({ code: 'request-malformed', status });
   });
 
+  test.each([
+    ['two names', 'GET /livez HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\nConnection: close\r\n\r\n'],
+    ['one name twice', 'GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
+  ])('a request with %s in Host is refused', async (_, request) => {
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname);
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    socket.write(request);
+    await once(socket, 'close');
+    expect(text).toMatch(/^HTTP\/1\.1 400 /);
+    expect(JSON.parse(text.slice(text.indexOf('{'))) as object).toMatchObject({ code: 'request-malformed' });
+  });
+
   test('below /v2 in the form of the protocol', async () => {
     const answer = await ask('GET', '/v2/models/%zz');
     expect([answer.status, JSON.parse(answer.text)]).toEqual([

@@ -102,7 +102,7 @@ export async function sendLevels(
   try {
     share = await enter();
     const { levels, ...choice } = choose(archive);
-    if (check && reply.request.method !== 'HEAD') await archive.check(levels, choice.window);
+    if (check && reply.request.method !== 'HEAD') await archive.check(levels, choice.window, { keep: true });
     const compressed = prefersZstd(reply.request.headers['accept-encoding']);
     const { length, stream } = await streamLevels(archive, levels, { ...choice, compressed, share });
     void reply.headers({

@@ -32,7 +32,10 @@ export async function checkRegions(
   for (const box of boxes) {
     const level = levelOfBox(box, method, levels, size);
     const [from, to] = spans.get(level) ?? [Infinity, -Infinity];
-    spans.set(level, [Math.min(from, box.y0 * pixels, box.y1 * pixels), Math.max(to, box.y0 * pixels, box.y1 * pixels)]);
+    spans.set(level, [
+      Math.min(from, box.y0 * pixels, box.y1 * pixels),
+      Math.max(to, box.y0 * pixels, box.y1 * pixels),
+    ]);
   }
   for (const [level, [from, to]] of spans) {
     const margin = MARGIN_ROWS * level.stride;

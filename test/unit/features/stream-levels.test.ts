@@ -46,6 +46,34 @@ async function streamed(options: StreamOptions, of = set) {
   return { file, length, archive, bytesRead };
 }
 
+describe('a check before the stream', () => {
+  test('of a window is all that is read of it', async () => {
+    const { archive, bytesRead } = await archiveOf();
+    const levels = archive.select(['P3']);
+    const window = [0, 0, 16, 16] as const;
+    await archive.check(levels, window, { keep: true });
+    const checked = bytesRead();
+    expect(checked).toBeGreaterThan(0);
+    const { stream } = await streamLevels(archive, levels, { window });
+    const file = await collect(stream as AsyncIterable<Uint8Array>);
+    expect(bytesRead()).toBe(checked);
+    const { archive: unchecked } = await archiveOf();
+    const other = await streamLevels(unchecked, unchecked.select(['P3']), { window });
+    expect(file.equals(await collect(other.stream as AsyncIterable<Uint8Array>))).toBe(true);
+  });
+
+  test('keeps a megabyte at most: the rest is read again', async () => {
+    const { archive, bytesRead } = await archiveOf();
+    const levels = archive.select();
+    const stored = levels.reduce((total, level) => total + archive.storedBytes(level), 0);
+    await archive.check(levels, undefined, { keep: true });
+    const { stream } = await streamLevels(archive, levels);
+    await collect(stream as AsyncIterable<Uint8Array>);
+    expect(stored).toBeGreaterThan(2 << 20);
+    expect(bytesRead()).toBeGreaterThan(2 * stored - (1 << 20) - 1);
+  });
+});
+
 describe('a window', () => {
   test('is cut out of each level, and the header tells where', async () => {
     const { file, length } = await streamed({ window: WINDOW });
