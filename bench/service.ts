@@ -1,7 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import type { PrivateRedisOptions } from '../scripts/redis.mjs';
 import type { RunningService, ServiceOptions } from '../scripts/process/service.mjs';
-import type { PrivateRedisOptions } from '../scripts/redis.mjs';
 
 /** A module of scripts/, which is not part of the build. */
 export async function loadScript<T>(name: string): Promise<T> {

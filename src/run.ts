@@ -335,7 +335,7 @@ async function startWorker(
   metrics.add({
     name: 'worker_downloads',
     help: 'Images that this worker downloads.',
-    limit: urls.concurrency,
+    limit: urls.downloads.concurrency,
     inUse: () => downloads.inUse,
   });
 
