@@ -86,6 +86,7 @@ def compare(arguments):
     from check_preprocess import check_preprocess
     from check_pyramid import check_pyramid
     from check_regions import check_regions
+    from check_torchvision_heads import check_torchvision_heads
     from check_weight_files import check_weight_files
     from families import FAMILIES
     from pyramids import PYRAMIDS
@@ -110,6 +111,7 @@ def compare(arguments):
             check_int8_loss(results, scratch)
         check_regions(results, scratch)
         check_detectors(results, scratch, arguments.quick)
+        check_torchvision_heads(results, scratch, arguments.quick)
         check_batch_example(results, scratch)
         check_batch_stream(results, scratch)
         for architecture in PUBLISHED:

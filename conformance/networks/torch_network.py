@@ -44,6 +44,11 @@ class TorchNetwork:
         self._frozen_norms = frozen_norms
         self._beside = beside or {}
 
+    @property
+    def module(self):
+        """The network itself."""
+        return self._module
+
     def _batch(self, pixels):
         import torch
 
