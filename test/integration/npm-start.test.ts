@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { cp, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,12 @@ async function makeCheckout(to: string): Promise<void> {
   for (const name of [...files, 'scripts', 'dist', 'calibrations']) {
     await cp(join(ROOT, name), join(to, name), { recursive: true });
   }
-  for (const name of ['src', 'bench', 'examples']) await symlink(join(ROOT, name), join(to, name));
+  // Whatever else the build is made from.
+  for (const entry of await readdir(ROOT, { withFileTypes: true })) {
+    const { name } = entry;
+    if (!entry.isDirectory() || name.startsWith('.') || name === 'node_modules' || existsSync(join(to, name))) continue;
+    await symlink(join(ROOT, name), join(to, name));
+  }
   await mkdir(join(to, 'node_modules'));
   for (const name of await readdir(join(ROOT, 'node_modules'))) {
     if (name !== '.cairn-setup') await symlink(join(ROOT, 'node_modules', name), join(to, 'node_modules', name));

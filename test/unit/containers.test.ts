@@ -5,6 +5,7 @@ import { cp, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { load } from 'js-yaml';
 import { useTempDirs } from '../support/temp-dir.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -29,6 +30,16 @@ describe('the Dockerfile', () => {
     const copied = namesIn(dockerfile, /^COPY (?!--from)(.*) \S+$/gm).flatMap((files) => files.split(' '));
     const admitted = namesIn(read('.dockerignore'), /^!(.*)$/gm);
     expect(copied.sort()).toEqual(admitted.sort());
+  });
+
+  test('leaves TensorFlow.js’ native package, and what it brings, out of variants without it', () => {
+    const { optionalDependencies } = JSON.parse(read('package.json')) as {
+      optionalDependencies: Record<string, string>;
+    };
+    expect(Object.keys(optionalDependencies)).toEqual(['@tensorflow/tfjs-node-gpu']);
+    expect(dockerfile).toMatch(
+      /if \[ "\$\{VARIANT\}" != tensorflow-gpu \]; then npm pkg delete optionalDependencies\.@tensorflow\/tfjs-node-gpu; fi \\\n && npm prune --omit=dev/,
+    );
   });
 
   /** The instructions of a stage, after those of the stage that it starts from. */
@@ -74,8 +85,63 @@ test('nest-cli.json builds what npm run build builds', () => {
   expect(scripts.build).toMatch(new RegExp(`tsc -p ${compilerOptions.tsConfigPath}$`));
 });
 
+interface ComposeService {
+  readonly cap_drop?: string[];
+  readonly security_opt?: string[];
+  readonly read_only?: boolean;
+  readonly tmpfs?: string[];
+  readonly mem_limit?: string;
+  readonly pids_limit?: number;
+  readonly networks?: string[];
+  readonly ports?: string[];
+  readonly command?: string[];
+  readonly user?: string;
+  readonly environment: Readonly<Record<string, string | null>>;
+}
+
+/** Maps with the maps that `<<` names, as Compose reads them. */
+function merged(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(merged);
+  if (typeof value !== 'object' || value === null) return value;
+  const { '<<': base, ...own } = value as Record<string, unknown>;
+  const entries = Object.entries(own).map(([name, part]) => [name, merged(part)] as const);
+  return { ...(merged(base) as object | undefined), ...Object.fromEntries(entries) };
+}
+
 describe('docker-compose.yml', () => {
   const compose = read('docker-compose.yml');
+  const { services, networks } = merged(load(compose)) as {
+    readonly services: Readonly<Record<string, ComposeService>>;
+    readonly networks: Readonly<Record<string, { readonly internal?: boolean } | null>>;
+  };
+
+  test.each(Object.entries(services))('confines %s: privileges, memory, processes, files', (_, service) => {
+    expect(service).toMatchObject({
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      read_only: true,
+      tmpfs: [expect.stringMatching(/^\/tmp:size=\d+m$/)],
+      mem_limit: expect.stringMatching(/^\$\{CAIRN_\w+:-\d+g\}$/),
+      pids_limit: expect.any(Number),
+    });
+  });
+
+  test('has Redis in a network that leads nowhere, behind a password, and on the disk before it replies', () => {
+    const { redis, ...others } = services;
+    expect([redis!.networks, networks['queue'], redis!.ports]).toEqual([['queue'], { internal: true }, undefined]);
+    const settings = redis!.command!.join(' ');
+    for (const setting of ['appendonly yes', 'appendfsync always', 'maxmemory-policy noeviction', 'maxmemory ${']) {
+      expect(settings).toContain(`--${setting}`);
+    }
+    const password = /--requirepass (\S+)/.exec(settings)![1]!;
+    expect(redis).toMatchObject({ user: 'redis', environment: { REDISCLI_AUTH: password } });
+    for (const { environment, networks: joined } of Object.values(others)) {
+      expect(environment['REDIS_URL']).toBe(`redis://:${password}@redis:6379`);
+      expect(joined).toContain('queue');
+    }
+    const shared = services['api']!.networks!.filter((name) => services['worker']!.networks!.includes(name));
+    expect(shared).toEqual(['queue']);
+  });
 
   test('passes on settings that exist', () => {
     const known = read('docs/configuration.md');
