@@ -6,6 +6,7 @@ import { Backbone, type BackboneOptions } from './backbone/backbone.js';
 import { listModels } from './backbone/catalogue.js';
 import { Decoder } from './backbone/preprocess/decoder.js';
 import { defaultWeights } from './backbone/weights/default-weights.js';
+import { publishedFor } from './backbone/weights/published.js';
 import { isSeeded, weightsSource } from './backbone/weights/weights.js';
 import { BatchWorker } from './batches/batch-worker.js';
 import { BatchLedger } from './batches/ledger.js';
@@ -38,6 +39,7 @@ import { closeWithin, FAIL_FAST_MS, RedisConnections } from './redis/connections
 import { warnOfLosses } from './redis/durability.js';
 import { redisKeys } from './redis/keys.js';
 import { DEAD_AFTER_MS } from './redis/stream-tail.js';
+import { chooseDefaultModel, defaultModel, RECOMMENDED_MODEL, useDefaultModel } from './spec/default-model.js';
 import { ModelRegistry } from './spec/resolve.js';
 import { Supervisor, workerPerDevice } from './supervisor.js';
 import { Claims } from './worker/claims.js';
@@ -128,7 +130,10 @@ export async function run(
 
   try {
     // Under a supervisor, the supervisor has logged this already.
-    if (config.workerName === undefined) await logWeights(config, logger);
+    if (config.workerName === undefined) {
+      useDefaultModel(await chooseDefaultModel(config.defaultModel, config.weightsDir));
+      await logWeights(config, logger);
+    }
     if (config.role !== 'worker') await startApi(config, shared, stops);
     if (supervises) stops.push(startSupervisor(config, env, logger));
     else if (config.role !== 'api') {
@@ -173,10 +178,16 @@ async function logWeights({ weightsDir }: Config, logger: Logger): Promise<void>
     if (isSeeded(source)) seeded++;
     else logger.log(`${name} runs on ${source}`);
   }
-  if (seeded === 0) return;
+  const model = defaultModel();
+  const source = weightsSource(await defaultWeights(model, weightsDir));
+  logger.log(
+    `requests that name no model run ${model} on ${source}; ${seeded} of ${listModels().length} models are seeded`,
+  );
+  if (!isSeeded(source)) return;
+  const [published] = publishedFor(RECOMMENDED_MODEL);
   logger.warn(
-    `${seeded} of ${listModels().length} models run on SEEDED weights: nothing was learned; ` +
-      `put <model>.h5 into ${weightsDir} or use \`cairn weights pull\``,
+    `SEEDED weights have learned nothing: \`npm run cairn -- weights pull ${published!.name}\` gets a detector's, which are ` +
+      'the default after a restart, and docs/weights.md says how to use your own',
   );
 }
 

@@ -25,7 +25,7 @@ const CANVAS_BYTES = 3 * (1 + FLOAT_BYTES);
 const PROCESS_BYTES = 150 << 20;
 
 /** Operations whose output may take the place of their input. */
-const IN_PLACE: readonly GraphNode['op'][] = ['batchNorm', 'scale', 'relu', 'add', 'softmax'];
+const IN_PLACE: readonly GraphNode['op'][] = ['batchNorm', 'groupNorm', 'scale', 'relu', 'add', 'softmax'];
 
 /**
  * Bytes that a worker needs to compute the levels of one image: the process, the weights, the maps that are alive at once

@@ -10,6 +10,7 @@ import { describeCommand } from './describe.js';
 import { enginesCommand } from './engines.js';
 import { exportCommand } from './export.js';
 import { extractCommand } from './extract.js';
+import { setDefaultModel } from './flags.js';
 import { keysCommand } from './keys.js';
 import { modelsCommand } from './models.js';
 import { describeError } from './output.js';
@@ -40,6 +41,8 @@ const program = new Command('cairn')
   .addCommand(keysCommand())
   .addCommand(serveCommand())
   .addCommand(workerCommand());
+
+program.hook('preAction', (_, command) => setDefaultModel(command));
 
 // Throw instead of exiting with status 1, so that usage errors get a status of their own.
 for (const command of program.commands) {

@@ -4,6 +4,7 @@ import type { BackboneOptions } from '../backbone/backbone.js';
 import { loadConfig } from '../config/config.js';
 import { readEnv } from '../config/env.js';
 import { CairnError } from '../errors.js';
+import { chooseDefaultModel, useDefaultModel } from '../spec/default-model.js';
 import { parseSpec, requestedSpecSchema, type RequestedSpec } from '../spec/feature-spec.js';
 
 export type FeatureFlags = Readonly<Partial<Record<keyof RequestedSpec, string>>> & { readonly weights?: string };
@@ -31,12 +32,23 @@ export function addFeatureFlags(command: Command, chosen: readonly FieldName[] =
 export function addRequestFlags(command: Command, chosen: readonly FieldName[] = []): Command {
   for (const name of FIELDS.filter((field) => !chosen.includes(field))) {
     const field = requestedSpecSchema.shape[name];
-    command.option(`--${name} <${name}>`, field.meta()?.description ?? '', field.parse(undefined)?.toString());
+    // Which model it is depends on the weights that are there, see `setDefaultModel`; on a server, on the server's.
+    const fallback = name === 'model' ? undefined : field.parse(undefined)?.toString();
+    command.option(`--${name} <${name}>`, field.meta()?.description ?? '', fallback);
   }
   return addNoStage5(command).addHelpText(
     'after',
     '\n`cairn models` lists the models, `cairn describe MODEL` their levels.',
   );
+}
+
+/** Before a command that computes features here and names no model. @throws CairnError of the configuration. */
+export async function setDefaultModel(command: Command): Promise<void> {
+  const names = command.options.map(({ long }) => long);
+  if (!names.includes('--model') || !names.includes('--weights') || command.getOptionValue('model') !== undefined)
+    return;
+  const { defaultModel, weightsDir } = loadConfig(readEnv());
+  useDefaultModel(await chooseDefaultModel(defaultModel, weightsDir));
 }
 
 /** The short form of `--stage5 false`. */

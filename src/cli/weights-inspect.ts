@@ -3,7 +3,7 @@ import { asCairnError, CairnError } from '../errors.js';
 import { matchPyramid, pyramidOf } from '../spec/default-levels.js';
 import { parseSpec } from '../spec/feature-spec.js';
 import { DEFAULT_MODEL, DEFAULT_SIZE, findModel, listModels, modelGraph, type Model } from '../backbone/catalogue.js';
-import { FAMILIES, type FamilyName } from '../backbone/graph/families.js';
+import { FAMILIES, type Family, type FamilyName } from '../backbone/graph/families.js';
 import { isPyramidLevel } from '../backbone/graph/fpn-graph.js';
 import { levelsOf } from '../backbone/graph/graph.js';
 import { matchWeights, showShape, type WeightsMatch } from '../backbone/weights/match-weights.js';
@@ -30,7 +30,11 @@ interface Candidate {
 }
 
 /** The feature pyramid that a file may hold beside the backbone. */
-type Pyramid = ReturnType<typeof matchPyramid> & { readonly levels: readonly string[] };
+type Pyramid = ReturnType<typeof matchPyramid> & {
+  readonly levels: readonly string[];
+  /** Names of its convolutions, the 1×1 of the coarsest level first. */
+  readonly layers: readonly string[];
+};
 
 /** A candidate whose values were read. */
 interface Verdict extends Candidate {
@@ -78,17 +82,20 @@ async function inspectWeights(file: string, flags: Flags): Promise<void> {
     const pyramid = parseSeed(file) === undefined && one.stage5 ? pyramidIn(entries, one.model) : undefined;
     shown.push(await readValues(file, { ...one, pyramid }));
   }
-  shown.sort(byEpsilon);
+  shown.sort((a, b) => Number(isWhole(b.pyramid)) - Number(isWhole(a.pyramid)) || byEpsilon(a, b));
   if (fitting.length === 0) shown.push(...ranked.slice(0, NEAR_MISSES));
 
+  const recommended = fitting.length > 0 ? shown[0]!.model.name : undefined;
   if (flags.json) {
-    console.log(printableJson({ file, format, within, tensors: entries.length, models: shown.map(toJson) }, 2));
+    console.log(
+      printableJson({ file, format, within, tensors: entries.length, recommended, models: shown.map(toJson) }, 2),
+    );
   } else {
     const where = within === undefined ? '' : ` in ${printable(within)}`;
     console.log(`${printable(file)}: ${format}, ${entries.length} tensors${where}`);
     if (shown.length === 0) console.log(`\nNo model has tensors of these names:\n${namesOf(entries)}`);
     for (const [i, one] of shown.entries()) console.log(`\n${explain(one, i === 0)}`);
-    if (fitting.length > 1) console.log(`\n${recommend(shown)}`);
+    if (fitting.length > 0) console.log(`\n${recommend(shown)}`);
   }
   // With --model the question is whether the file fits it.
   if (flags.model && !shown[0]?.digest) process.exitCode = 1;
@@ -122,7 +129,9 @@ function byFit(a: Candidate, b: Candidate): number {
 /** Undefined where the model's strides or maps do not allow a pyramid. */
 function pyramidIn(entries: readonly WeightsEntry[], { name }: Model): Pyramid | undefined {
   const graph = pyramidOf({ model: name, stage5: true, size: DEFAULT_SIZE });
-  return graph && { levels: levelsOf(graph).filter(isPyramidLevel), ...matchPyramid(graph, entries) };
+  if (!graph) return undefined;
+  const layers = graph.nodes.filter(({ op, block }) => op === 'conv2d' && block === 'fpn').map((node) => node.name);
+  return { levels: levelsOf(graph).filter(isPyramidLevel), layers, ...matchPyramid(graph, entries) };
 }
 
 function isWhole(pyramid: Pyramid | undefined): pyramid is Pyramid {
@@ -169,6 +178,8 @@ function toJson({ model, stage5, share, fits, digest, problem, match, pyramid }:
     surplus: surplus.map(({ path }) => path),
     /** The levels that the server and `extract` compute from this file by default; none without a pyramid. */
     pyramid: isWhole(pyramid) ? pyramid.levels : [],
+    pyramidLayers: isWhole(pyramid) ? pyramid.layers : [],
+    pyramidNorm: isWhole(pyramid) ? normOf(family) : undefined,
     unusedLayers: isWhole(pyramid) ? pyramid.unusedLayers : match.unusedLayers,
   };
 }
@@ -201,7 +212,7 @@ function explain({ model, stage5, share, fits, digest, problem, match, pyramid }
   return [
     head,
     `  matched: ${matched.length} tensors`,
-    ...(fits ? [`  feature pyramid: ${explainPyramid(pyramid)}`] : []),
+    ...(fits ? [`  feature pyramid: ${explainPyramid(model, pyramid)}`] : []),
     ...list('missing', missing, ({ path, expected }) => `${path} ${showShape(expected)}`),
     ...list('with another shape', misshaped, ({ path, found, expected }) => {
       return `${path} ${showShape(found)}, expected ${showShape(expected)}`;
@@ -211,19 +222,40 @@ function explain({ model, stage5, share, fits, digest, problem, match, pyramid }
   ].join('\n');
 }
 
-function explainPyramid(pyramid: Pyramid | undefined): string {
-  const otherwise = '`extract` and the server compute C levels from this file';
-  if (!pyramid || pyramid.matched === 0) return `none; ${otherwise}`;
-  const { levels, matched, total } = pyramid;
-  if (!isWhole(pyramid)) return `not supported (${matched} of its ${total} parameters match); ${otherwise}`;
-  return `yes; \`extract\` and the server compute ${levels[0]}–${levels.at(-1)} from this file unless told otherwise`;
+function normOf(family: string) {
+  return FAMILIES[family as FamilyName].fpnNorm;
 }
 
-/** Which of several models that fit to take. */
+function explainPyramid({ family }: Model, pyramid: Pyramid | undefined): string {
+  const otherwise = '`extract` and the server compute C levels from this file';
+  if (!pyramid || pyramid.matched === 0) return `none; ${otherwise}`;
+  const { levels, layers, matched, total } = pyramid;
+  if (!isWhole(pyramid)) return `not supported (${matched} of its ${total} parameters match); ${otherwise}`;
+  const norm = normOf(family);
+  const norms = norm === 'none' ? '' : ` with ${norm} norms`;
+  const use = `\`extract\` and the server compute ${levels[0]}–${levels.at(-1)} from this file unless told otherwise`;
+  return `yes, of ${layers[0]} … ${layers.at(-1)}${norms}; ${use}`;
+}
+
+/** Which of the models that fit to take, and why not another. */
 function recommend([best, ...others]: readonly Verdict[]): string {
-  const [model, epsilon] = [best!.model.name, epsilonOf(best!)];
-  const differing = others.filter((other) => epsilonOf(other) !== epsilon);
-  const reason = differing.map((other) => `${other.model.name} has ${epsilonOf(other)}`).join(', ');
-  const because = reason && `: its batch norms have epsilon ${epsilon}, ${reason}`;
-  return `Use --model ${model}${because} (docs/models.md).`;
+  const { model, pyramid } = best!;
+  const reasons = others.map((other) => differenceOf(best!, other)).filter((reason) => reason !== undefined);
+  const norm =
+    isWhole(pyramid) && others.some((other) => !isWhole(other.pyramid)) ? ['it has the pyramid of the file'] : [];
+  const because = [...norm, ...new Set(reasons)].join('; ');
+  return `Use --model ${model.name}${because && `: ${because}`} (docs/models.md).`;
+}
+
+/** What tells two models with the same tensors apart. */
+function differenceOf(best: Verdict, other: Verdict): string | undefined {
+  const [one, two] = [best, other].map(({ model }) => FAMILIES[model.family as FamilyName]) as [Family, Family];
+  if (one.epsilon !== two.epsilon) {
+    return `its batch norms have epsilon ${one.epsilon}, ${other.model.name} has ${two.epsilon}`;
+  }
+  const where = { first: 'the first 1×1', middle: 'the 3×3' };
+  if (one.strideOn !== two.strideOn) {
+    return `its blocks have stride 2 on ${where[one.strideOn]}, ${other.model.name} on ${where[two.strideOn]}`;
+  }
+  return undefined;
 }

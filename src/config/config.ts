@@ -50,6 +50,9 @@ const schema = z.object({
   CAIRN_DATA_DIR: z.string().default('.cairn/data'),
   CAIRN_WEIGHTS_DIR: z.string().default('.cairn/weights'),
   CAIRN_WEIGHTS_MIRROR: z.string().optional(),
+  CAIRN_DEFAULT_MODEL: z.string().optional(),
+  HF_ENDPOINT: z.url({ protocol: /^https?$/ }).default('https://huggingface.co'),
+  HF_TOKEN: z.string().optional(),
   CAIRN_ENGINE: z.string().default('auto'),
   CAIRN_DEVICE: z.string().default('auto'),
   CAIRN_THREADS: z.coerce.number().int().min(1).optional(),
@@ -99,6 +102,10 @@ export function loadConfig(env: Env) {
     storeReserveBytes: vars.CAIRN_STORE_RESERVE_BYTES,
     weightsDir: vars.CAIRN_WEIGHTS_DIR,
     ...(vars.CAIRN_WEIGHTS_MIRROR !== undefined && { weightsMirror: vars.CAIRN_WEIGHTS_MIRROR }),
+    /** The model of requests that name none; without it, the best one that has weights. */
+    defaultModel: vars.CAIRN_DEFAULT_MODEL,
+    /** The hub that `weights pull hf:…` asks; the names of the variables are those of its own library. */
+    hub: { endpoint: vars.HF_ENDPOINT, token: vars.HF_TOKEN },
     backbone: {
       engine: vars.CAIRN_ENGINE,
       device: vars.CAIRN_DEVICE,

@@ -12,6 +12,7 @@ import { LEVEL_NAMES } from '../backbone/graph/graph.js';
 import { CODECS, DTYPES, LAYOUTS, PRECISIONS } from '../backbone/tensor.js';
 import { CairnError, type ErrorCode } from '../errors.js';
 import type { Description } from '../features/feature-set.js';
+import { defaultModel } from './default-model.js';
 import { must, oneOf, parse, showValue, toBoolean, toNumber } from '../parse.js';
 
 // Text comes from a query, a form or a flag; JSON, manifests and the queue bring typed values. Both mean the same.
@@ -35,8 +36,11 @@ const SIZE = problem(`size must be a multiple of ${SIZE_STEP} from ${MIN_SIZE} t
 export const requestedSpecSchema = z.strictObject({
   model: z
     .preprocess(toText, z.string(problem('model must be a name')))
-    .default(DEFAULT_MODEL)
-    .meta({ description: 'Entry of the catalogue: <family>-<architecture>.', example: DEFAULT_MODEL }),
+    .default(defaultModel)
+    .meta({
+      description: 'Entry of the catalogue: <family>-<architecture>. Default: the best one that has weights.',
+      example: DEFAULT_MODEL,
+    }),
   stage5: z
     .preprocess(toBoolean, z.boolean(problem('stage5 must be true or false')))
     .default(true)

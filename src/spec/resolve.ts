@@ -1,13 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import pLimit, { type LimitFunction } from 'p-limit';
-import { DEFAULT_MODEL, findModel, graphFor, listModels } from '../backbone/catalogue.js';
+import { findModel, graphFor, listModels } from '../backbone/catalogue.js';
 import { isPyramidLevel } from '../backbone/graph/fpn-graph.js';
 import { findCalibration, loadCalibration } from '../backbone/calibration/find-calibration.js';
 import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { seededDigest } from '../backbone/weights/seeded-digest.js';
 import { digestWeights, isSeeded, parseSeed, weightsSource } from '../backbone/weights/weights.js';
 import { withoutFolder } from '../errors.js';
+import { defaultModel } from './default-model.js';
 import { holdsPyramid, withLevels } from './default-levels.js';
 import { parseSpec, type FeatureSpec, type RequestedSpec } from './feature-spec.js';
 
@@ -60,7 +61,7 @@ export class ModelRegistry {
    */
   async prepare(): Promise<void> {
     for (const { name } of listModels()) {
-      if (name === DEFAULT_MODEL || !isSeeded(await this.source(name))) await this.read(parseSpec({ model: name }));
+      if (name === defaultModel() || !isSeeded(await this.source(name))) await this.read(parseSpec({ model: name }));
     }
   }
 

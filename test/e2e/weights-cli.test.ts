@@ -35,7 +35,7 @@ test('list --json tells all of every entry, and which are there', async () => {
     model: 'mask-rcnn-resnet101',
     url: expect.stringMatching(/^https:.*\/mask_rcnn_coco\.h5$/),
     bytes: 257_557_808,
-    md5: 'e98aaff6f99e307b5e2a8a3ff741a518',
+    digest: 'md5:e98aaff6f99e307b5e2a8a3ff741a518',
     licence: 'MIT',
     source: expect.stringMatching(/^https:/),
     preprocessing: 'RGB, mean 123.7 116.8 103.9',
@@ -47,8 +47,8 @@ test('list --json tells all of every entry, and which are there', async () => {
 
 test('list prints a table', async () => {
   const { stdout } = await weights('list');
-  expect(stdout).toMatch(/^name +model +size +MD5 +licence +source +preprocessing +present$/m);
-  expect(stdout).toMatch(/^keras-resnet50-imagenet +keras-resnet50 +103\.0 MB +2cb9.* no$/m);
+  expect(stdout).toMatch(/^name +model +size +digest +licence +source +preprocessing +present$/m);
+  expect(stdout).toMatch(/^keras-resnet50-imagenet +keras-resnet50 +103\.0 MB +md5:2cb9.* no$/m);
 });
 
 test('pull keeps nothing of a wrong file', async () => {

@@ -19,6 +19,7 @@ function inspect(...args: string[]): Promise<CliResult> {
 
 interface Report {
   readonly format: string;
+  readonly recommended?: string;
   readonly models: readonly {
     readonly model: string;
     readonly stage5: boolean;
@@ -28,6 +29,7 @@ interface Report {
     readonly problem?: { code: string; message: string };
     readonly missing: readonly { path: string }[];
     readonly pyramid: readonly string[];
+    readonly pyramidNorm?: string;
     readonly unusedLayers: readonly string[];
   }[];
 }
@@ -103,8 +105,8 @@ describe('weights inspect', () => {
   });
 
   /** A ResNet-50 with its pyramid as torchvision's detectors have it. */
-  async function detector(changed: (path: string) => string | undefined): Promise<string> {
-    const { missing } = matchWeights(fpnGraph(modelGraph(findModel('torchvision-detection-resnet50'), true)), []);
+  async function detector(changed: (path: string) => string | undefined, like = 'torchvision-detection-resnet50') {
+    const { missing } = matchWeights(fpnGraph(modelGraph(findModel(like), true)), []);
     const kept: Record<string, Tensors[string]> = { 'roi_heads.bias': half(1) };
     for (const { path, expected } of missing) {
       const name = changed(path);
@@ -118,29 +120,58 @@ describe('weights inspect', () => {
   test('a feature pyramid is found, named as used, and points to the model of the first detection weights', async () => {
     const path = await detector((name) => name);
     const { models } = JSON.parse((await inspect(path, '--json')).stdout) as Report;
-    expect(models.map(({ model, pyramid, unusedLayers }) => [model, pyramid, unusedLayers])).toEqual(
+    const whole = models.slice(0, 2);
+    expect(whole.map(({ model, pyramid, unusedLayers }) => [model, pyramid, unusedLayers])).toEqual(
       ['torchvision-detection-resnet50', 'torchvision-resnet50'].map((model) => {
         return [model, ['P2', 'P3', 'P4', 'P5', 'P6'], ['roi_heads']];
       }),
     );
+    // Its pyramid would have norms.
+    expect(models[2]).toMatchObject({ model: 'torchvision-detection-v2-resnet50', fits: true, pyramid: [] });
     const { stdout } = await inspect(path);
-    expect(stdout).toMatch(/feature pyramid: yes; `extract` and the server compute P2–P6 from this file/);
+    expect(stdout).toMatch(
+      /feature pyramid: yes, of fpn\.inner_blocks\.3 … fpn\.layer_blocks\.3; `extract` and the server compute P2–P6 from/,
+    );
     expect(stdout).not.toMatch(/^ {4}.*fpn/m);
     expect(stdout).toMatch(
       /Use --model torchvision-detection-resnet50: .*epsilon 0, torchvision-resnet50 has 0\.00001/,
     );
   });
 
-  test('a pyramid with norms is not supported, and comes with the newer weights, which have an epsilon', async () => {
+  test('a pyramid with norms points to the model that has them', async () => {
+    const path = await detector((name) => name, 'torchvision-detection-v2-resnet50');
+    const { recommended, models } = JSON.parse((await inspect(path, '--json')).stdout) as Report;
+    expect(recommended).toBe('torchvision-detection-v2-resnet50');
+    expect(models[0]).toMatchObject({
+      model: recommended,
+      pyramid: ['P2', 'P3', 'P4', 'P5', 'P6'],
+      pyramidNorm: 'batch',
+    });
+    expect(models.slice(1).map(({ pyramid }) => pyramid)).toEqual([[], []]);
+    const { stdout } = await inspect(path);
+    expect(stdout).toMatch(/feature pyramid: yes, of fpn\.inner_blocks\.3 … fpn\.layer_blocks\.3 with batch norms;/);
+    expect(stdout).toMatch(/Use --model torchvision-detection-v2-resnet50: it has the pyramid of the file/);
+  });
+
+  test.each(['detectron2-bn', 'detectron2-gn'])('%s is told from its like by its norms', async (family) => {
+    const path = await detector((name) => name, `${family}-resnet50`);
+    const { recommended } = JSON.parse((await inspect(path, '--json')).stdout) as Report;
+    expect(recommended).toBe(`${family}-resnet50`);
+  });
+
+  test('a pyramid with other norms is not supported, and comes with the newer weights, which have an epsilon', async () => {
     const path = await detector((name) => (/fpn.*bias$/.test(name) ? name.replace('.bias', '.norm') : name));
     const { models } = JSON.parse((await inspect(path, '--json')).stdout) as Report;
     expect(models.map(({ model, pyramid }) => [model, pyramid])).toEqual([
+      ['torchvision-detection-v2-resnet50', []],
       ['torchvision-resnet50', []],
       ['torchvision-detection-resnet50', []],
     ]);
     const { stdout } = await inspect(path);
-    expect(stdout).toMatch(/feature pyramid: not supported \(8 of its 16 parameters match\).*C levels/);
-    expect(stdout).toMatch(/Use --model torchvision-resnet50/);
+    expect(stdout).toMatch(/feature pyramid: not supported \(8 of its 40 parameters match\).*C levels/);
+    expect(stdout).toMatch(
+      /Use --model torchvision-detection-v2-resnet50: .*epsilon 0.00001, torchvision-detection-resnet50 has 0/,
+    );
   });
 
   test('a file that is not read says what to do', async () => {

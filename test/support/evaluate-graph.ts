@@ -46,6 +46,21 @@ function evaluate(node: GraphNode, inputs: FeatureMap[], weights: Weights): Feat
       const [gamma, beta, mean, variance] = [of('gamma'), of('beta'), of('moving_mean'), of('moving_variance')];
       return each((value, c) => (gamma[c]! * (value - mean[c]!)) / Math.sqrt(variance[c]! + node.epsilon) + beta[c]!);
     }
+    case 'groupNorm': {
+      const [gamma, beta] = [of('gamma'), of('beta')];
+      const size = x.channels / node.groups;
+      const groupOf = (index: number) => Math.floor((index % x.channels) / size);
+      const members = Array.from({ length: node.groups }, () => [] as number[]);
+      x.values.forEach((value, index) => members[groupOf(index)]!.push(value));
+      const statistics = members.map((values) => {
+        const mean = average(values);
+        return { mean, deviation: Math.sqrt(average(values.map((value) => (value - mean) ** 2)) + node.epsilon) };
+      });
+      return each((value, c, index) => {
+        const { mean, deviation } = statistics[groupOf(index)]!;
+        return (gamma[c]! * (value - mean)) / deviation + beta[c]!;
+      });
+    }
     case 'scale': {
       const [gamma, beta] = [of('gamma'), of('beta')];
       return each((value, c) => gamma[c]! * value + beta[c]!);

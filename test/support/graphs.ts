@@ -77,6 +77,20 @@ export function preactivationGraph(normalization: Normalization = FULL_NORMALIZA
   return finish(builder, { C1, C2, C3, C4, P2, top }, normalization);
 }
 
+/** Group norms of several sizes, before a ReLU and as a signed level; strides 2, 4, 8 and 16. */
+export function groupNormGraph(normalization: Normalization = FULL_NORMALIZATION): Graph {
+  const builder = new GraphBuilder('image', 3);
+  const conv = { kernel: 3, stride: 2, padding: 1, bias: false } as const;
+  const stem = builder.conv2d('stem', builder.input, { ...conv, filters: 8 });
+  const C1 = builder.relu('c1', builder.groupNorm('stem_gn', stem, 2, 1e-3));
+  const C2 = builder.groupNorm('c2', builder.conv2d('inner', C1, { ...conv, filters: 6 }), 3, 1e-5);
+  const C3 = builder.maxPool('c3', C2, { size: 3, stride: 2, padding: 1 });
+  const shortcut = builder.groupNorm('shortcut_gn', builder.conv2d('shortcut', C3, { ...conv, filters: 4 }), 4, 1e-5);
+  const branch = builder.groupNorm('branch_gn', builder.conv2d('branch', C3, { ...conv, filters: 4 }), 1, 1e-5);
+  const C4 = builder.relu('c4', builder.add('sum', branch, shortcut));
+  return finish(builder, { C1, C2, C3, C4 }, normalization);
+}
+
 /** Weights given by value; a parameter that is not given is an error. */
 export function weightsOf(values: Readonly<Record<string, readonly number[] | Float32Array>>): Weights {
   return {

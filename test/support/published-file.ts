@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Downloadable } from '../../src/backbone/weights/download.js';
 import type { PublishedWeights } from '../../src/backbone/weights/published.js';
 
 /** What a made-up publisher publishes: no weights, but bytes that differ from place to place. */
 export const PUBLISHED_BYTES = Buffer.alloc(300_000).map((_, index) => (index * 7919) >> 5);
 
-export function publishedAt(url: string, fields: Partial<PublishedWeights> = {}): PublishedWeights {
+type Published = PublishedWeights & Downloadable;
+
+export function publishedAt(url: string, fields: Partial<Published> = {}): Published {
   return {
     name: 'net-imagenet',
     model: 'net',
     url,
     bytes: PUBLISHED_BYTES.length,
-    md5: createHash('md5').update(PUBLISHED_BYTES).digest('hex'),
+    digest: `md5:${createHash('md5').update(PUBLISHED_BYTES).digest('hex')}`,
     licence: 'MIT',
     source: 'https://example.org/',
     preprocessing: 'RGB, mean 1 2 3',

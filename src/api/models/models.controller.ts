@@ -7,6 +7,7 @@ import { isSeeded } from '../../backbone/weights/weights.js';
 import { CairnError } from '../../errors.js';
 import { sha256Schema } from '../../formats/sha256.js';
 import { JobQueue } from '../../jobs/queue.js';
+import { defaultModel } from '../../spec/default-model.js';
 import { parseSpec, requestedSpecSchema } from '../../spec/feature-spec.js';
 import { ModelRegistry } from '../../spec/resolve.js';
 import { Scope } from '../auth/scope.js';
@@ -71,7 +72,7 @@ export const modelListSchema = z
 export function modelView(model: Model, size: number, weights: string) {
   return {
     ...knownModel(model, true, size),
-    default: model.name === DEFAULT_MODEL,
+    default: model.name === defaultModel(),
     weights,
     weightsPresent: !isSeeded(weights),
   };

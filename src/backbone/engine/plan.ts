@@ -24,6 +24,15 @@ export type Step = StepBase &
       }
     /** `x · factor + offset`, channel by channel. */
     | { readonly op: 'affine'; readonly factor: Float32Array; readonly offset: Float32Array }
+    /** Groups of channels normalised by their own statistics, then `x · factor + offset`. */
+    | {
+        readonly op: 'groupNorm';
+        readonly groups: number;
+        readonly epsilon: number;
+        readonly factor: Float32Array;
+        readonly offset: Float32Array;
+        readonly shape: MapShape;
+      }
     | {
         readonly op: 'maxPool' | 'averagePool';
         readonly size: readonly [number, number];
@@ -122,6 +131,11 @@ export class Plan {
       case 'scale': {
         const { factor, offset } = foldAffine([node, ...this.affinesAfter(node)], node.channels, weights);
         return { ...base, op: 'affine', factor: Float32Array.from(factor), offset: Float32Array.from(offset) };
+      }
+      case 'groupNorm': {
+        const { groups, epsilon } = node;
+        const [factor, offset] = [weights.get(node.name, 'gamma'), weights.get(node.name, 'beta')];
+        return { ...base, op: 'groupNorm', groups, epsilon, factor, offset, shape: this.shapes.get(node.name)! };
       }
       case 'maxPool':
       case 'averagePool': {

@@ -3,7 +3,7 @@ import type { Normalization } from '../graph/normalization.js';
 import type { Outline, Plan } from './plan.js';
 
 /** Operations whose values have ranges of their own; others move values, or stay in floating point. */
-const RANGED: ReadonlySet<Outline['op']> = new Set(['conv2d', 'affine', 'add', 'averagePool', 'relu']);
+const RANGED: ReadonlySet<Outline['op']> = new Set(['conv2d', 'affine', 'add', 'averagePool', 'relu', 'groupNorm']);
 
 /** Which values of a plan an integer network holds, and where their ranges come from. */
 export class QuantizedValues {

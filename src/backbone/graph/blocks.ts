@@ -51,9 +51,9 @@ class BlockBuilder {
   preactivation(x: FeatureMap): FeatureMap {
     const { builder, spec } = this;
     const { filters, stride } = spec;
-    const { names, epsilon } = this.family;
+    const { names, epsilon, norm: kind } = this.family;
     const { norm, relu } = names.preact(spec);
-    const active = builder.relu(relu, builder.batchNorm(norm, x, epsilon));
+    const active = builder.relu(relu, builder.norm(norm, x, kind, epsilon));
     let shortcut = x;
     if (x.channels !== filters.outer) {
       shortcut = this.conv(0, active, { filters: filters.outer, kernel: 1, stride }, true);
@@ -78,8 +78,9 @@ class BlockBuilder {
 
   private convNorm(branch: Branch, x: FeatureMap, conv: Conv): FeatureMap {
     const { builder, spec } = this;
-    const { names, epsilon, convBias, scaled } = this.family;
-    const normed = builder.batchNorm(names.norm(spec, branch), this.conv(branch, x, conv, convBias), epsilon);
+    const { names, norm, epsilon, convBias, scaled } = this.family;
+    const convolved = this.conv(branch, x, conv, convBias);
+    const normed = builder.norm(names.norm(spec, branch), convolved, norm, epsilon);
     return scaled ? builder.scale(names.scale(spec, branch), normed) : normed;
   }
 

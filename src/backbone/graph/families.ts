@@ -19,6 +19,12 @@ import { CAFFE, IMAGENET, MATTERPORT, MSRA, SYMMETRIC, UNIT_RANGE, type Normaliz
 /** How a map is padded with zeros: by a layer of its own, or inside the operation that needs it. */
 export type PaddedBy = { readonly layer: number } | { readonly inside: Padding };
 
+/** Batch norms have their statistics from training, frozen or not; group norms those of each map. */
+export type NormKind = 'batch' | 'group';
+
+/** Groups of every group norm: 32, as Wu and He recommend and Detectron2 has them. */
+export const NORM_GROUPS = 32;
+
 /**
  * A published convention for one architecture. Two networks of the same architecture but of
  * different families do not accept each other's weights.
@@ -28,6 +34,7 @@ export interface Family {
   readonly normalization: Normalization;
   /** Added to the variance by every batch norm. */
   readonly epsilon: number;
+  readonly norm: NormKind;
   /** Whether convolutions before a norm have a bias. Those without a norm always do. */
   readonly convBias: boolean;
   /** A `Scale` layer (gamma, beta) after every norm, as in models converted from Caffe. */
@@ -57,6 +64,8 @@ export interface Family {
   };
   /** Names of the pyramid on top. */
   readonly fpn: FpnNames;
+  /** The norm after each convolution of the pyramid; those without have a bias. */
+  readonly fpnNorm: NormKind | 'none';
   names(architecture: string): Names;
 }
 
@@ -66,6 +75,7 @@ const SYMMETRIC_PADDING = { strided: { inside: 1 }, unstrided: { inside: 1 } } a
 
 /** He et al. 2015 as Caffe models have it: post-activation, stride on the first 1×1 of a stage's first block. */
 const CAFFE_LIKE = {
+  norm: 'batch',
   convBias: true,
   scaled: false,
   shortcutNorm: true,
@@ -75,6 +85,7 @@ const CAFFE_LIKE = {
   strides: POST_ACTIVATION_STRIDES,
   top: { pool: 'global', classifier: 'dense' },
   fpn: MATTERPORT_FPN,
+  fpnNorm: 'none',
 } as const;
 
 /** 7×7/2 and a max-pool 3×3/2. */
@@ -84,6 +95,7 @@ function stem(padding: PaddedBy, poolPadding: PaddedBy, norm = true): Family['st
 
 /** He et al. 2016: pre-activation, stride on the 3×3 of a stage's last block. */
 const PREACTIVATION = {
+  norm: 'batch',
   convBias: false,
   scaled: false,
   shortcutNorm: false,
@@ -91,6 +103,7 @@ const PREACTIVATION = {
   stridedBlock: 'last',
   strides: [4, 8, 16, 32, 32],
   fpn: MATTERPORT_FPN,
+  fpnNorm: 'none',
 } as const;
 
 const TORCHVISION: Family = {
@@ -110,6 +123,25 @@ const TORCHVISION: Family = {
       conv: (branch: Branch) => (branch === 0 ? 'downsample.0' : `conv${branch}`),
       norm: (branch: Branch) => (branch === 0 ? 'downsample.1' : `bn${branch}`),
       classifier: 'fc',
+    }),
+};
+
+const DETECTRON2: Family = {
+  ...CAFFE_LIKE,
+  architectures: ['resnet50', 'resnet101'],
+  normalization: MSRA,
+  epsilon: 1e-5,
+  convBias: false,
+  padding: SYMMETRIC_PADDING,
+  stem: stem({ inside: 3 }, { inside: 1 }),
+  fpn: DETECTRON2_FPN,
+  names: () =>
+    torchNames({
+      stem: { conv: 'stem.conv1', norm: 'stem.conv1.norm' },
+      stage: (stage) => `res${stage}`,
+      conv: (branch: Branch) => (branch === 0 ? 'shortcut' : `conv${branch}`),
+      norm: (branch: Branch) => (branch === 0 ? 'shortcut.norm' : `conv${branch}.norm`),
+      classifier: 'linear',
     }),
 };
 
@@ -183,25 +215,14 @@ const TABLE = {
    * trained when its frozen norm had no epsilon, and torchvision sets it to 0 when it loads them.
    */
   'torchvision-detection': { ...TORCHVISION, architectures: ['resnet50'], epsilon: 0 },
+  /** The backbone of torchvision's `…_fpn_v2` detectors, whose pyramid has batch norms. */
+  'torchvision-detection-v2': { ...TORCHVISION, architectures: ['resnet50'], fpnNorm: 'batch' },
   /** Detectron2's `build_resnet_backbone` with the MSRA weights (`STRIDE_IN_1X1`). */
-  detectron2: {
-    ...CAFFE_LIKE,
-    architectures: ['resnet50', 'resnet101'],
-    normalization: MSRA,
-    epsilon: 1e-5,
-    convBias: false,
-    padding: SYMMETRIC_PADDING,
-    stem: stem({ inside: 3 }, { inside: 1 }),
-    fpn: DETECTRON2_FPN,
-    names: () =>
-      torchNames({
-        stem: { conv: 'stem.conv1', norm: 'stem.conv1.norm' },
-        stage: (stage) => `res${stage}`,
-        conv: (branch: Branch) => (branch === 0 ? 'shortcut' : `conv${branch}`),
-        norm: (branch: Branch) => (branch === 0 ? 'shortcut.norm' : `conv${branch}.norm`),
-        classifier: 'linear',
-      }),
-  },
+  detectron2: DETECTRON2,
+  /** Detectron2 with `BN` or `SyncBN` in backbone and pyramid, as its model zoo has it: stride on the 3×3. */
+  'detectron2-bn': { ...DETECTRON2, strideOn: 'middle', fpnNorm: 'batch' },
+  /** Detectron2 with `GN` in both; its ImageNet weights have stride on the 3×3 too. */
+  'detectron2-gn': { ...DETECTRON2, strideOn: 'middle', norm: 'group', fpnNorm: 'group' },
   /** The ResNet-18 of many TensorFlow 2 courses: made for small images, with few strides. */
   'basic-small-stem': {
     ...CAFFE_LIKE,

@@ -14,7 +14,8 @@ const PYRAMID: Readonly<Record<(typeof BOTTOM_UP)[number], LevelName>> = { C2: '
 /**
  * A feature pyramid (Lin et al. 2017) on top of a backbone: `P2`…`P5` with the strides of `C2`…`C5`,
  * and `P6`, every second position of `P5`. A 1×1 convolution on each C level, nearest ×2 upsampling
- * and a sum on the way down, a 3×3 convolution on each sum; no activations: P levels are signed.
+ * and a sum on the way down, a 3×3 convolution on each sum; no activations: P levels are signed. Some families have a norm
+ * after each of these convolutions.
  * Matterport, Detectron2 and torchvision all build this; names are the family's.
  *
  * @throws CairnError `level-absent` without stage 5, `levels-unsuitable` when the strides of the C levels do
@@ -30,18 +31,24 @@ export function fpnGraph(graph: Graph, { channels = 256 }: FpnOptions = {}): Gra
       `An FPN needs levels C2 to C5 whose strides double; those of ${family}-${architecture} are ${strides.join(', ')}.`,
     );
   }
-  const names = FAMILIES[family as FamilyName].fpn;
+  const { fpn: names, fpnNorm, epsilon } = FAMILIES[family as FamilyName];
   const builder = GraphBuilder.continue(graph);
   builder.startBlock('fpn');
+  const convolve = (name: string, x: FeatureMap, kernel: number) => {
+    const bias = fpnNorm === 'none';
+    const convolved = builder.conv2d(name, x, {
+      filters: channels,
+      kernel,
+      padding: kernel > 1 ? 'same' : 'valid',
+      bias,
+    });
+    return bias ? convolved : builder.norm(names.norm(name), convolved, fpnNorm, epsilon);
+  };
   const sums: [LevelName, number, FeatureMap][] = [];
   let above: FeatureMap | undefined;
   for (const level of BOTTOM_UP) {
     const number = Number(level[1]);
-    const lateral = builder.conv2d(names.lateral(number), outputs[level]!, {
-      filters: channels,
-      kernel: 1,
-      bias: true,
-    });
+    const lateral = convolve(names.lateral(number), outputs[level]!, 1);
     above = above
       ? builder.add(names.sum(number), builder.upsample(names.upsampled(number + 1), above, 2), lateral)
       : lateral;
@@ -49,12 +56,7 @@ export function fpnGraph(graph: Graph, { channels = 256 }: FpnOptions = {}): Gra
   }
   const levels: Partial<Record<LevelName, FeatureMap>> = {};
   for (const [level, number, sum] of sums.reverse()) {
-    levels[level] = builder.conv2d(names.output(number), sum, {
-      filters: channels,
-      kernel: 3,
-      padding: 'same',
-      bias: true,
-    });
+    levels[level] = convolve(names.output(number), sum, 3);
   }
   levels.P6 = builder.maxPool(names.coarsest, levels.P5!, { size: 1, stride: 2, padding: 'valid' });
   const declared = Object.fromEntries(

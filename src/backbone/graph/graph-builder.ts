@@ -1,4 +1,5 @@
 import type { Graph, GraphNode, GraphOutput, LevelName, Margins, OutputName, Padding } from './graph.js';
+import { NORM_GROUPS, type NormKind } from './families.js';
 import type { Normalization } from './normalization.js';
 
 /** A map while the graph is being built: the node that produces it, its channels and stride. */
@@ -48,10 +49,22 @@ export class GraphBuilder {
     });
   }
 
+  /** The norm of a family. */
+  norm(name: string, x: FeatureMap, kind: NormKind, epsilon: number): FeatureMap {
+    return kind === 'batch' ? this.batchNorm(name, x, epsilon) : this.groupNorm(name, x, NORM_GROUPS, epsilon);
+  }
+
   batchNorm(name: string, x: FeatureMap, epsilon: number): FeatureMap {
     const shape = [x.channels];
     const parameters = { gamma: shape, beta: shape, moving_mean: shape, moving_variance: shape };
     return this.append(x, 1, { op: 'batchNorm', name, inputs: [x.node], parameters, channels: x.channels, epsilon });
+  }
+
+  groupNorm(name: string, x: FeatureMap, groups: number, epsilon: number): FeatureMap {
+    if (x.channels % groups !== 0) throw new Error(`${name} has ${x.channels} channels in ${groups} groups`);
+    const parameters = { gamma: [x.channels], beta: [x.channels] };
+    const node = { name, inputs: [x.node], parameters, channels: x.channels, groups, epsilon };
+    return this.append(x, 1, { op: 'groupNorm', ...node });
   }
 
   scale(name: string, x: FeatureMap): FeatureMap {

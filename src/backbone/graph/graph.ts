@@ -47,6 +47,16 @@ export interface BatchNormNode extends NodeBase {
   /** Added to the variance before its square root is taken. */
   readonly epsilon: number;
 }
+/**
+ * Wu and He 2018: channels in `groups` of the same number, each normalised by its mean and variance in this very map;
+ * then a factor (gamma) and an offset (beta) for each channel.
+ */
+export interface GroupNormNode extends NodeBase {
+  readonly op: 'groupNorm';
+  readonly groups: number;
+  /** Added to the variance before its square root is taken. */
+  readonly epsilon: number;
+}
 /** A factor (gamma) and an offset (beta) for each channel. */
 export interface ScaleNode extends NodeBase {
   readonly op: 'scale';
@@ -91,6 +101,7 @@ export interface SoftmaxNode extends NodeBase {
 export type GraphNode =
   | Conv2dNode
   | BatchNormNode
+  | GroupNormNode
   | ScaleNode
   | ReluNode
   | PoolNode

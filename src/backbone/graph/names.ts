@@ -68,6 +68,8 @@ export interface FpnNames {
   upsampled(level: number): string;
   sum(level: number): string;
   output(level: number): string;
+  /** The norm after a convolution, in the pyramids that have them. */
+  norm(convolution: string): string;
   readonly coarsest: string;
 }
 
@@ -77,6 +79,7 @@ export const MATTERPORT_FPN: FpnNames = {
   upsampled: (level) => `fpn_p${level}upsampled`,
   sum: (level) => `fpn_p${level}add`,
   output: (level) => `fpn_p${level}`,
+  norm: (convolution) => `${convolution}_bn`,
   coarsest: 'fpn_p6',
 };
 
@@ -86,6 +89,7 @@ export const DETECTRON2_FPN: FpnNames = {
   upsampled: (level) => `fpn_upsampled${level}`,
   sum: (level) => `fpn_sum${level}`,
   output: (level) => `fpn_output${level}`,
+  norm: (convolution) => `${convolution}.norm`,
   coarsest: 'top_block',
 };
 
@@ -95,6 +99,8 @@ export const TORCHVISION_FPN: FpnNames = {
   upsampled: (level) => `fpn.upsampled.${level - 2}`,
   sum: (level) => `fpn.sum.${level - 2}`,
   output: (level) => `fpn.layer_blocks.${level - 2}`,
+  // A block is a sequence of both: the convolution is its `.0`.
+  norm: (convolution) => `${convolution}.1`,
   coarsest: 'fpn.extra_blocks',
 };
 

@@ -96,7 +96,7 @@ function stem(builder: GraphBuilder, family: Convention): FeatureMap {
     }),
   );
   if (stem.norm) {
-    x = builder.batchNorm(names.stem.norm, x, epsilon);
+    x = builder.norm(names.stem.norm, x, family.norm, epsilon);
     if (family.scaled) x = builder.scale(names.stemScale, x);
     x = builder.relu(names.stemRelu, x);
   }
@@ -106,8 +106,8 @@ function stem(builder: GraphBuilder, family: Convention): FeatureMap {
   );
 }
 
-function postActivation(builder: GraphBuilder, { names, epsilon }: Convention, x: FeatureMap): FeatureMap {
-  return builder.relu(names.post.relu, builder.batchNorm(names.post.norm, x, epsilon));
+function postActivation(builder: GraphBuilder, { names, norm, epsilon }: Convention, x: FeatureMap): FeatureMap {
+  return builder.relu(names.post.relu, builder.norm(names.post.norm, x, norm, epsilon));
 }
 
 function topOf(builder: GraphBuilder, family: Convention, x: FeatureMap, options: TopOptions): FeatureMap | undefined {

@@ -66,6 +66,7 @@ function outputShape(node: GraphNode, [height, width, channels]: MapShape): MapS
     case 'dense':
       return [1, 1, node.channels];
     case 'batchNorm':
+    case 'groupNorm':
     case 'scale':
     case 'relu':
     case 'add':

@@ -1,18 +1,19 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { asCairnError, CairnError } from '../../errors.js';
 import { makeFolder } from '../../files/durable.js';
+import { agrees, digestOf, type Digest } from './download/digest.js';
 import type { SourceOptions } from './download/open-url.js';
 import { PartFile } from './download/part-file.js';
 import { sourcesOf, type Source } from './download/sources.js';
 import type { PublishedWeights } from './published.js';
 
 const SILENCE_MS = 30_000;
-/** The limit where the catalogue does not know the size: four times its largest file. */
+/** The limit where the size is not known, and in any case: four times the largest file of the catalogue. */
 const MAX_BYTES = 1 << 30;
+
+/** What a download needs to know of a file. */
+export type Downloadable = Pick<PublishedWeights, 'name' | 'url' | 'bytes'> & { readonly digest: Digest };
 
 interface ReceiveOptions extends SourceOptions {
   /** Bytes present, including those of an earlier try, and the length of the file where it is known. */
@@ -28,7 +29,7 @@ export interface DownloadOptions extends Partial<ReceiveOptions> {
 
 /**
  * Downloads the file of `entry` to the path `target`. Only the right file ever takes that name: it is
- * received beside it, compared as a whole with the MD5 of the catalogue, flushed and renamed. An
+ * received beside it, compared as a whole with its digest, flushed and renamed. An
  * interrupted download stays in `<target>.part`, and the next one resumes it; a wrong file is removed.
  * Several processes may do this at once, see `PartFile`.
  *
@@ -38,7 +39,7 @@ export interface DownloadOptions extends Partial<ReceiveOptions> {
  *   `target`, `store-failed` when the disk refuses, `option-invalid` for the mirror, `cancelled`.
  */
 export async function downloadWeights(
-  entry: PublishedWeights,
+  entry: Downloadable,
   target: string,
   { mirror, force = false, silenceMs = SILENCE_MS, ...options }: DownloadOptions = {},
 ): Promise<number> {
@@ -65,10 +66,10 @@ export async function downloadWeights(
   }
 }
 
-async function isThere(entry: PublishedWeights, target: string, force: boolean): Promise<boolean> {
+async function isThere(entry: Downloadable, target: string, force: boolean): Promise<boolean> {
   const found = await stat(target).catch(() => undefined);
   if (!found) return false;
-  if (found.isFile() && (await md5Of(target)) === entry.md5) return true;
+  if (found.isFile() && agrees(await digestOf(target, entry.digest), entry.digest)) return true;
   if (force) return false;
   throw new CairnError('weights-conflict', `${target} exists and is not ${entry.name}; only force replaces it.`);
 }
@@ -76,7 +77,7 @@ async function isThere(entry: PublishedWeights, target: string, force: boolean):
 /** Takes the first source whose file is the right one. */
 async function receiveFromAny(
   sources: readonly Source[],
-  entry: PublishedWeights,
+  entry: Downloadable,
   part: PartFile,
   options: ReceiveOptions,
 ): Promise<number> {
@@ -96,17 +97,17 @@ async function receiveFromAny(
 }
 
 /** Completes `part` from one source and checks the whole; returns the number of bytes received. */
-async function receive(source: Source, entry: PublishedWeights, part: PartFile, options: ReceiveOptions) {
+async function receive(source: Source, entry: Downloadable, part: PartFile, options: ReceiveOptions) {
   const present = await part.size();
   const received = present === entry.bytes ? 0 : await receiveRest(source, entry, part, present, options);
-  const md5 = await md5Of(part.path);
-  if (md5 !== entry.md5) throw wrong(entry, `its MD5 is ${md5}, not ${entry.md5}`);
+  const digest = await digestOf(part.path, entry.digest);
+  if (!agrees(digest, entry.digest)) throw wrong(entry, `its digest is ${digest}, not ${entry.digest}`);
   return received;
 }
 
 async function receiveRest(
   source: Source,
-  entry: PublishedWeights,
+  entry: Downloadable,
   part: PartFile,
   present: number,
   options: ReceiveOptions,
@@ -140,20 +141,13 @@ async function receiveRest(
   return bytes - start;
 }
 
-function checkSize(entry: PublishedWeights, bytes: number): void {
+function checkSize(entry: Downloadable, bytes: number): void {
   if (entry.bytes !== undefined && bytes !== entry.bytes) {
     throw wrong(entry, `it has ${bytes} bytes, not ${entry.bytes}`);
   }
   if (bytes > MAX_BYTES) throw wrong(entry, `it has ${bytes} bytes, more than ${MAX_BYTES}`);
 }
 
-function wrong({ name }: PublishedWeights, why: string): CairnError {
+function wrong({ name }: Downloadable, why: string): CairnError {
   return new CairnError('weights-checksum', `The downloaded file is not ${name}: ${why}. Nothing of it was kept.`);
-}
-
-/** MD5 of a whole file, in hexadecimal digits. */
-async function md5Of(path: string): Promise<string> {
-  const hash = createHash('md5');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
 }

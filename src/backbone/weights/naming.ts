@@ -145,14 +145,20 @@ type Choice = (graph: Graph) => readonly Naming[];
 const KERAS_ONLY: Choice = () => [KERAS];
 const APPLICATIONS: Choice = (graph) => [KERAS, numbered(graph)];
 
+const TORCHVISION_DETECTION: Choice = () => [...torch('backbone.body.', 'body.', '', 'backbone.'), KERAS];
+const DETECTRON2: Choice = () => [...torch('backbone.bottom_up.', 'bottom_up.', ''), KERAS];
+
 /** The conventions of a family's weights, the most common first; Keras' only, where a family is not listed. */
 const CONVENTIONS: Readonly<Partial<Record<FamilyName, Choice>>> = {
   keras: APPLICATIONS,
   'keras-v2': APPLICATIONS,
   'slim-v2': () => [...slim('', 'model/', 'module/'), KERAS],
   torchvision: () => [...torch('', 'backbone.', 'backbone.body.', 'body.'), KERAS],
-  'torchvision-detection': () => [...torch('backbone.body.', 'body.', '', 'backbone.'), KERAS],
-  detectron2: () => [...torch('backbone.bottom_up.', 'bottom_up.', ''), KERAS],
+  'torchvision-detection': TORCHVISION_DETECTION,
+  'torchvision-detection-v2': TORCHVISION_DETECTION,
+  detectron2: DETECTRON2,
+  'detectron2-bn': DETECTRON2,
+  'detectron2-gn': DETECTRON2,
 };
 
 /** The conventions that a file for this graph may follow. */

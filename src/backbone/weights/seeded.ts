@@ -75,6 +75,11 @@ function planRecipes(graph: Graph): Map<WeightsEntry, Recipe> {
         plan('moving_mean', 0, 0.1 * Math.sqrt(arriving));
         plan('moving_variance', arriving, 0.5 * arriving);
         break;
+      case 'groupNorm':
+        leaving = gain * gain;
+        plan('gamma', gain, 0.25 * gain);
+        plan('beta', 0, 0.1);
+        break;
       case 'scale':
         leaving = arriving * gain ** 2;
         plan('gamma', gain, 0.25 * gain);

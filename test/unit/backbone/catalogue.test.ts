@@ -25,7 +25,10 @@ describe('the catalogue', () => {
       ...['resnet50v2', 'resnet101v2', 'resnet152v2', 'resnet200v2'].map((depth) => `slim-v2-${depth}`),
       ...['resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152'].map((depth) => `torchvision-${depth}`),
       'torchvision-detection-resnet50',
-      ...['resnet50', 'resnet101'].map((depth) => `detectron2-${depth}`),
+      'torchvision-detection-v2-resnet50',
+      ...['detectron2', 'detectron2-bn', 'detectron2-gn'].flatMap((family) =>
+        ['resnet50', 'resnet101'].map((depth) => `${family}-${depth}`),
+      ),
       'basic-small-stem-resnet18',
     ]);
     expect(new Set(names).size).toBe(names.length);

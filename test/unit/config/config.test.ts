@@ -32,6 +32,8 @@ describe('loadConfig', () => {
       dataDir: '.cairn/data',
       storeReserveBytes: 64 * 1024 * 1024,
       weightsDir: '.cairn/weights',
+      defaultModel: undefined,
+      hub: { endpoint: 'https://huggingface.co', token: undefined },
       backbone: {
         ...{ engine: 'auto', device: 'auto', maxSessions: 2, maxBatch: 1, maxDelayMs: 5 },
         limits: { runMs: 600_000, compileMs: 1_200_000 },
@@ -80,6 +82,11 @@ describe('loadConfig', () => {
     [{ CAIRN_DATA_DIR: '/data' }, { dataDir: '/data' }],
     [{ CAIRN_WEIGHTS_DIR: '/weights' }, { weightsDir: '/weights' }],
     [{ CAIRN_WEIGHTS_MIRROR: 'https://mirror.example/w' }, { weightsMirror: 'https://mirror.example/w' }],
+    [{ CAIRN_DEFAULT_MODEL: 'keras-resnet50' }, { defaultModel: 'keras-resnet50' }],
+    [
+      { HF_ENDPOINT: 'https://hub.example/hf', HF_TOKEN: 'hf_x' },
+      { hub: { endpoint: 'https://hub.example/hf', token: 'hf_x' } },
+    ],
     [{ CAIRN_ENGINE: 'onnx', CAIRN_DEVICE: 'cpu' }, { backbone: { engine: 'onnx', device: 'cpu' } }],
     [{ CAIRN_THREADS: '4' }, { backbone: { threads: 4 } }],
     [{ CAIRN_MAX_SESSIONS: '1' }, { backbone: { maxSessions: 1 } }],

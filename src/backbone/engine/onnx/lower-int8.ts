@@ -81,6 +81,7 @@ class Int8Lowering {
         break;
       case 'add':
       case 'averagePool':
+      case 'groupNorm':
         this.finish(step.name, this.float(step));
         break;
       case 'relu':

@@ -71,6 +71,17 @@ export function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'floa
   const [x] = inputs as [string];
   const constant = (suffix: string, dims: readonly number[], data: Float32Array) =>
     model.constant(`${name}/${suffix}`, type, dims, type === 'float16' ? floatsToHalves(data) : data);
+  /** As a batch norm of unit statistics it stays in ONNX Runtime's blocked layout; products and sums do not. */
+  const scale = (input: string, { factor, offset }: { factor: Float32Array; offset: Float32Array }) => {
+    const channels = [factor.length];
+    const statistics = [
+      constant('factor', channels, factor),
+      constant('offset', channels, offset),
+      constant('zeros', channels, new Float32Array(factor.length)),
+      constant('ones', channels, new Float32Array(factor.length).fill(1)),
+    ];
+    model.node('BatchNormalization', name, [input, ...statistics], {}, { epsilon: 0 });
+  };
   switch (step.op) {
     case 'conv2d': {
       const [kh, kw, cin, cout] = step.kernelShape;
@@ -83,16 +94,21 @@ export function lowerStep(model: ModelProto, step: Step, type: 'float32' | 'floa
       });
       return;
     }
-    case 'affine': {
-      // As a batch norm of unit statistics it stays in ONNX Runtime's blocked layout; products and sums do not.
-      const channels = [step.factor.length];
-      const statistics = [
-        constant('factor', channels, step.factor),
-        constant('offset', channels, step.offset),
-        constant('zeros', channels, new Float32Array(channels[0]!)),
-        constant('ones', channels, new Float32Array(channels[0]!).fill(1)),
-      ];
-      model.node('BatchNormalization', name, [x, ...statistics], {}, { epsilon: 0 });
+    case 'affine':
+      scale(x, step);
+      return;
+    case 'groupNorm': {
+      // GroupNormalization came with opset 18, and ONNX Runtime takes it apart as this does: groups are instances.
+      const { groups, shape, epsilon } = step;
+      const sizes = (suffix: string, axes: number[]) =>
+        model.constant(`${name}/${suffix}`, 'int64', [axes.length], BigInt64Array.from(axes, BigInt));
+      // 0 keeps the batch axis.
+      const grouped = model.node('Reshape', `${name}/grouped`, [x, sizes('groups', [0, groups, -1])]);
+      const unit = constant('unit', [groups], new Float32Array(groups).fill(1));
+      const zero = constant('zero', [groups], new Float32Array(groups));
+      const normed = model.node('InstanceNormalization', `${name}/normed`, [grouped, unit, zero], {}, { epsilon });
+      const [height, width, channels] = shape;
+      scale(model.node('Reshape', `${name}/map`, [normed, sizes('shape', [0, channels, height, width])]), step);
       return;
     }
     case 'maxPool':

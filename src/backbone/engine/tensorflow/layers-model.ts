@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import type * as Layers from '@tensorflow/tfjs-layers';
 import type * as TensorFlow from '@tensorflow/tfjs-core';
+import { CairnError } from '../../../errors.js';
 import type { Graph, GraphNode, Margins, OutputName, Padding } from '../../graph/graph.js';
 import type { Normalization } from '../../graph/normalization.js';
 import type { Weights } from '../../weights/weights.js';
 import { nodesFor } from '../plan.js';
+import { groupNorm } from './group-norm.js';
 
 const load = createRequire(import.meta.url);
 
@@ -19,7 +21,7 @@ export interface LayersModelOptions {
   readonly outputs?: readonly OutputName[];
   /**
    * A model that other programs load without any code of ours: it reads pixels, RGB of 0–255, and normalises them in a layer
-   * of its own, and a layer that TensorFlow.js lacks (`Scale`) is a batch norm of unit statistics.
+   * of its own, and a layer that TensorFlow.js lacks (`Scale`) is a batch norm of unit statistics. A group norm is refused.
    */
   readonly standalone?: boolean;
 }
@@ -128,8 +130,14 @@ function applyNode(
     }
     case 'batchNorm':
       return apply(layers.layers.batchNormalization({ name, epsilon: node.epsilon }));
+    case 'groupNorm':
+      if (standalone) {
+        const message = `${name} is a group norm, for which TensorFlow.js has no layer: export the model as onnx.`;
+        throw new CairnError('option-invalid', message);
+      }
+      return apply(channelLayer(layers, name, node));
     case 'scale':
-      return apply(standalone ? layers.layers.batchNormalization({ name, epsilon: 0 }) : scaleLayer(layers, name));
+      return apply(standalone ? layers.layers.batchNormalization({ name, epsilon: 0 }) : channelLayer(layers, name));
     case 'maxPool':
     case 'averagePool': {
       // Padding with zeros is correct only if no value is negative: every padded pooling follows a ReLU.
@@ -157,10 +165,17 @@ function applyNode(
   }
 }
 
-/** A factor (gamma) and an offset (beta) for each channel: the `Scale` layer of models that came from Caffe. */
-function scaleLayer(layers: typeof Layers, name: string): Layers.layers.Layer {
+/**
+ * A factor (gamma) and an offset (beta) for each channel: the `Scale` layer of models that came from Caffe; after a
+ * normalisation of groups of channels, which TensorFlow.js has no layer for.
+ */
+function channelLayer(
+  layers: typeof Layers,
+  name: string,
+  norm?: { readonly groups: number; readonly epsilon: number },
+): Layers.layers.Layer {
   const tf = load('@tensorflow/tfjs-core') as typeof TensorFlow;
-  class Scale extends layers.layers.Layer {
+  class Channels extends layers.layers.Layer {
     static readonly className = 'Scale';
     private gamma!: Layers.LayerVariable;
     private beta!: Layers.LayerVariable;
@@ -178,8 +193,11 @@ function scaleLayer(layers: typeof Layers, name: string): Layers.layers.Layer {
 
     override call(inputs: TensorFlow.Tensor | TensorFlow.Tensor[]): TensorFlow.Tensor {
       const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-      return tf.tidy(() => tf.add(tf.mul(x, this.gamma.read()), this.beta.read()));
+      return tf.tidy(() => {
+        const normed = norm ? groupNorm(tf, x as TensorFlow.Tensor4D, norm.groups, norm.epsilon) : x;
+        return tf.add(tf.mul(normed, this.gamma.read()), this.beta.read());
+      });
     }
   }
-  return new Scale({ name });
+  return new Channels({ name });
 }

@@ -3,6 +3,7 @@ import type { Margins } from '../../graph/graph.js';
 import { paddingMargins } from '../../graph/shapes.js';
 import type { Weights } from '../../weights/weights.js';
 import type { Plan, Step } from '../plan.js';
+import { groupNorm } from './group-norm.js';
 import type { Tf } from './native.js';
 
 /** One step as a function over tensors (float32 NHWC). */
@@ -92,6 +93,11 @@ function lowerStep(tf: Tf, step: FusedStep, keep: <T extends Tensor>(tensor: T) 
     case 'affine': {
       const [factor, offset] = [keep(tf.tensor1d(step.factor)), keep(tf.tensor1d(step.offset))];
       return operation((x) => tf.add(tf.mul(x, factor), offset));
+    }
+    case 'groupNorm': {
+      const [factor, offset] = [keep(tf.tensor1d(step.factor)), keep(tf.tensor1d(step.offset))];
+      const { groups, epsilon } = step;
+      return operation((x) => tf.add(tf.mul(groupNorm(tf, x, groups, epsilon), factor), offset));
     }
     case 'maxPool':
     case 'averagePool': {

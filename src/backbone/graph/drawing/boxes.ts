@@ -72,7 +72,7 @@ function boxesByBlock(graph: Graph): Map<string, Box[]> {
 
 /** Whether a node belongs to the box of the operation before it. */
 function isFinish({ op }: GraphNode): boolean {
-  return op === 'batchNorm' || op === 'scale' || op === 'relu' || op === 'softmax';
+  return op === 'batchNorm' || op === 'groupNorm' || op === 'scale' || op === 'relu' || op === 'softmax';
 }
 
 /** Equal for blocks that differ only in names. */

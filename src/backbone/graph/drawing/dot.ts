@@ -77,6 +77,8 @@ function describe(node: GraphNode): string {
       return `pad ${node.margins.top}`;
     case 'batchNorm':
       return 'BN';
+    case 'groupNorm':
+      return 'GN';
     case 'relu':
       return 'ReLU';
     default:

@@ -15,6 +15,8 @@ export interface SourceOptions {
   /** Idle timeout: the longest wait for the next byte of the network, in milliseconds. */
   readonly silenceMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Sent to the host of the URL, not to those that it redirects to. */
+  readonly token?: string | undefined;
 }
 
 /** Transient refusals besides 5xx: request timeout, too many requests. */
@@ -28,7 +30,7 @@ const TRANSIENT = [408, 429];
  *   fails or is silent, `cancelled`.
  */
 export async function openUrl(url: URL, offset: number, options: SourceOptions): Promise<OpenSource> {
-  const { address, shown, headers } = request(url, offset);
+  const { address, shown, headers } = request(url, offset, options.token);
   const { silenceMs, signal } = options;
   const ended = new AbortController();
   /** What comes of the network, or a failure; the idle timeout is for the network, not for a slow disk. */
@@ -77,7 +79,7 @@ export async function openUrl(url: URL, offset: number, options: SourceOptions):
   }
 }
 
-function request(url: URL, offset: number) {
+function request(url: URL, offset: number, token?: string) {
   const address = new URL(url);
   // fetch refuses URLs with a name and password, and neither belongs in a message.
   const { username, password } = address;
@@ -87,6 +89,7 @@ function request(url: URL, offset: number) {
     // Ranges and lengths count the bytes of the file, not those of a compressed form.
     'accept-encoding': 'identity',
     'user-agent': 'cairn',
+    ...(token && { authorization: `Bearer ${token}` }),
     ...(username && { authorization: `Basic ${Buffer.from(secret).toString('base64')}` }),
     ...(offset > 0 && { range: `bytes=${offset}-` }),
   };

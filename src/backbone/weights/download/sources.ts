@@ -10,12 +10,12 @@ export type Source = (offset: number, options: SourceOptions) => Promise<OpenSou
 
 /**
  * The sources of the file of `entry`, to be tried in this order: its publisher, or else the mirror alone. On
- * a mirror `<name>.h5` comes first, because publishers give different files the same name, then the
- * publisher's name.
+ * a mirror `<name>` with the file's ending comes first, because publishers give different files the same name, then
+ * the publisher's name.
  *
  * @throws CairnError `option-invalid` when `mirror` is neither an HTTP(S) URL, a file URL nor a path.
  */
-export function sourcesOf(entry: PublishedWeights, mirror?: string): Source[] {
+export function sourcesOf(entry: Pick<PublishedWeights, 'name' | 'url'>, mirror?: string): Source[] {
   const published = new URL(entry.url);
   if (mirror === undefined) return [(offset, options) => openUrl(published, offset, options)];
   const names = [publishedFile(entry), basename(published.pathname)];

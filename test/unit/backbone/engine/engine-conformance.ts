@@ -5,7 +5,14 @@ import { inferShapes } from '../../../../src/backbone/graph/shapes.js';
 import { BYTES_PER_ELEMENT, DTYPES } from '../../../../src/backbone/tensor.js';
 import { engineUnderTest, pixels, runOne, SIZE } from '../../../support/engine-under-test.js';
 import { evaluateGraph } from '../../../support/evaluate-graph.js';
-import { fixtureGraph, preactivationGraph, randomWeights, redAndGreen, tinyGraph } from '../../../support/graphs.js';
+import {
+  fixtureGraph,
+  groupNormGraph,
+  preactivationGraph,
+  randomWeights,
+  redAndGreen,
+  tinyGraph,
+} from '../../../support/graphs.js';
 import { roundToHalf } from '../../../support/half.js';
 import { channelsFirst, largestAbsolute, largestDifference, levelOf, numbersOf } from '../../../support/tensors.js';
 import { testLimits } from './engine-limits.js';
@@ -13,6 +20,7 @@ import { testLimits } from './engine-limits.js';
 const GRAPHS: [string, Graph][] = [
   ['post-activation', tinyGraph()],
   ['pre-activation', preactivationGraph()],
+  ['group norms', groupNormGraph()],
 ];
 
 /** An image of half the contrast, whose levels have ranges of their own. */

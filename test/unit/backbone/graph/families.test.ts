@@ -23,6 +23,13 @@ const CAFFE = ['bgr', [103.939, 116.779, 123.68], ONE] as const;
 const SYMMETRIC = ['rgb', [127.5, 127.5, 127.5], [127.5, 127.5, 127.5]] as const;
 const IMAGENET = ['rgb', [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]] as const;
 
+const DETECTRON2 = {
+  ...POST,
+  epsilon: 1e-5,
+  bias: 'without norm',
+  normalization: ['bgr', [103.53, 116.28, 123.675], ONE],
+} as const;
+
 const PUBLISHED: Record<FamilyName, Published> = {
   'mask-rcnn': { ...POST, epsilon: 1e-3, bias: 'all', normalization: ['rgb', [123.7, 116.8, 103.9], ONE] },
   keras: { ...POST, epsilon: 1.001e-5, bias: 'all', normalization: CAFFE },
@@ -33,12 +40,10 @@ const PUBLISHED: Record<FamilyName, Published> = {
   'slim-v2': { ...PREACTIVATION, epsilon: 1e-5, normalization: SYMMETRIC },
   torchvision: { ...POST, epsilon: 1e-5, bias: 'without norm', normalization: IMAGENET },
   'torchvision-detection': { ...POST, epsilon: 0, bias: 'without norm', normalization: IMAGENET },
-  detectron2: {
-    ...POST,
-    epsilon: 1e-5,
-    bias: 'without norm',
-    normalization: ['bgr', [103.53, 116.28, 123.675], ONE],
-  },
+  'torchvision-detection-v2': { ...POST, epsilon: 1e-5, bias: 'without norm', normalization: IMAGENET },
+  detectron2: DETECTRON2,
+  'detectron2-bn': DETECTRON2,
+  'detectron2-gn': DETECTRON2,
   'basic-small-stem': {
     epsilon: 1e-3,
     bias: 'all',
@@ -88,12 +93,15 @@ describe.each(MODELS)('%s', (_, model) => {
   });
 
   test('has a bias exactly where the convention says, and its epsilon in every norm', () => {
-    const normed = new Set(ofOp(graph, 'batchNorm').map(({ inputs }) => inputs[0]));
+    const norms = [...ofOp(graph, 'batchNorm'), ...ofOp(graph, 'groupNorm')];
+    const normed = new Set(norms.map(({ inputs }) => inputs[0]));
     for (const { name, parameters, channels } of ofOp(graph, 'conv2d')) {
       const bias = published.bias === 'all' || !normed.has(name) ? [channels] : undefined;
       expect([name, parameters.bias]).toEqual([name, bias]);
     }
-    expect(new Set(ofOp(graph, 'batchNorm').map(({ epsilon }) => epsilon))).toEqual(new Set([published.epsilon]));
+    expect(new Set(norms.map(({ epsilon }) => epsilon))).toEqual(new Set([published.epsilon]));
+    const kinds = new Set(norms.map(({ op }) => op));
+    expect(kinds).toEqual(new Set([model.family === 'detectron2-gn' ? 'groupNorm' : 'batchNorm']));
   });
 
   test('has a scale after every norm, or none', () => {
@@ -141,6 +149,6 @@ function ofOp<Op extends GraphNode['op']>(graph: Graph, op: Op): Extract<GraphNo
 /** Whether what the node `name` gives is a convolution of the same block, but for its norm and scale. */
 function startsWithConvolution(graph: Graph, name: string): boolean {
   const node = graph.nodes.find((candidate) => candidate.name === name)!;
-  const passes = node.op === 'batchNorm' || node.op === 'scale';
+  const passes = node.op === 'batchNorm' || node.op === 'groupNorm' || node.op === 'scale';
   return passes ? startsWithConvolution(graph, node.inputs[0]!) : node.op === 'conv2d';
 }

@@ -32,6 +32,23 @@ describe('fpnGraph', () => {
     for (const name of names) expect(nodes.find((node) => node.name === name)?.parameters.bias).toEqual([256]);
   });
 
+  test.each([
+    ['torchvision-detection-v2', 'batchNorm', 'fpn.inner_blocks.0', 'fpn.inner_blocks.0.1', 'fpn.layer_blocks.3.1'],
+    ['detectron2-bn', 'batchNorm', 'fpn_lateral2', 'fpn_lateral2.norm', 'fpn_output5.norm'],
+    ['detectron2-gn', 'groupNorm', 'fpn_lateral2', 'fpn_lateral2.norm', 'fpn_output5.norm'],
+  ])('%s: a norm (%s) follows each convolution, which has no bias', (family, op, convolution, norm, last) => {
+    const { nodes, outputs } = fpnGraph(resnetGraph('resnet50', true, { family }));
+    const pyramid = nodes.filter(({ block }) => block === 'fpn');
+    expect(pyramid.filter((node) => node.op === 'conv2d').map(({ parameters }) => parameters.bias)).toEqual(
+      Array(8).fill(undefined),
+    );
+    expect(pyramid.filter((node) => node.op === op)).toHaveLength(8);
+    expect(pyramid.find(({ name }) => name === norm)).toMatchObject({ op, inputs: [convolution], epsilon: 1e-5 });
+    expect(outputs.P5!.node).toBe(last);
+    const sum = pyramid.find((node) => node.op === 'add' && node.inputs[1] === norm);
+    expect(sum).toBeDefined();
+  });
+
   test('the coarser level is upsampled before it is added', () => {
     const sum = graph.nodes.find((node) => node.name === 'fpn_p2add')!;
     expect(sum.inputs).toEqual(['fpn_p3upsampled', 'fpn_c2p2']);

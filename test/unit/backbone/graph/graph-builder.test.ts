@@ -44,6 +44,14 @@ describe('GraphBuilder', () => {
     expect(nodes[3]).toMatchObject({ mode: 'max' });
   });
 
+  test('a group norm has whole groups', () => {
+    const { builder, conv } = builderWithConv();
+    builder.groupNorm('norm', conv, 4, 0.5);
+    const parameters = { gamma: [8], beta: [8] };
+    expect(finish(builder, {}).nodes[1]).toMatchObject({ op: 'groupNorm', groups: 4, epsilon: 0.5, parameters });
+    expect(() => builder.groupNorm('other', conv, 3, 0.5)).toThrow('other has 8 channels in 3 groups');
+  });
+
   test('says of every node which part of the network it belongs to', () => {
     const builder = new GraphBuilder('image', 3);
     const first = builder.relu('first', builder.input);

@@ -104,6 +104,16 @@ const LAYERS: [string, { readonly has: string[]; readonly lacks: string[] }][] =
     { has: ['conv1', 'bn1', 'layer1.0.downsample.1', 'layer4.2.bn3'], lacks: ['body.conv1'] },
   ],
   [
+    'torchvision-detection-v2-resnet50',
+    { has: ['conv1', 'bn1', 'layer1.0.downsample.1', 'layer4.2.bn3'], lacks: ['body.conv1'] },
+  ],
+  ...['detectron2-bn-resnet101', 'detectron2-gn-resnet101'].map(
+    (model): [string, { has: string[]; lacks: string[] }] => [
+      model,
+      { has: ['stem.conv1.norm', 'res2.0.shortcut.norm', 'res4.22.conv3.norm'], lacks: ['res4.23.conv1', 'bn1'] },
+    ],
+  ),
+  [
     'detectron2-resnet101',
     {
       has: [

@@ -54,6 +54,11 @@ const DERIVED: [string, number][] = [
   ['torchvision-detection-resnet50', 0],
   ['detectron2-resnet50', 0],
   ['detectron2-resnet101', 0],
+  ['torchvision-detection-v2-resnet50', 0],
+  ['detectron2-bn-resnet50', 0],
+  ['detectron2-bn-resnet101', 0],
+  ['detectron2-gn-resnet50', 0],
+  ['detectron2-gn-resnet101', 0],
 ];
 
 describe('parameters are as many as published', () => {
@@ -72,7 +77,9 @@ describe('parameters are as many as published', () => {
   test.each(DERIVED)('%s has those of torchvision and %i more a channel', (model, more) => {
     const [architecture, trainable, channels] = TORCH.find(([name]) => model.endsWith(name))!;
     const { parameters } = sizeOf(model, TOP);
-    expect(parameters).toMatchObject({ trainable: trainable + more * channels, nonTrainable: 2 * channels });
+    // Group norms keep no statistics.
+    const nonTrainable = model.startsWith('detectron2-gn-') ? 0 : 2 * channels;
+    expect(parameters).toMatchObject({ trainable: trainable + more * channels, nonTrainable });
     const classifier = CLASSIFIER[architecture] ?? BOTTLENECK_CLASSIFIER;
     expect(sizeOf(model, {}).parameters.total).toBe(parameters.total - classifier);
   });

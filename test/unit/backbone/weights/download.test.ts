@@ -241,12 +241,17 @@ describe('a wrong file', () => {
       response.end();
     };
   test.each<[string, Reply, Partial<PublishedWeights>, RegExp]>([
-    ['of the right size', (_, response) => response.end(other), {}, /its MD5 is [0-9a-f]{32}, not [0-9a-f]{32}/],
-    ['of a size that is not known', (_, response) => response.end(other), { bytes: undefined }, /its MD5 is/],
+    [
+      'of the right size',
+      (_, response) => response.end(other),
+      {},
+      /its digest is md5:[0-9a-f]{32}, not md5:[0-9a-f]{32}/,
+    ],
+    ['of a size that is not known', (_, response) => response.end(other), { bytes: undefined }, /its digest is md5:/],
     ['that announces another size', (_, response) => response.end('page'), {}, /it has 4 bytes, not 300000/],
     ['that goes on too long', chunked(Buffer.concat([CONTENT, other])), {}, /it has more than 300000 bytes/],
     ['that ends too early', chunked(CONTENT.subarray(0, HALF)), {}, /it has 150000 bytes, not 300000/],
-    ['that is empty', (_, response) => response.end(), { bytes: undefined }, /its MD5 is d41d8cd98f00b204e980/],
+    ['that is empty', (_, response) => response.end(), { bytes: undefined }, /its digest is md5:d41d8cd98f00b204e980/],
     [
       'that announces more than any weights have',
       (_, response) => response.writeHead(200, { 'content-length': 2 ** 40 }).write('x'),
