@@ -8,6 +8,8 @@ from networks import detectron2, keras_legacy, keras_v1, keras_v2, scale, slim_v
 KERAS3, KERAS3_MODEL = "Keras 3 .weights.h5", "Keras 3 whole-model .h5"
 KERAS2, KERAS1 = "Keras 2 .h5", "Keras 1 .h5"
 TORCH, TORCH_NPZ = "PyTorch safetensors", "PyTorch-named npz"
+PTH, PTH_OLDER = "PyTorch .pth", "older PyTorch .pth"
+PKL, PKL_2 = "Detectron2 .pkl", "Detectron2 .pkl, protocol 2"
 SLIM_SAFETENSORS, SLIM_NPZ = "TensorFlow-named safetensors", "TensorFlow-named npz"
 SLIM_CHECKPOINT = "TensorFlow checkpoint as npz"
 
@@ -71,7 +73,7 @@ FAMILIES = {
     "torchvision": Family(
         "torchvision's own models",
         torchvision.build,
-        {name: (TORCH,) for name in torchvision.ARCHITECTURES},
+        {name: (TORCH, PTH, PTH_OLDER) if name == "resnet18" else (PTH,) for name in torchvision.ARCHITECTURES},
         large="resnet50",
     ),
     "torchvision-detection": Family(
@@ -84,7 +86,7 @@ FAMILIES = {
     "detectron2": Family(
         "Detectron2's MSRA ResNet, written in PyTorch",
         detectron2.build,
-        {"resnet50": (TORCH, TORCH_NPZ), "resnet101": (TORCH,)},
+        {"resnet50": (TORCH, TORCH_NPZ, PKL), "resnet101": (PKL_2,)},
         large="resnet50",
     ),
     "basic-small-stem": Family(

@@ -1,8 +1,9 @@
 """Saves the networks of `networks/` in the files that people publish, written by the framework itself where it can.
 
-Cairn reads no checkpoints and no pickles; `checkpoint_to_npz` and `torch_npz` convert as docs/weights.md says.
+Cairn reads no checkpoints of TensorFlow; `checkpoint_to_npz` converts as docs/weights.md says.
 """
 
+import pickle
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +43,34 @@ def save_torch(state, path):
     from safetensors.torch import save_file
 
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, path, {"format": "pt"})
+
+
+def torch_pth(network, path):
+    import torch
+
+    torch.save(network.state(), path)
+
+
+def torch_legacy_pth(network, path):
+    """A whole training checkpoint, in the form before PyTorch 1.6."""
+    import torch
+
+    state = network.state()
+    momentum = {0: {"momentum_buffer": torch.zeros(1000)}}
+    checkpoint = {"model": state, "optimizer": {"state": momentum, "param_groups": []}, "epoch": 3}
+    torch.save(checkpoint, path, _use_new_zipfile_serialization=False)
+
+
+def detectron2_pickle(network, path, protocol=4):
+    """As Detectron2's model zoo is published."""
+    arrays = {name: tensor.numpy() for name, tensor in network.state().items()}
+    with open(path, "wb") as file:
+        pickle.dump({"model": arrays, "__author__": "Detectron2 Model Zoo"}, file, protocol=protocol)
+
+
+def detectron2_pickle_2(network, path):
+    """Protocol 2, in which bytes are text."""
+    detectron2_pickle(network, path, protocol=2)
 
 
 def torch_npz(network, path):
@@ -97,6 +126,10 @@ FORMATS = {
     "PyTorch safetensors": Format(".safetensors", torch_safetensors),
     "safetensors of older torchvision": Format(".safetensors", older_torchvision),
     "safetensors of a DataParallel": Format(".safetensors", torch_parallel),
+    "PyTorch .pth": Format(".pth", torch_pth),
+    "older PyTorch .pth": Format(".pth", torch_legacy_pth),
+    "Detectron2 .pkl": Format(".pkl", detectron2_pickle),
+    "Detectron2 .pkl, protocol 2": Format(".pkl", detectron2_pickle_2),
     "PyTorch-named npz": Format(".npz", torch_npz),
     "TensorFlow-named safetensors": Format(".safetensors", tensorflow_safetensors),
     "TensorFlow-named npz": Format(".npz", tensorflow_npz),

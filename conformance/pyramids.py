@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import matterport
-from families import KERAS1, KERAS2, KERAS3, KERAS3_MODEL, TORCH, TORCH_NPZ
+from families import KERAS1, KERAS2, KERAS3, KERAS3_MODEL, PKL, PKL_2, PTH, PTH_OLDER, TORCH, TORCH_NPZ
 from networks import detectron2, keras_legacy, keras_v1, scale, small_stem, torchvision
 from networks.keras_pyramid import KerasPyramid
 from weights import give_to, head_weights, random_weights
@@ -86,12 +86,27 @@ PYRAMIDS = {
     "torchvision-detection": Pyramid(
         "torchvision's own Mask R-CNN",
         torch_pyramid(torchvision.build_detector, frozen_norms=True),
-        {"resnet50": (TORCH, TORCH_OLDER, TORCH_PARALLEL)},
+        {"resnet50": (TORCH, TORCH_OLDER, TORCH_PARALLEL, PTH, PTH_OLDER)},
+    ),
+    "torchvision-detection-v2": Pyramid(
+        "torchvision's own `maskrcnn_resnet50_fpn_v2`",
+        torch_pyramid(torchvision.build_detector_v2),
+        {"resnet50": (PTH, PTH_OLDER, TORCH)},
     ),
     "detectron2": Pyramid(
         "Detectron2's MSRA ResNet with FPN, written in PyTorch",
         torch_pyramid(detectron2.build_pyramid),
-        {"resnet50": (TORCH, TORCH_NPZ, TORCH_PARALLEL), "resnet101": (TORCH,)},
+        {"resnet50": (TORCH, TORCH_NPZ, TORCH_PARALLEL, PKL, PKL_2), "resnet101": (PKL,)},
+    ),
+    "detectron2-bn": Pyramid(
+        "Detectron2 with batch norms in backbone and pyramid, written in PyTorch",
+        torch_pyramid(detectron2.build_normed, norm="BN"),
+        {"resnet50": (PKL, PTH), "resnet101": (PKL,)},
+    ),
+    "detectron2-gn": Pyramid(
+        "Detectron2 with group norms in backbone and pyramid, written in PyTorch",
+        torch_pyramid(detectron2.build_normed, norm="GN"),
+        {"resnet50": (PKL, PTH), "resnet101": (PKL_2,)},
     ),
     "basic-small-stem": Pyramid(
         "Matterport's pyramid on the TensorFlow 2 course ResNet-18",

@@ -26,6 +26,9 @@ def write_report(results):
         "Feature pyramids: likewise, from files that also hold a pyramid. Where a family's stem makes maps that are\n"
         "not twice as large as the next, the finer levels do not exist, and requesting them is an error.",
         pyramid_table([row for row in results.rows if row["table"] == "pyramid"]),
+        "Detectors as torch.save and pickle write them: the largest distance of a level from the network in float64, of\n"
+        "Cairn and of PyTorch in float32.",
+        torch_file_table([row for row in results.rows if row["table"] == "torch files"]),
         "Regions, each method's largest error ratio:",
         region_table([row for row in results.rows if row["table"] == "regions"]),
         "The example detectors, with a full Mask R-CNN of random weights: the largest error ratio of the networks'\n"
@@ -68,6 +71,14 @@ def over_sides(rows, entries, columns):
 
 def errors(row, names):
     return [f"{row[name]:.1e}" if name in row else "–" for name in names]
+
+
+def torch_file_table(rows):
+    def cells(row):
+        own, theirs = zip(*row["worst"].values(), strict=True)
+        return [*row["case"].split("/")[1:], row["model"], f"{max(own):.1e}", f"{max(theirs):.1e}"]
+
+    return table(["detector", "file", "model", "Cairn", "PyTorch"], [cells(row) for row in rows])
 
 
 def region_table(rows):

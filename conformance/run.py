@@ -34,8 +34,15 @@ LEVELS_ONLY = {
 """{architecture: sides} of Mask R-CNN's remaining cases."""
 
 
-QUICK_PYRAMIDS = ("mask-rcnn", "torchvision-detection", "detectron2", "basic-small-stem")
-"""One of each way to name a pyramid, and one that has no P2."""
+QUICK_PYRAMIDS = (
+    "mask-rcnn",
+    "torchvision-detection",
+    "torchvision-detection-v2",
+    "detectron2",
+    "detectron2-gn",
+    "basic-small-stem",
+)
+"""One of each way to name a pyramid and of each norm in it, and one that has no P2."""
 
 
 def parse_arguments():
@@ -86,6 +93,7 @@ def compare(arguments):
     from check_preprocess import check_preprocess
     from check_pyramid import check_pyramid
     from check_regions import check_regions
+    from check_torch_files import check_torch_files
     from check_torchvision_heads import check_torchvision_heads
     from check_weight_files import check_weight_files
     from families import FAMILIES
@@ -104,6 +112,7 @@ def compare(arguments):
         check_seeded(results, scratch, "resnet50", 7)
         check_seeded(results, scratch, "resnet101", 0)
         check_weight_files(results, scratch)
+        check_torch_files(results, scratch)
         check_layout(results, scratch)
         check_export(results, scratch)
         check_int8(results, scratch, arguments.quick)

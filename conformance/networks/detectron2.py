@@ -1,6 +1,7 @@
 """Detectron2's ResNet-50 and -101 with the MSRA weights' convention, written in plain PyTorch.
 
-Convolutions have no bias and own their norm (`conv1.norm`), which is frozen, with epsilon 1e-5. The stem pads by 3 and
+Convolutions have no bias and own their norm (`conv1.norm`), which is frozen, with epsilon 1e-5. `build_normed` is
+Detectron2 with `BN` or `GN` in backbone and pyramid, as its model zoo has them: the stride is in the 3x3. The stem pads by 3 and
 its max-pool by 1. `STRIDE_IN_1X1`: a stage's first block has its stride in the first 1x1 and in the shortcut. Tensors
 of a detector's file begin with `backbone.bottom_up.`; stages are res2 to res5, blocks are counted from 0. The
 classifier is called `linear`. The input is BGR minus the MSRA mean; nothing is divided.
@@ -32,6 +33,16 @@ def build_pyramid(architecture):
     return TorchNetwork(module, preprocess, "conv3.norm", **options)
 
 
+def build_normed(architecture, norm):
+    """`norm` is "BN" or "GN", of 32 groups."""
+    from torch import nn
+
+    norms = {"BN": lambda width: nn.BatchNorm2d(width, eps=EPSILON), "GN": lambda width: nn.GroupNorm(32, width)}
+    bottom_up = resnet(BLOCKS[architecture], norm=norms[norm], stride_in_1x1=False)
+    module = detector(bottom_up, (256, 512, 1024, 2048), norms[norm])
+    return TorchNetwork(module, preprocess, "conv3.norm", pyramid=pyramid_of(module), beside={RPN: BESIDE[RPN]})
+
+
 def published_name(name):
     return name if name.startswith("linear.") else f"backbone.bottom_up.{name}"
 
@@ -40,14 +51,16 @@ def preprocess(pixels):
     return (pixels[..., ::-1].astype(np.float32) - MEAN_BGR).transpose(2, 0, 1)
 
 
-def resnet(counts, classes=None):
+def resnet(counts, classes=None, norm=None, stride_in_1x1=True):
     import torch
     from torch import nn
+
+    norm = norm or (lambda width: nn.BatchNorm2d(width, eps=EPSILON))
 
     class Conv(nn.Conv2d):
         def __init__(self, inputs, outputs, size, stride=1):
             super().__init__(inputs, outputs, size, stride, padding=size // 2, bias=False)
-            self.norm = nn.BatchNorm2d(outputs, eps=EPSILON)
+            self.norm = norm(outputs)
 
         def forward(self, x):
             return self.norm(super().forward(x))
@@ -65,8 +78,8 @@ def resnet(counts, classes=None):
             super().__init__()
             changes = stride != 1 or inputs != 4 * width
             self.shortcut = Conv(inputs, 4 * width, 1, stride) if changes else nn.Identity()
-            self.conv1 = Conv(inputs, width, 1, stride)
-            self.conv2 = Conv(width, width, 3)
+            self.conv1 = Conv(inputs, width, 1, stride if stride_in_1x1 else 1)
+            self.conv2 = Conv(width, width, 3, 1 if stride_in_1x1 else stride)
             self.conv3 = Conv(width, 4 * width, 1)
 
         def forward(self, x):

@@ -73,6 +73,8 @@ class TorchNetwork:
                 elif is_norm(module):
                     affine = random.affine(module.weight.shape, name.endswith(self._branch_end))
                     assign(affine, module.weight, module.bias)
+                elif isinstance(module, nn.GroupNorm):
+                    assign(random.affine(module.weight.shape, name.endswith(self._branch_end)), module.weight, module.bias)
             if self._classifier is not None:
                 kernel, bias = random.dense(self._classifier.weight.shape[::-1])
                 assign((kernel.T, bias), self._classifier.weight, self._classifier.bias)
@@ -91,6 +93,17 @@ class TorchNetwork:
         with torch.no_grad():
             output = as_output(self._forward(self._batch(pixels)), channels_first=True)
         return output if top else output._replace(probabilities=None)
+
+    def run_in_double(self, pixels):
+        """The levels of the same network in float64, from the same float32 parameters and input."""
+        import torch
+
+        self._module.double()
+        try:
+            with torch.no_grad():
+                return as_output(self._forward(self._batch(pixels).double()), channels_first=True).levels
+        finally:
+            self._module.float()
 
     def state(self):
         """{published name: tensor}."""

@@ -39,6 +39,18 @@ def build_detector(architecture, frozen_norms=False):
     backbone = detection.backbone_utils.resnet_fpn_backbone(backbone_name=architecture, weights=None, **norms)
     model = detection.MaskRCNN(backbone, COCO_CLASSES)
     detection._utils.overwrite_eps(model, 0.0)
+    return detector_network(model, architecture)
+
+
+def build_detector_v2(_architecture):
+    """`maskrcnn_resnet50_fpn_v2`: batch norms in backbone and pyramid, none of them frozen."""
+    model = load_torchvision().models.detection.maskrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None)
+    return detector_network(model, "resnet50")
+
+
+def detector_network(model, architecture):
+    """The levels of a detector's backbone and pyramid."""
+    backbone = model.backbone
 
     def pyramid(batch):
         return {OUTPUTS[name]: level for name, level in backbone(batch).items()}

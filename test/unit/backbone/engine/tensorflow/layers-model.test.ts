@@ -5,7 +5,7 @@ import { createEngine } from '../../../../../src/backbone/engine/engines.js';
 import { toLayersModel } from '../../../../../src/backbone/engine/tensorflow/layers-model.js';
 import { loadWasm } from '../../../../../src/backbone/engine/tensorflow/runtime.js';
 import { fpnGraph } from '../../../../../src/backbone/graph/fpn-graph.js';
-import { levelsOf, type Graph, type OutputName } from '../../../../../src/backbone/graph/graph.js';
+import { levelsOf, type Graph, type OutputName, type ParameterName } from '../../../../../src/backbone/graph/graph.js';
 import { resnetGraph } from '../../../../../src/backbone/graph/resnet-graph.js';
 import { inferShapes } from '../../../../../src/backbone/graph/shapes.js';
 import { summarize } from '../../../../../src/backbone/graph/summary.js';
@@ -99,16 +99,18 @@ describe.each(NETWORKS)('toLayersModel of %s', (_, graph) => {
 
   test('norms stay, with their epsilon and their statistics', () => {
     const model = build();
-    const norms = graph.nodes.filter((node) => node.op === 'batchNorm');
+    const norms = graph.nodes.filter((node) => node.op === 'batchNorm' || node.op === 'groupNorm');
     expect(norms.length).toBeGreaterThan(10);
-    for (const { name, epsilon } of norms) {
+    for (const { name, op, epsilon } of norms) {
       const layer = model.getLayer(name);
-      expect([name, layer.getClassName()]).toEqual([name, 'BatchNormalization']);
-      expect([name, layer.getConfig()['epsilon']]).toEqual([name, epsilon]);
+      // A layer of our own, for group norms, has no configuration.
+      const [kind, known] = op === 'batchNorm' ? ['BatchNormalization', epsilon] : ['Scale', undefined];
+      expect([name, layer.getClassName()]).toEqual([name, kind]);
+      expect([name, layer.getConfig()['epsilon']]).toEqual([name, known]);
     }
-    const { name } = norms.at(-1)!;
+    const { name, parameters: owned } = norms.at(-1)!;
     const parameters = model.getLayer(name).getWeights();
-    for (const [i, parameter] of (['gamma', 'beta', 'moving_mean', 'moving_variance'] as const).entries()) {
+    for (const [i, parameter] of (Object.keys(owned) as ParameterName[]).entries()) {
       expect([...parameters[i]!.dataSync()]).toEqual([...weights.get(name, parameter)]);
     }
     model.dispose();
