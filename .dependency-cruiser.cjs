@@ -53,6 +53,15 @@ module.exports = {
       to: { path: 'node_modules/(sharp|onnxruntime|@tensorflow)' },
     },
     {
+      name: 'the-s3-store-is-loaded-when-it-is-configured',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/features/store/s3/' },
+      to: {
+        path: ['^src/features/store/s3/', 'node_modules/@aws-sdk'],
+        dependencyTypesNot: ['dynamic-import', 'type-only'],
+      },
+    },
+    {
       name: 'entries-read-the-environment',
       severity: 'error',
       from: { path: '^src/', pathNot: [ENTRIES, '^src/(cli|config)/'] },

@@ -19,7 +19,7 @@ import { softwareVersion } from './config/version.js';
 import { asCairnError, CairnError } from './errors.js';
 import { FEATURES_PREFIX } from './features/feature-set.js';
 import { FeatureLibrary } from './features/library.js';
-import { FileStore } from './features/store/file-store.js';
+import { openStore, type OpenStore } from './features/store/open-store.js';
 import { Quarantine } from './features/store/quarantine.js';
 import { StoreHealth } from './features/store/store-health.js';
 import { quarantineKey } from './features/store/store.js';
@@ -67,7 +67,7 @@ type Stop = () => Promise<void>;
 
 /** What API and worker of one process share. */
 interface Shared {
-  readonly store: FileStore;
+  readonly store: OpenStore;
   readonly quarantine: Quarantine;
   readonly health: StoreHealth;
   readonly metrics: ProcessMetrics;
@@ -98,7 +98,7 @@ export async function run(
     json: config.logJson,
     colors: process.stdout.isTTY && env['NO_COLOR'] === undefined,
   });
-  const shared = share(config, logger);
+  const shared = await share(config, logger);
   const supervises = config.role !== 'api' && config.devices.length > 0;
   const stops: Stop[] = [];
 
@@ -147,8 +147,8 @@ export async function run(
   }
 }
 
-function share(config: Config, logger: Logger): Shared {
-  const store = new FileStore(config.dataDir, config.storeReserveBytes);
+async function share(config: Config, logger: Logger): Promise<Shared> {
+  const store = await openStore(config.store);
   const quarantine = new Quarantine(store, logger);
   const health = new StoreHealth(store, { role: config.role === 'worker' ? 'user' : 'owner', log: logger });
   return { store, quarantine, health, metrics: new ProcessMetrics(quarantine), logger };
@@ -233,6 +233,7 @@ async function startApi(config: Config, shared: Shared, stops: Stop[]): Promise<
     limits,
     http: http.limits,
     keys: ring,
+    redirect: config.storeRedirect,
   };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
     connections.close();

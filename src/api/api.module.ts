@@ -32,7 +32,7 @@ import { JobsModule } from './jobs/jobs.controller.js';
 import { MetricsModule } from './metrics/metrics.controller.js';
 import { ModelsModule } from './models/models.controller.js';
 import { StreamModule } from './stream/stream.controller.js';
-import { HTTP_LIMITS, REGION_STREAMS, SERVER_VERSION, STORE } from './tokens.js';
+import { HTTP_LIMITS, REDIRECT, REGION_STREAMS, SERVER_VERSION, STORE } from './tokens.js';
 
 /** The parts that the API works with. The caller creates them, and closes them in the order that it needs. */
 export interface ApiParts {
@@ -50,6 +50,8 @@ export interface ApiParts {
   readonly http: HttpLimits;
   /** Without them everybody may do everything. */
   readonly keys?: KeyRing | undefined;
+  /** Whether clients are sent to the store for archives, where it has URLs. */
+  readonly redirect: boolean;
 }
 
 /** The resources, and the parts and services that any of them may inject. */
@@ -70,8 +72,8 @@ export interface ApiParts {
 })
 export class ApiModule {
   static register(parts: ApiParts, version: string, audit: Audit): DynamicModule {
-    const { store, quarantine, health, metrics, zstd, queue, batches, events, announcements, registry, limits, http } =
-      parts;
+    const { store, quarantine, health, metrics, zstd, queue, batches, events, announcements, registry } = parts;
+    const { limits, http, redirect } = parts;
     const library = new FeatureLibrary(store, zstd, quarantine);
     const jobs = new JobService(queue, new JobWaiter(queue, events), library, registry, health, limits);
     const memory = new ByteBudget(http.inferenceBytes, 'inference requests');
@@ -91,6 +93,7 @@ export class ApiModule {
       { provide: REGION_STREAMS, useValue: regions },
       { provide: ProcessMetrics, useValue: metrics },
       { provide: STORE, useValue: store },
+      { provide: REDIRECT, useValue: redirect },
       { provide: SERVER_VERSION, useValue: version },
       { provide: Quarantine, useValue: quarantine },
       { provide: StoreHealth, useValue: health },

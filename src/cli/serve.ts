@@ -4,7 +4,8 @@ import { describeError } from './output.js';
 const ENVIRONMENT = `
 Environment:
   REDIS_URL          the queue (default: redis://127.0.0.1:6379)
-  CAIRN_DATA_DIR     images and features, shared by servers and workers (default: .cairn/data)
+  CAIRN_STORE        images and features, shared by servers and workers: s3://bucket/prefix, or a folder
+  CAIRN_DATA_DIR     that folder, where CAIRN_STORE is not set (default: .cairn/data)
   CAIRN_WEIGHTS_DIR  weights files (default: .cairn/weights)
 
 docs/configuration.md lists all variables. \`npm start\` runs an API, a worker and a private Redis.`;

@@ -5,12 +5,8 @@ import { UrlPolicy } from '../images/url-policy.js';
 import type { Env } from './env.js';
 import { hosts, httpLimits, LOOPBACK_HOSTS } from './http-limits.js';
 import { limitsSchema } from './limits.js';
-
-const flag = (fallback: 'true' | 'false') =>
-  z
-    .enum(['true', 'false'])
-    .default(fallback)
-    .transform((value) => value === 'true');
+import { storeSchema, storeSettings } from './store.js';
+import { flag } from './values.js';
 
 /** As CUDA accepts them: an index, or the UUID (or a prefix of one) of a GPU or of a MIG slice. */
 const DEVICE = /^(0|[1-9]\d{0,2}|GPU-[0-9a-f][0-9a-f-]*|MIG-(GPU-)?[0-9a-f][0-9a-f-]*(\/\d{1,3}){0,2})$/i;
@@ -48,6 +44,7 @@ const schema = z.object({
   PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).default('redis://127.0.0.1:6379'),
   CAIRN_DATA_DIR: z.string().default('.cairn/data'),
+  ...storeSchema,
   CAIRN_WEIGHTS_DIR: z.string().default('.cairn/weights'),
   CAIRN_WEIGHTS_MIRROR: z.string().optional(),
   CAIRN_DEFAULT_MODEL: z.string().optional(),
@@ -98,8 +95,9 @@ export function loadConfig(env: Env) {
     /** Of a worker without an API. */
     ...(vars.CAIRN_METRICS_PORT !== undefined && { metricsPort: vars.CAIRN_METRICS_PORT }),
     redisUrl: vars.REDIS_URL,
-    dataDir: vars.CAIRN_DATA_DIR,
-    storeReserveBytes: vars.CAIRN_STORE_RESERVE_BYTES,
+    store: storeSettings(vars, vars.CAIRN_DATA_DIR, vars.CAIRN_STORE_RESERVE_BYTES),
+    /** Whether clients are sent to the store itself for archives, where it can be read by URLs. */
+    storeRedirect: vars.CAIRN_STORE_REDIRECT,
     weightsDir: vars.CAIRN_WEIGHTS_DIR,
     ...(vars.CAIRN_WEIGHTS_MIRROR !== undefined && { weightsMirror: vars.CAIRN_WEIGHTS_MIRROR }),
     /** The model of requests that name none; without it, the best one that has weights. */

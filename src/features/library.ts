@@ -6,6 +6,8 @@ import { quarantineKey, type Store, type StoredObject } from './store/store.js';
 import { isSha256 } from '../formats/sha256.js';
 import type { Zstd } from '../formats/zstd.js';
 
+/** How long a client may take to follow a link; what has begun by then is read to its end. */
+const LINK_SECONDS = 15 * 60;
 /** Descriptions that are remembered, of some kilobytes each. */
 const MAX_KNOWN = 1000;
 
@@ -17,7 +19,7 @@ export class FeatureLibrary {
   private readonly known = new Map<string, { readonly modified: number; readonly description: Description }>();
 
   constructor(
-    private readonly store: Pick<Store, 'open' | 'has'>,
+    private readonly store: Pick<Store, 'open' | 'has' | 'presign'>,
     private readonly zstd: Zstd,
     private readonly quarantine?: Quarantine,
   ) {}
@@ -29,6 +31,18 @@ export class FeatureLibrary {
   /** The archive as a file, to be closed by the caller. @throws CairnError `features-not-found` or `features-corrupt`. */
   async file(id: string): Promise<CheckedObject> {
     return (await this.entries(id)).whole();
+  }
+
+  /**
+   * A URL at which clients can read the archive themselves; undefined where the store has none. Its bytes are not checked then.
+   *
+   * @throws CairnError as `archive`.
+   */
+  async link(id: string): Promise<string | undefined> {
+    if (!this.store.presign) return undefined;
+    await this.describe(id);
+    const [type, filename] = ['application/zip', `${id}.zarr.zip`];
+    return this.store.presign(archiveKey(id), { seconds: LINK_SECONDS, type, filename });
   }
 
   /** The archive opened, to be closed by the caller. @throws CairnError `features-not-found` or `features-corrupt`. */

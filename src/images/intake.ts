@@ -58,7 +58,7 @@ export class ImageIntake {
    *
    * @throws CairnError `upload-too-large`, or `image-…` of `inspectImage`.
    */
-  async upload(bytes: Readable, maxBytes = this.limits.maxUploadBytes): Promise<KeptImage> {
+  async upload(bytes: Readable, maxBytes = this.limits.maxUploadBytes, signal?: AbortSignal): Promise<KeptImage> {
     // A request that is destroyed for its size could not be answered any more.
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Uint8Array>;
     const { head, whole } = await takeHead(chunks, HEAD_BYTES);
@@ -67,6 +67,7 @@ export class ImageIntake {
       IMAGES_PREFIX,
       this.countingScans(withHead(head, chunks)),
       maxBytes,
+      signal,
     );
     if (!inspected) await this.inspectStored(key);
     return { source: { kind: 'upload', key, sha256 }, size };

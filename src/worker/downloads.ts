@@ -72,7 +72,7 @@ export class Downloads {
       if (!(await this.mayBegin(host))) throw new Postponed();
       onBegin();
       const { fetcher, intake } = this.parts;
-      const kept = await fetcher.fetch(source.url, signal, (body) => intake.upload(body, source.maxBytes));
+      const kept = await fetcher.fetch(source.url, signal, (body) => intake.upload(body, source.maxBytes, signal));
       this.remember(name, { upload: kept.source });
       return kept.source;
     } catch (error) {

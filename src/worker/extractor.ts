@@ -128,11 +128,14 @@ export class Extractor {
   private async pack(set: FeatureSet, { format, key, signal }: ExtractOptions) {
     const { store, zstd } = this.parts;
     const { id } = set.description;
-    if (format === 'safetensors') return { set, ...(await store.put(key ?? archiveKey(id), writeSafetensors(set))) };
+    if (format === 'safetensors') {
+      return { set, ...(await store.put(key ?? archiveKey(id), writeSafetensors(set), signal)) };
+    }
     const encoded = await encodeJpegLevels(set);
     const archive = writeArchive(encoded, zstd, signal);
     // Under an id nothing changes: where a second run of a job comes late, the first one's archive stays.
-    const { size } = key === undefined ? await store.add(archiveKey(id), archive) : await store.put(key, archive);
+    const { size } =
+      key === undefined ? await store.add(archiveKey(id), archive, signal) : await store.put(key, archive, signal);
     return { set: encoded, size };
   }
 

@@ -82,7 +82,7 @@ export class ExtractProcessor {
     onStage: (stage: JobStage) => void,
   ): Promise<JobResult['timings']> {
     const { extractor, weightsDir } = this.parts;
-    const image: Image = { bytes: await this.read(key, sha256), sha256 };
+    const image: Image = { bytes: await this.read(key, sha256, signal), sha256 };
     const weights = await defaultWeights(spec.model, weightsDir);
     const request = { ...spec, weights, calibration: findCalibration(spec, weights, weightsDir) };
     const expected = { weightsDigest, calibrationDigest, featuresId };
@@ -104,9 +104,9 @@ export class ExtractProcessor {
   }
 
   /** The bytes of an image, which must still be those that it is named by. */
-  private async read(key: string, sha256: string): Promise<Buffer> {
+  private async read(key: string, sha256: string, signal: AbortSignal): Promise<Buffer> {
     const { store, quarantine } = this.parts;
-    const object = await store.open(key);
+    const object = await store.open(key, signal);
     if (!object) throw new CairnError('image-missing', 'The image of this job is no longer in the store.');
     try {
       const bytes = await object.read(0, object.size);

@@ -17,8 +17,8 @@ import { ClientGone } from '../http/client-gone.js';
 import type { HttpLimits } from '../http/limits.js';
 import { immutable, sendLevels, sendObject } from '../http/send-range.js';
 import { jsonBody, zod } from '../http/zod-pipe.js';
-import { binary, body, json, Operation } from '../openapi/operation.js';
-import { HTTP_LIMITS, REGION_STREAMS } from '../tokens.js';
+import { binary, body, header, json, Operation } from '../openapi/operation.js';
+import { HTTP_LIMITS, REDIRECT, REGION_STREAMS } from '../tokens.js';
 import { completeRegionRequest, regionRequestSchema } from './region-request.js';
 
 /** Operations on one feature set. */
@@ -55,6 +55,7 @@ export class FeaturesController {
     private readonly streams: BandBudget,
     @Inject(REGION_STREAMS) private readonly regionReaders: BandBudget,
     @Inject(HTTP_LIMITS) private readonly limits: HttpLimits,
+    @Inject(REDIRECT) private readonly redirect: boolean,
   ) {}
 
   @Get(':id.zarr.zip')
@@ -63,8 +64,18 @@ export class FeaturesController {
     id: 'getArchive',
     summary: 'The archive of a feature set: a Zarr v3 group in a zip file',
     ...ranged('application/zip'),
+    answers: {
+      ...ranged('application/zip').answers,
+      307: { description: 'Where the store itself has the file, for a while.', ...header('location', 'A URL.') },
+    },
   })
   async archive(@Param('id') id: string, @Res() reply: FastifyReply): Promise<void> {
+    // The signature of a link is for GET.
+    const link = this.redirect && reply.request.method === 'GET' ? await this.library.link(id) : undefined;
+    if (link !== undefined) {
+      await reply.status(307).headers({ location: link, 'cache-control': 'no-store' }).send();
+      return;
+    }
     const object = await this.library.file(id);
     void reply.header('content-disposition', `attachment; filename="${id}.zarr.zip"`);
     await sendObject(object, reply, 'application/zip');

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { loadConfig } from '../../config/config.js';
 import { readEnv } from '../../config/env.js';
 import { CairnError } from '../../errors.js';
-import { FileStore } from '../../features/store/file-store.js';
+import { openStore, storeName } from '../../features/store/open-store.js';
 import { loadZstd } from '../../formats/zstd.js';
 import { megabytes, print } from '../output.js';
 import { checkStore, type Finding } from './check-store.js';
@@ -17,12 +17,16 @@ interface Flags {
 export function verifyCommand(): Command {
   return new Command('verify')
     .description('read every archive, image and manifest of a store and report what is damaged')
-    .option('--data <folder>', 'the store (default: CAIRN_DATA_DIR, else .cairn/data)')
-    .option('--repair', 'move what is damaged to the folder quarantine, so that it is made anew when asked for again')
+    .option('--data <store>', 'a folder or s3://bucket/prefix (default: CAIRN_STORE, CAIRN_DATA_DIR or .cairn/data)')
+    .option(
+      '--repair',
+      'move what is damaged to quarantine/ in the store, so that it is made anew when asked for again',
+    )
     .option('--json', 'print JSON')
     .action(async ({ data, repair = false, json = false }: Flags) => {
-      const folder = data ?? loadConfig(readEnv()).dataDir;
-      const store = new FileStore(folder);
+      const env = readEnv();
+      const settings = loadConfig(data === undefined ? env : { ...env, CAIRN_STORE: data }).store;
+      const store = await openStore(settings);
       await store.checkPresent();
       const findings: Finding[] = [];
       for await (const finding of checkStore(store, await loadZstd(), { repair })) {
@@ -31,7 +35,7 @@ export function verifyCommand(): Command {
       }
       if (json) print(findings, { json }, () => '');
       const left = findings.flatMap(({ damaged }) => damaged.filter(({ repaired }) => !repaired)).length;
-      if (left > 0) throw new CairnError('archive-corrupt', `${left} objects in ${folder} are damaged.`);
+      if (left > 0) throw new CairnError('archive-corrupt', `${left} objects in ${storeName(settings)} are damaged.`);
     });
 }
 

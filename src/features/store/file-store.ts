@@ -8,7 +8,8 @@ import { readExactly } from '../../files/byte-source.js';
 import { makeFolder, sync } from '../../files/durable.js';
 import { takeHead, withHead } from '../../files/head.js';
 import { writerName, writerState } from '../../files/unfinished-file.js';
-import { fromSource, holds, isThere, linkUnlessThere, renew, SourceFailure } from './file-writes.js';
+import { holds, isThere, linkUnlessThere, renew } from './file-writes.js';
+import { fromSource, SourceFailure } from './source.js';
 import { storeError, storeUnavailable } from './store-errors.js';
 import type { ProbedStore, StoreRole } from './store-health.js';
 import { readMarker, writeMarker } from './store-marker.js';
@@ -111,19 +112,19 @@ export class FileStore implements Store, ProbedStore {
     return renewed;
   }
 
-  async put(key: string, chunks: Chunks): Promise<{ size: number }> {
-    return this.write(dirname(this.path(key)), chunks, () => this.path(key));
+  async put(key: string, chunks: Chunks, signal?: AbortSignal): Promise<{ size: number }> {
+    return this.write(dirname(this.path(key)), chunks, () => this.path(key), { signal });
   }
 
-  async add(key: string, chunks: Chunks): Promise<{ size: number }> {
-    return this.write(dirname(this.path(key)), chunks, () => this.path(key), { finish: linkUnlessThere });
+  async add(key: string, chunks: Chunks, signal?: AbortSignal): Promise<{ size: number }> {
+    return this.write(dirname(this.path(key)), chunks, () => this.path(key), { finish: linkUnlessThere, signal });
   }
 
-  async putByDigest(prefix: string, chunks: Chunks, maxBytes: number) {
+  async putByDigest(prefix: string, chunks: Chunks, maxBytes: number, signal?: AbortSignal) {
     const hash = createHash('sha256');
     const counted = async function* () {
       let size = 0;
-      for await (const chunk of chunks) {
+      for await (const chunk of fromSource(chunks, signal)) {
         size += chunk.byteLength;
         if (size > maxBytes)
           throw new CairnError('upload-too-large', `The image exceeds the limit of ${maxBytes} bytes.`);
@@ -135,7 +136,7 @@ export class FileStore implements Store, ProbedStore {
     const target = () => this.path(`${prefix}/${(sha256 ||= hash.digest('hex'))}`);
     const source = counted();
     const { head, whole } = await takeHead(source, HEAD_BYTES).catch((error: unknown) => {
-      throw storeError(error);
+      throw storeError(ownError(error));
     });
     // Existing bytes need no second flush, only a new modification time; where all of them are in memory, no file either.
     const found = async (path: string, size: number) => (await holds(path, sha256, size)) && (await renew(path));
@@ -198,7 +199,7 @@ export class FileStore implements Store, ProbedStore {
     folder: string,
     chunks: Chunks,
     target: () => string,
-    { found, finish = rename }: WriteOptions = {},
+    { found, finish = rename, signal }: WriteOptions = {},
   ): Promise<{ size: number }> {
     const partial = join(folder, PARTIAL + writerName());
     let size = 0;
@@ -208,7 +209,7 @@ export class FileStore implements Store, ProbedStore {
       await makeFolder(folder, this.marked);
       const file = await open(partial, 'wx');
       try {
-        for await (const chunk of fromSource(chunks)) {
+        for await (const chunk of fromSource(chunks, signal)) {
           // Unlike `write`, this goes on after a short write.
           await file.appendFile(chunk);
           size += chunk.byteLength;
@@ -227,7 +228,7 @@ export class FileStore implements Store, ProbedStore {
       return { size };
     } catch (error) {
       await rm(partial, { force: true }).catch(() => undefined);
-      if (error instanceof SourceFailure) throw asCairnError(error.cause, 'store-failed');
+      if (error instanceof SourceFailure) throw asCairnError(ownError(error), 'store-failed');
       if (isMissing(error)) await this.checkKnown();
       throw storeError(error);
     }
@@ -254,6 +255,12 @@ export class FileStore implements Store, ProbedStore {
 interface WriteOptions {
   readonly found?: (path: string, size: number) => Promise<boolean>;
   readonly finish?: (from: string, to: string) => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The error of a source that others have read before. */
+function ownError(error: unknown): unknown {
+  return error instanceof SourceFailure ? ownError(error.cause) : error;
 }
 
 function isMissing(error: unknown): boolean {

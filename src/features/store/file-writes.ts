@@ -1,18 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, rename, rm, stat, utimes } from 'node:fs/promises';
-import type { Chunks } from './store.js';
-
-/** Tells an error of what is written from one of the disk it is written to. */
-export class SourceFailure extends Error {}
-
-export async function* fromSource(chunks: Chunks): AsyncGenerator<Uint8Array> {
-  try {
-    yield* chunks;
-  } catch (cause) {
-    throw new SourceFailure('the source failed', { cause });
-  }
-}
 
 /**
  * Gives a finished file its name, unless another has it already. File systems without hard links leave a moment in which

@@ -29,8 +29,8 @@ describe('loadConfig', () => {
       auth: { keysFile: undefined, off: false, local: true },
       redisUrl: 'redis://127.0.0.1:6379',
       serverUrl: 'http://127.0.0.1:8080',
-      dataDir: '.cairn/data',
-      storeReserveBytes: 64 * 1024 * 1024,
+      store: { kind: 'folder', folder: '.cairn/data', reserveBytes: 64 * 1024 * 1024 },
+      storeRedirect: false,
       weightsDir: '.cairn/weights',
       defaultModel: undefined,
       hub: { endpoint: 'https://huggingface.co', token: undefined },
@@ -79,7 +79,26 @@ describe('loadConfig', () => {
     ],
     [{ CAIRN_ALLOWED_HOSTS: '*' }, { http: { limits: { allowedHosts: undefined } } }],
     [{ CAIRN_MIN_BODY_RATE: '0' }, { http: { limits: { minBodyRate: 0 } } }],
-    [{ CAIRN_DATA_DIR: '/data' }, { dataDir: '/data' }],
+    [{ CAIRN_DATA_DIR: '/data' }, { store: { kind: 'folder', folder: '/data' } }],
+    [{ CAIRN_DATA_DIR: '/data', CAIRN_STORE: '/srv/store' }, { store: { kind: 'folder', folder: '/srv/store' } }],
+    [{ CAIRN_STORE: 'file:///srv/a%20store' }, { store: { kind: 'folder', folder: '/srv/a store' } }],
+    [{ CAIRN_STORE: 's3://bucket' }, { store: { kind: 's3', bucket: 'bucket', prefix: '', pathStyle: false } }],
+    [
+      { CAIRN_STORE: 's3://bucket/a/b/', CAIRN_S3_REGION: 'eu-central-1' },
+      { store: { kind: 's3', bucket: 'bucket', prefix: 'a/b', region: 'eu-central-1' } },
+    ],
+    [
+      { CAIRN_STORE: 's3://bucket', CAIRN_S3_ENDPOINT: 'http://minio:9000' },
+      { store: { endpoint: 'http://minio:9000', pathStyle: true } },
+    ],
+    [
+      { CAIRN_STORE: 's3://bucket', CAIRN_S3_ENDPOINT: 'https://r2.example', CAIRN_S3_PATH_STYLE: 'false' },
+      { store: { pathStyle: false } },
+    ],
+    [
+      { CAIRN_STORE: 's3://bucket', CAIRN_S3_PUBLIC_ENDPOINT: 'https://s3.example', CAIRN_STORE_REDIRECT: 'true' },
+      { store: { publicEndpoint: 'https://s3.example' }, storeRedirect: true },
+    ],
     [{ CAIRN_WEIGHTS_DIR: '/weights' }, { weightsDir: '/weights' }],
     [{ CAIRN_WEIGHTS_MIRROR: 'https://mirror.example/w' }, { weightsMirror: 'https://mirror.example/w' }],
     [{ CAIRN_DEFAULT_MODEL: 'keras-resnet50' }, { defaultModel: 'keras-resnet50' }],
@@ -170,6 +189,14 @@ describe('loadConfig', () => {
     ['CAIRN_URL_MAX_REDIRECTS', ['-1']],
     ['CAIRN_URL_CONCURRENCY', ['0']],
     ['CAIRN_LOG_JSON', ['yes', '0']],
+    [
+      'CAIRN_STORE',
+      ['s3://', 's3://Bucket', 's3://bucket:80', 's3://bucket/../x', 's3://bucket/a//b', 's3://k:s@bucket', 's3://b?x'],
+    ],
+    ['CAIRN_STORE', ['gs://bucket', 'http://host/bucket', 'file://host/folder']],
+    ['CAIRN_S3_ENDPOINT', ['minio:9000', 's3://bucket']],
+    ['CAIRN_S3_PATH_STYLE', ['yes']],
+    ['CAIRN_STORE_REDIRECT', ['307']],
   ];
   const wrongValues = wrong.flatMap(([name, values]) => values.map((value): [string, string] => [name, value]));
   test.each(wrongValues)('%s=%s is refused by name', (name, value) => {

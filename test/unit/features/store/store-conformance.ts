@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CairnError } from '../../../../src/errors.js';
 import type { Store } from '../../../../src/features/store/store.js';
 import { chunksOf, collect } from '../../../support/chunks.js';
 import { expectNoOpenFiles } from '../../../support/open-files.js';
@@ -13,7 +14,12 @@ export interface StoreCase {
   readonly list: () => Promise<string[]>;
   /** Makes an object of the last store as old as that. */
   readonly age: (key: string, ms: number) => Promise<void>;
+  /** What the store's server does not promise, where there is one. */
+  readonly lacks?: readonly ('replaced objects stay open' | 'concurrent writes')[];
 }
+
+/** Of large ones, which some stores write in parts. */
+const MIB = 1 << 20;
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -26,7 +32,8 @@ async function contentOf(store: Store, key: string): Promise<string | undefined>
 }
 
 /** What every store must do, wherever it keeps its objects. */
-export function testStore({ name, make, list, age }: StoreCase): void {
+export function testStore({ name, make, list, age, lacks = [] }: StoreCase): void {
+  const concurrently = lacks.includes('concurrent writes') ? test.skip : test;
   describe(`store ${name}`, () => {
     expectNoOpenFiles();
     let store: Store;
@@ -51,9 +58,70 @@ export function testStore({ name, make, list, age }: StoreCase): void {
         await store.put('object', chunksOf('before'));
         const open = (await store.open('object'))!;
         await store.put('object', chunksOf('after it'));
-        expect((await open.read(0, open.size)).toString()).toBe('before');
+        const read = open.read(0, open.size);
+        if (lacks.includes('replaced objects stay open')) {
+          // Never the bytes of the other one.
+          await expect(read).rejects.toMatchObject({ code: 'store-failed' });
+        } else expect((await read).toString()).toBe('before');
         await open.close();
         expect(await contentOf(store, 'object')).toBe('after it');
+      });
+
+      test('keeps a large object, which shows when it is whole', async () => {
+        const parts = Array.from({ length: 18 }, () => randomBytes(MIB));
+        let seen: boolean | undefined;
+        const watching = async function* () {
+          yield* chunksOf(...parts);
+          seen = await store.has('large');
+          yield Buffer.from('end');
+        };
+        expect(await store.put('large', watching())).toEqual({ size: 18 * MIB + 3 });
+        expect(seen).toBe(false);
+        const object = (await store.open('large'))!;
+        expect(sha256(await object.read(0, object.size))).toBe(sha256(Buffer.concat([...parts, Buffer.from('end')])));
+        expect((await object.read(17 * MIB, 100)).equals(parts[17]!.subarray(0, 100))).toBe(true);
+        await object.close();
+        expect(await list()).toEqual(['large']);
+      });
+
+      test('a source may use its buffer again', async () => {
+        const buffer = Buffer.alloc(4);
+        const again = async function* () {
+          for (const text of ['one ', 'two ', 'end!']) {
+            buffer.write(text);
+            yield await Promise.resolve(buffer);
+          }
+        };
+        await store.put('object', again());
+        expect(await contentOf(store, 'object')).toBe('one two end!');
+      });
+
+      test.each([1, 9])(
+        'an aborted signal ends it after %i MiB, though the source hangs, and leaves nothing',
+        async (size) => {
+          const stop = new AbortController();
+          const hanging = async function* () {
+            for (let i = 0; i < size; i++) yield Buffer.alloc(MIB, i);
+            stop.abort(new CairnError('cancelled', 'The job was cancelled.'));
+            await new Promise(() => undefined);
+          };
+          const cancelled = { code: 'cancelled' };
+          await expect(store.put('object', hanging(), stop.signal)).rejects.toMatchObject(cancelled);
+          await expect(store.add('object', hanging(), stop.signal)).rejects.toMatchObject(cancelled);
+          await expect(store.putByDigest('images', hanging(), 1e9, stop.signal)).rejects.toMatchObject(cancelled);
+          expect(await list()).toEqual([]);
+        },
+      );
+
+      test('a large source that throws leaves nothing', async () => {
+        const failing = async function* () {
+          for (let i = 0; i < 9; i++) yield await Promise.resolve(Buffer.alloc(MIB, i));
+          throw new Error('the source broke off');
+        };
+        const failed = { code: 'store-failed', message: 'the source broke off' };
+        await expect(store.put('object', failing())).rejects.toMatchObject(failed);
+        await expect(store.putByDigest('images', failing(), 1e9)).rejects.toMatchObject(failed);
+        expect(await list()).toEqual([]);
       });
 
       test('shows nothing before the last byte is there', async () => {
@@ -85,7 +153,7 @@ export function testStore({ name, make, list, age }: StoreCase): void {
         expect(await list()).toEqual(['old']);
       });
 
-      test('puts of one key at the same time leave one of them whole, and nothing else', async () => {
+      concurrently('puts of one key at the same time leave one of them whole, and nothing else', async () => {
         const contents = Array.from({ length: 8 }, (_, i) => `${i}`.repeat(50_000));
         const slowly = async function* (content: string) {
           for (let at = 0; at < content.length; at += 10_000) {
@@ -112,11 +180,21 @@ export function testStore({ name, make, list, age }: StoreCase): void {
         expect(await list()).toEqual(['a/object']);
       });
 
-      test('of one key at the same time keeps one of them whole, and nothing else', async () => {
+      concurrently('of one key at the same time keeps one of them whole, and nothing else', async () => {
         const contents = Array.from({ length: 8 }, (_, i) => `${i}`.repeat(50_000));
         await Promise.all(contents.map((content) => store.add('object', chunksOf(content, content))));
         expect(contents.map((content) => content + content)).toContain(await contentOf(store, 'object'));
         expect(await list()).toEqual(['object']);
+      });
+
+      test('leaves alone a large object that is there', async () => {
+        const parts = Array.from({ length: 9 }, (_, i) => Buffer.alloc(MIB, i));
+        await store.add('large', chunksOf(...parts));
+        expect(await store.add('large', chunksOf(...parts, 'x'))).toEqual({ size: 9 * MIB + 1 });
+        const object = (await store.open('large'))!;
+        await object.close();
+        expect(object.size).toBe(9 * MIB);
+        expect(await list()).toEqual(['large']);
       });
     });
 
@@ -157,7 +235,7 @@ export function testStore({ name, make, list, age }: StoreCase): void {
     });
 
     describe('putByDigest', () => {
-      test.each([3000, 400_000])('replaces an object of %i bytes that has lost its digest', async (length) => {
+      test.each([3000, 400_000, 9 * MIB])('replaces an object of %i bytes that has lost its digest', async (length) => {
         const bytes = randomBytes(length);
         const { key } = await store.putByDigest('images', chunksOf(bytes), 1e9);
         await store.put(key, chunksOf(randomBytes(length)));
