@@ -18,6 +18,7 @@ Results go to stdout, progress to stderr. Suites, with their defaults:
            --parts growth,ceiling --rounds 3 --model mask-rcnn-resnet50 --size 1024 --images 8 --precision float32
            --dtype float16 --codec zstd --jobs 2000 --photos 60 --concurrency 8
   decoder  decoding in a process of its own against decoding in this one: --size 1024 --images 20 --rounds 5
+  fairness what one caller's flood costs another: --rounds 3 --requests 300 --jobs 10000 --connections 32
   peers    the scripts that one would write in Python, against extract and the service (Python 3.11):
            --images 12 --rounds 3 --size 1024
 
@@ -32,6 +33,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   requests: () => import('./requests-main.js'),
   scale: () => import('./scale-main.js'),
   decoder: () => import('./decoder-main.js'),
+  fairness: () => import('./fairness-main.js'),
   peers: () => import('./peers-main.js'),
   // Parts of suites, in processes of their own.
   'chain-memory': () => import('./chain-memory.js'),

@@ -15,6 +15,7 @@ import { refuseOtherMethods } from './http/allowed-methods.js';
 import { limitBodies } from './http/body-limits.js';
 import { guardAgainstBrowsers } from './http/browser-guard.js';
 import type { ErrorFilter } from './http/error-filter.js';
+import { FairTurns, takeTurns } from './http/fair-turns.js';
 import { endIdleAnswers } from './http/idle-answers.js';
 import { demandOneHost } from './http/one-host.js';
 import { ProblemFilter } from './http/problem.js';
@@ -69,6 +70,7 @@ export async function createServer(
   guardAgainstBrowsers(fastify, http.allowedHosts, answer);
   demandScopes(fastify, (url) => url === '*' || isBelow(`/${DOCS}`, url) || url.startsWith(`/${DOCS}-`));
   guardWithKeys(fastify, parts.keys, answer);
+  takeTurns(fastify, new FairTurns(), answer);
   endIdleAnswers(fastify, http.answerTimeoutMs);
   parts.metrics.add(limitBodies(fastify, http, answer));
   const addRefusals = refuseOtherMethods(fastify, answer);
