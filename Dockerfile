@@ -74,16 +74,6 @@ RUN (userdel --remove ubuntu || true) \
  && groupadd --gid 1000 node \
  && useradd --uid 1000 --gid node --create-home node \
  && node --version
-# TensorRT is optional and adds some GB: the version of NVIDIA's packages, such as 10.13.0.35-1+cuda12.9.
-ARG TENSORRT_VERSION=
-RUN if [ -n "${TENSORRT_VERSION}" ]; then \
-      apt-get update \
-   && apt-get install -y --no-install-recommends \
-        "libnvinfer10=${TENSORRT_VERSION}" \
-        "libnvinfer-plugin10=${TENSORRT_VERSION}" \
-        "libnvonnxparsers10=${TENSORRT_VERSION}" \
-   && rm -rf /var/lib/apt/lists/*; \
-    fi
 COPY --from=cuda-providers /made/ ./
 # Everything that they load must be here, except the driver, which comes with the GPU. cuDNN is loaded on first use.
 RUN ldconfig -p | grep --quiet 'libcudnn\.so\.9' \

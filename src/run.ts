@@ -137,7 +137,12 @@ export async function run(
     if (config.role !== 'worker') await startApi(config, shared, stops);
     if (supervises) stops.push(startSupervisor(config, env, logger));
     else if (config.role !== 'api') {
-      backbone = makeBackbone({ ...config.backbone, onHang });
+      // Another process may have the device back: the supervisor, or what runs the container, starts one.
+      const onDeviceLost = (reason: string) => {
+        logger.error(reason);
+        stopAll('the device is lost', 1);
+      };
+      backbone = makeBackbone({ ...config.backbone, onHang, onDeviceLost });
       await startWorker(config, backbone, shared, stops);
     }
     if (config.role === 'worker' && !supervises) await startMetrics(config, shared, stops);

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CairnError } from './errors.js';
 import type { Log } from './log.js';
 
 export type ProcessEnv = Readonly<Record<string, string | undefined>>;
@@ -106,17 +107,34 @@ class ChildMonitor {
 
 /**
  * One worker process per device, which sees no other device. NVIDIA's libraries obey `CUDA_VISIBLE_DEVICES`, AMD's
- * `HIP_VISIBLE_DEVICES`.
+ * `HIP_VISIBLE_DEVICES`; where one is set already, as by Slurm, indices count what it lists.
+ *
+ * @throws CairnError `option-invalid` for an index beyond that list.
  */
 export function workerPerDevice(devices: readonly string[], env: ProcessEnv): ChildSpec[] {
   const port = env['CAIRN_METRICS_PORT'];
   return devices.map((device, index) => {
     const name = `worker ${device}`;
-    const visible = { CUDA_VISIBLE_DEVICES: device, HIP_VISIBLE_DEVICES: device };
+    const visible = {
+      CUDA_VISIBLE_DEVICES: among('CUDA_VISIBLE_DEVICES', device, env),
+      HIP_VISIBLE_DEVICES: among('HIP_VISIBLE_DEVICES', device, env),
+    };
     // Each listens on a port of its own; 0 lets each choose one.
     const metrics = port === undefined || port === '0' ? {} : { CAIRN_METRICS_PORT: String(Number(port) + index) };
     // Variables that are undefined are left out of the child's environment.
     const own = { ROLE: 'worker', CAIRN_WORKER_NAME: name, CAIRN_DEVICES: undefined };
     return { name, env: { ...env, ...visible, ...metrics, ...own } };
   });
+}
+
+/** The device as the variable of a child names it. */
+function among(variable: string, device: string, env: ProcessEnv): string {
+  const listed = env[variable]?.split(',').map((entry) => entry.trim());
+  if (!listed || !/^\d+$/.test(device)) return device;
+  const named = listed[Number(device)];
+  if (named !== undefined && named !== '') return named;
+  throw new CairnError(
+    'option-invalid',
+    `CAIRN_DEVICES names device ${device}, but ${variable} is "${env[variable]}".`,
+  );
 }

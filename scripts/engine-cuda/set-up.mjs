@@ -1,5 +1,14 @@
 // The libraries of ONNX Runtime's GPU providers: installed where onnxruntime-node looks for them, then proven.
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, normalize, resolve } from 'node:path';
@@ -10,6 +19,7 @@ import { runProgram, showOutput, since } from '../process/program.mjs';
 import { cudaVersionOf, diagnose } from './diagnose.mjs';
 
 const PROOF = fileURLToPath(new URL('proof.mjs', import.meta.url));
+const CUDA_PROVIDER = 'libonnxruntime_providers_cuda.so';
 /** TensorRT compiles for minutes. */
 const PROOF_TIMEOUT_MS = 15 * 60_000;
 /** How a shared library of Linux begins. */
@@ -79,11 +89,32 @@ function isLibrary(path) {
   return start.equals(ELF);
 }
 
+/**
+ * The versions of ONNX Runtime that a library names, of which one is its own; empty where it names none. Libraries of another
+ * version may load, and then compute with structures of another layout.
+ */
+async function versionsIn(file) {
+  const found = new Set();
+  let rest = '';
+  for await (const chunk of createReadStream(file, { encoding: 'latin1', highWaterMark: 2 ** 20 })) {
+    const text = rest + chunk;
+    for (const [, version] of text.matchAll(/\0(1\.[1-9]\d\.\d{1,2})(?=\0)/g)) found.add(version);
+    // One may lie across two chunks.
+    rest = text.slice(-16);
+  }
+  return [...found];
+}
+
 async function copyFrom(from, files) {
   const missing = missingFiles(files, from);
   if (missing.length > 0) {
     const remedy = `Name the lib/ folder of ${releaseFile(files)}, unpacked.`;
     throw new StepFailed('files', `${from} has no ${missing.join(', no ')}.`, remedy);
+  }
+  const versions = await versionsIn(join(from, CUDA_PROVIDER));
+  if (versions.length > 0 && !versions.includes(files.version)) {
+    const what = `the libraries in ${from} are of ONNX Runtime ${versions.join(' or ')}, the package is ${files.version}.`;
+    throw new StepFailed('files', what, `Name the lib/ folder of ${releaseFile(files)}, unpacked.`);
   }
   await whole(files, async () => {
     for (const name of files.names) await copyFile(join(from, name), join(files.folder, name));
@@ -155,7 +186,8 @@ function proxies(env) {
 async function prove(files, provider) {
   const title = `proving ${provider}`;
   const run = await runProof(PROOF, [files.packageFolder, provider], { title, killAfterMs: PROOF_TIMEOUT_MS });
-  if (run.ok && run.found.computed) return { works: true };
+  // ONNX Runtime with CUDA may crash when its process ends: what counts is what it has computed.
+  if (run.found.computed) return { works: true };
   const log = [run.stderr.trim(), run.crash].filter((text) => text !== undefined).join('\n');
   const driver = existsSync('/dev/nvidiactl') || existsSync('/dev/dxg');
   const diagnosis = diagnose(provider, log, { driver, ...(await inspectNeeds(files, provider)) });

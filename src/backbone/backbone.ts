@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { asCairnError } from '../errors.js';
+import { asCairnError, CairnError } from '../errors.js';
 import { Batcher } from './engine/batcher.js';
 import { EngineThread, type EngineLimits, type ThreadedSession } from './engine/engine-thread.js';
-import { chooseTarget, type Target } from './engine/choose-target.js';
+import { chooseTarget, type Excluded, type Target } from './engine/choose-target.js';
+import { DeviceCheck } from './engine/device-check.js';
 import type { SessionRequest } from './engine/engine.js';
+import { probeDevice } from './engine/probe-device.js';
 import type { Canvas } from './preprocess/preprocess.js';
 import type { Level } from './tensor.js';
 
@@ -13,6 +15,8 @@ export type { SessionRequest } from './engine/engine.js';
 export interface BackboneOptions {
   readonly engine?: string;
   readonly device?: string;
+  /** Devices that `auto` does not take, with the reason. */
+  readonly excluded?: Excluded;
   /** Threads within one operation; by default one per core. */
   readonly threads?: number;
   /** Sessions kept ready; each holds its weights and its working memory (about 1 GB at 1024²). */
@@ -25,6 +29,8 @@ export interface BackboneOptions {
   readonly limits?: EngineLimits;
   /** Called when the engine hangs, with how many of its threads have hung and not ended since. */
   readonly onHang?: (unended: number) => void;
+  /** Called when a GPU is lost for this process. Another process may have it back. */
+  readonly onDeviceLost?: (reason: string) => void;
 }
 
 /** The engine, device and weights of a run. */
@@ -53,8 +59,10 @@ export class Backbone {
   private readonly thread: EngineThread;
   /** Least recently used first. */
   private readonly slots = new Map<string, Slot>();
-  private readonly asked: { readonly engine: string; readonly device: string };
+  private readonly asked: { readonly engine: string; readonly device: string; readonly excluded: Excluded };
   private chosen: Promise<Target> | undefined;
+  private readonly deviceCheck = new DeviceCheck();
+  private readonly onDeviceLost: ((reason: string) => void) | undefined;
   private readonly threads: number;
   private readonly maxSessions: number;
   private readonly maxDelayMs: number;
@@ -64,19 +72,22 @@ export class Backbone {
   constructor({
     engine = 'auto',
     device = 'auto',
+    excluded = {},
     threads = availableParallelism(),
     maxSessions = 2,
     maxBatch = 1,
     maxDelayMs = 5,
     limits,
     onHang,
+    onDeviceLost,
   }: BackboneOptions = {}) {
     this.thread = new EngineThread({
       onLost: () => this.slots.clear(),
       ...(limits && { limits }),
       ...(onHang && { onHang }),
     });
-    this.asked = { engine, device };
+    this.onDeviceLost = onDeviceLost;
+    this.asked = { engine, device, excluded };
     this.threads = threads;
     this.maxSessions = maxSessions;
     this.maxBatch = maxBatch;
@@ -89,7 +100,8 @@ export class Backbone {
    * @throws CairnError as `chooseTarget`.
    */
   target(): Promise<Target> {
-    this.chosen ??= chooseTarget(this.asked.engine, this.asked.device);
+    const { engine, device, excluded } = this.asked;
+    this.chosen ??= chooseTarget(engine, device, probeDevice, excluded);
     // A device that is unavailable now may become available.
     this.chosen.catch(() => (this.chosen = undefined));
     return this.chosen;
@@ -108,7 +120,9 @@ export class Backbone {
    */
   run(request: SessionRequest, canvas: Canvas): Promise<{ levels: Level[]; madeBy: Provenance }> {
     return this.use(request, async ({ session, batcher }) => {
-      return { levels: await batcher.add(canvas.pixels), madeBy: provenance(session) };
+      const levels = await batcher.add(canvas.pixels);
+      this.deviceCheck.succeeded();
+      return { levels, madeBy: provenance(session) };
     });
   }
 
@@ -119,7 +133,11 @@ export class Backbone {
    * @throws CairnError as `run`.
    */
   runBatch(request: SessionRequest, pixels: Uint8Array<ArrayBuffer>, batch: number): Promise<Level[][]> {
-    return this.use(request, ({ session }) => session.run(pixels, batch));
+    return this.use(request, async ({ session }) => {
+      const levels = await session.run(pixels, batch);
+      this.deviceCheck.succeeded();
+      return levels;
+    });
   }
 
   /** Threads of the engine that have hung and not ended since. */
@@ -147,8 +165,10 @@ export class Backbone {
     } catch (error) {
       // A session that failed to compile, or whose thread died, is compiled again by the next call; one that
       // refused an image is sound.
-      const sound = asCairnError(error).code === 'features-not-finite';
-      if (!sound && this.slots.get(key) === slot) this.slots.delete(key);
+      const { code } = asCairnError(error);
+      const current = this.slots.get(key) === slot;
+      if (code !== 'features-not-finite' && current) this.slots.delete(key);
+      if (code === 'engine-failed' && current) await this.checkDevice();
       throw error;
     } finally {
       slot.users--;
@@ -156,6 +176,22 @@ export class Backbone {
       if (slot.users === 0 && this.slots.get(key) !== slot) void dispose(slot);
       this.evict();
     }
+  }
+
+  /** @throws CairnError `device-unavailable` where a failure was that of a GPU that is lost. */
+  private async checkDevice(): Promise<void> {
+    const target = await this.target();
+    if (!target.gpu) return;
+    // Sessions share what this process holds of the device: ONNX Runtime keeps that of WebGPU while one of them lives.
+    for (const [key, slot] of this.slots) {
+      this.slots.delete(key);
+      if (slot.users === 0) void dispose(slot);
+    }
+    const reason = await this.deviceCheck.failed(target);
+    if (reason === undefined) return;
+    this.chosen = undefined;
+    this.onDeviceLost?.(`${target.engine} has lost ${target.device}: ${reason}`);
+    throw new CairnError('device-unavailable', `The device ${target.device} is lost: ${reason}.`);
   }
 
   /** Sessions in use stay, even beyond the limit: disposing of one would fail the jobs that wait for it. */

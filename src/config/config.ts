@@ -11,6 +11,9 @@ import { flag } from './values.js';
 /** As CUDA accepts them: an index, or the UUID (or a prefix of one) of a GPU or of a MIG slice. */
 const DEVICE = /^(0|[1-9]\d{0,2}|GPU-[0-9a-f][0-9a-f-]*|MIG-(GPU-)?[0-9a-f][0-9a-f-]*(\/\d{1,3}){0,2})$/i;
 
+/** ONNX Runtime gives no choice of adapter, and its drivers read no variable that hides one. */
+const NOT_BOUND = 'WebGPU cannot be bound to one device: every worker would run on the first GPU';
+
 /** A comma-separated list. */
 const devices = z
   .string()
@@ -81,6 +84,9 @@ export function loadConfig(env: Env) {
     throw new CairnError('option-invalid', `The configuration is invalid: ${problems.join('; ')}.`);
   }
   const vars = parsed.data;
+  if (vars.CAIRN_DEVICES && vars.CAIRN_DEVICE === 'webgpu') {
+    throw new CairnError('option-invalid', `The configuration is invalid: CAIRN_DEVICES: ${NOT_BOUND}.`);
+  }
   // While a batch runs, one image is being decoded and another packed.
   const concurrency = vars.CAIRN_CONCURRENCY ?? vars.CAIRN_MAX_BATCH + 2;
   const decode = { maxPixels: vars.CAIRN_MAX_PIXELS, maxSide: vars.CAIRN_MAX_SIDE, maxScans: vars.CAIRN_MAX_SCANS };
@@ -111,6 +117,8 @@ export function loadConfig(env: Env) {
       maxBatch: vars.CAIRN_MAX_BATCH,
       maxDelayMs: vars.CAIRN_MAX_DELAY_MS,
       limits: { runMs: vars.CAIRN_RUN_TIMEOUT_MS, compileMs: vars.CAIRN_COMPILE_TIMEOUT_MS },
+      // This process is one of several, each of which has a device.
+      ...(vars.CAIRN_WORKER_NAME !== undefined && { excluded: { webgpu: NOT_BOUND } }),
       ...(vars.CAIRN_THREADS !== undefined && { threads: vars.CAIRN_THREADS }),
     },
     /** One worker process per device; none: this process does the work itself. */

@@ -8,6 +8,7 @@ import { isRedisError, redisState } from '../redis/redis-error.js';
 /** Failures of this worker's place, not of the job: another worker, or this one later, does the job. */
 export const OF_THE_PLACE: ReadonlySet<ErrorCode> = new Set([
   'calibration-changed',
+  'device-unavailable',
   'engine-restarted',
   'store-full',
   'store-unavailable',

@@ -150,19 +150,43 @@ describe('Supervisor', () => {
   });
 });
 
-test('each device gets a worker that sees it alone', () => {
-  const env = { ROLE: 'all', PORT: '1', CAIRN_DEVICES: '3,GPU-5f', CUDA_VISIBLE_DEVICES: '0,1' };
-  const worker = (device: string) => ({
-    name: `worker ${device}`,
-    env: {
-      ROLE: 'worker',
-      PORT: '1',
-      CUDA_VISIBLE_DEVICES: device,
-      HIP_VISIBLE_DEVICES: device,
-      CAIRN_WORKER_NAME: `worker ${device}`,
-    },
+describe('workerPerDevice', () => {
+  const env = { ROLE: 'all', PORT: '1', CAIRN_DEVICES: '1,GPU-5f' };
+  const visibleTo = (devices: readonly string[], given: Record<string, string>) =>
+    workerPerDevice(devices, { ...env, ...given }).map(({ env }) => [
+      env['CUDA_VISIBLE_DEVICES'],
+      env['HIP_VISIBLE_DEVICES'],
+    ]);
+
+  test('each device gets a worker that sees it alone', () => {
+    const worker = (device: string) => ({
+      name: `worker ${device}`,
+      env: {
+        ROLE: 'worker',
+        PORT: '1',
+        CUDA_VISIBLE_DEVICES: device,
+        HIP_VISIBLE_DEVICES: device,
+        CAIRN_WORKER_NAME: `worker ${device}`,
+      },
+    });
+    expect(workerPerDevice(['1', 'GPU-5f'], env)).toEqual([worker('1'), worker('GPU-5f')]);
   });
-  expect(workerPerDevice(['3', 'GPU-5f'], env)).toEqual([worker('3'), worker('GPU-5f')]);
+
+  test('indices count the devices that the process may use itself; ids stay', () => {
+    const slurm = { CUDA_VISIBLE_DEVICES: '2,3' };
+    expect(visibleTo(['0', '1', 'GPU-5f'], slurm)).toEqual([
+      ['2', '0'],
+      ['3', '1'],
+      ['GPU-5f', 'GPU-5f'],
+    ]);
+    expect(visibleTo(['1'], { HIP_VISIBLE_DEVICES: '4, 6' })).toEqual([['1', '6']]);
+  });
+
+  test.each(['2,3', '', '7'])('an index beyond CUDA_VISIBLE_DEVICES=%j is refused', (listed) => {
+    expect(() => workerPerDevice(['2'], { ...env, CUDA_VISIBLE_DEVICES: listed })).toThrow(
+      expect.objectContaining({ code: 'option-invalid' }),
+    );
+  });
 });
 
 test('workers of one supervisor serve their metrics on ports in a row', () => {

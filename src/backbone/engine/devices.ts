@@ -25,6 +25,8 @@ export function missingGpu(kind: 'nvidia' | 'any'): string | undefined {
   // WSL exposes GPUs of every kind through one file.
   if (existsSync('/dev/dxg') || existsSync('/dev/nvidiactl')) return undefined;
   if (kind === 'nvidia') return 'there is no NVIDIA GPU (no /dev/nvidiactl)';
+  // Drivers that were named need no device file: one may be software.
+  if (process.env['VK_DRIVER_FILES'] || process.env['VK_ICD_FILENAMES']) return undefined;
   const render = existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('render'));
   return render ? undefined : 'there is no GPU (no /dev/nvidiactl, no /dev/dri/render*)';
 }

@@ -65,7 +65,7 @@ export class BatchClient extends Client {
     return (await (await this.get(`/v1/batches/${id}`)).json()) as BatchView;
   }
 
-  async finishBatch(id: string, timeoutMs = 45_000): Promise<BatchView> {
+  async finishBatch(id: string, timeoutMs = 110_000): Promise<BatchView> {
     let batch: BatchView | undefined;
     await until(
       async () => (batch = await this.batch(id)).finishedAt !== undefined,

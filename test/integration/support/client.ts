@@ -46,7 +46,7 @@ export class Client {
   }
 
   /** Waits until the job is in one of the states. */
-  async waitFor(id: string, states: readonly Job['state'][], timeoutMs = 45_000): Promise<Job> {
+  async waitFor(id: string, states: readonly Job['state'][], timeoutMs = 110_000): Promise<Job> {
     let job = await this.job(id);
     await until(
       async () => states.includes((job = await this.job(id)).state),

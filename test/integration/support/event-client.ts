@@ -77,7 +77,7 @@ export class EventClient {
   async heard(count: number): Promise<AnnouncedSet[]> {
     await until(
       () => this.sets.length >= count,
-      45_000,
+      110_000,
       () => `${this.sets.length} of ${count} sets`,
     );
     return this.sets;

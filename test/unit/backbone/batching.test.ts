@@ -91,8 +91,8 @@ describe('Backbone', () => {
     await backbone.close();
   });
 
-  test('what is named is what sessions are compiled for, without a trial', async () => {
-    const target = { engine: 'onnx', device: 'cuda' };
-    expect(await new Backbone(target).target()).toEqual({ ...target, skipped: [] });
+  test('a named device without a GPU is what sessions are compiled for, without a test run', async () => {
+    const target = { engine: 'tensorflow', device: 'wasm' };
+    expect(await new Backbone(target).target()).toEqual({ ...target, gpu: false, skipped: [] });
   });
 });

@@ -135,6 +135,7 @@ describe('loadConfig', () => {
       { devices: ['MIG-4fea5ae0-0f13-5e3b-8d8a-e2b6e5ab3c1a', 'MIG-GPU-8932f937-d72c-4106-c12f-20bd9faed9f6/1/0'] },
     ],
     [{ CAIRN_WORKER_NAME: 'worker 0' }, { workerName: 'worker 0' }],
+    [{ CAIRN_WORKER_NAME: 'worker 0' }, { backbone: { excluded: { webgpu: expect.stringContaining('first GPU') } } }],
     [{ CAIRN_QUEUE_PREFIX: 'other', CAIRN_QUEUE_LIMIT: '7' }, { queue: { prefix: 'other', limit: 7 } }],
     [{ CAIRN_STREAM_LENGTH: '50' }, { streamLength: 50 }],
     [{ CAIRN_LOCK_DURATION_MS: '1000' }, { worker: { lockDurationMs: 1000 } }],

@@ -100,6 +100,19 @@ describe('the provider files without a proof', () => {
     expect(await setUpProviders(folder, { 'no-proof': true })).toEqual({ already: true, ...expected });
   });
 
+  test('are refused if they are of another version, wherever in the file it is named', async () => {
+    const [{ folder, bin }, from] = [await packageWithout(), await tempDir()];
+    await useLdd('');
+    // Across two of the chunks that a file is read in.
+    const padding = 'x'.repeat(2 ** 20 - LIBRARY.length - 4);
+    await writeFile(join(from, NAME), `${LIBRARY}${padding}\x001.29.0\x00\x001.3.9\x00`, 'latin1');
+    await expect(setUpProviders(folder, { from, 'no-proof': true })).rejects.toMatchObject({
+      step: 'files',
+      message: expect.stringMatching(/are of ONNX Runtime 1\.29\.0, the package is 9\.9\.9/),
+    });
+    expect(existsSync(join(bin, NAME))).toBe(false);
+  });
+
   test('are absent after a download that failed, and say how to go on', async () => {
     const { folder, bin } = await packageWithout();
     await writeFile(join(bin, NAME), '<html>');

@@ -4,21 +4,14 @@ import type { Graph } from '../../graph/graph.js';
 import type { Level } from '../../tensor.js';
 import type { Weights } from '../../weights/weights.js';
 import type { CompileOptions, Device, Engine, Session } from '../engine.js';
-import { findDevice } from '../devices.js';
+import { disableTf32, findDevice } from '../devices.js';
 import { hasIntegerDotProduct } from '../dot-product.js';
 import { finishOutput } from '../finish-output.js';
 import { Plan, type PlannedOutput } from '../plan.js';
 import { lowerToOnnx } from './lower.js';
 import { lowerToInt8 } from './lower-int8.js';
 import { IMAGE_IO, IMAGES, statisticOf, type Statistic } from './image-io.js';
-import {
-  applySettings,
-  DISABLED_OPTIMIZERS,
-  listProviders,
-  runtimeVersions,
-  sessionOptions,
-  type Provider,
-} from './providers.js';
+import { DISABLED_OPTIMIZERS, listProviders, runtimeVersions, sessionOptions, type Provider } from './providers.js';
 
 /**
  * The cores are shared with decoding and packing. A thread that waits for another sleeps instead of
@@ -49,19 +42,19 @@ export class OnnxEngine implements Engine {
   async compile(graph: Graph, weights: Weights, options: CompileOptions): Promise<Session> {
     const { name: provider } = findDevice(this, options.device);
     if (options.precision === 'int8') checkInt8(provider, options);
-    applySettings(options.precision ?? 'float32');
+    disableTf32();
     const plan = new Plan(graph, options.outputs, options.size);
     const lower = options.precision === 'int8' ? lowerToInt8 : lowerToOnnx;
     const exact = options.precision === 'int8' && !(await hasIntegerDotProduct()) && EXACT_INTEGERS;
     try {
-      const { session: settings = SHARED_CORES, ...providers } = sessionOptions(provider as Provider);
+      const { session: settings, ...providers } = sessionOptions(provider as Provider);
       const session = await InferenceSession.create(lower(plan, weights, options, IMAGE_IO), {
         ...providers,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
         intraOpNumThreads: options.threads,
         logSeverityLevel: 3,
-        extra: { session: { ...settings, ...exact }, optimization: DISABLED_OPTIMIZERS },
+        extra: { session: { ...SHARED_CORES, ...settings, ...exact }, optimization: DISABLED_OPTIMIZERS },
       });
       return new OnnxSession(session, plan.outputs, options);
     } catch (error) {

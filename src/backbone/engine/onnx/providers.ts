@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { env, listSupportedBackends } from 'onnxruntime-node';
-import type { Precision } from '../../tensor.js';
 import type { Device } from '../engine.js';
-import { disableTf32, missingGpu } from '../devices.js';
+import { missingGpu } from '../devices.js';
 
 const load = createRequire(import.meta.url);
 
-/** The execution providers that Cairn uses, the best first; TensorRT last of the GPUs, as it compiles for minutes. */
+/**
+ * The execution providers that Cairn uses, the best first. TensorRT is the last of the GPUs: it compiles every session for minutes,
+ * and onnxruntime-node passes none of its options, so that the engines that it has compiled cannot be kept.
+ */
 const PROVIDERS = ['cuda', 'webgpu', 'tensorrt', 'cpu'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
@@ -56,7 +57,7 @@ export function runtimeVersions(): Record<string, string> {
  */
 export const DISABLED_OPTIMIZERS = { disable_specified_optimizers: 'Pad_Fusion' };
 
-/** The providers of a session, and its settings (`session.…`) where they differ from the CPU's. */
+/** The providers of a session, and its settings (`session.…`) beyond the CPU's. */
 export function sessionOptions(provider: Provider): {
   readonly executionProviders: string[];
   readonly session?: Readonly<Record<string, string>>;
@@ -65,15 +66,4 @@ export function sessionOptions(provider: Provider): {
   // Unsupported operations would silently fall back to the CPU.
   const session = { disable_cpu_ep_fallback: '1' };
   return { executionProviders: provider === 'tensorrt' ? ['tensorrt', 'cuda'] : [provider], session };
-}
-
-/**
- * Settings that the CUDA libraries and the TensorRT provider read from the environment, when their first session
- * is made. A value set by the user stands.
- */
-export function applySettings(precision: Precision): void {
-  disableTf32();
-  process.env['ORT_TENSORRT_ENGINE_CACHE_ENABLE'] ??= '1';
-  process.env['ORT_TENSORRT_CACHE_PATH'] ??= join(tmpdir(), 'cairn-tensorrt');
-  process.env['ORT_TENSORRT_FP16_ENABLE'] ??= precision === 'float16' ? '1' : '0';
 }
