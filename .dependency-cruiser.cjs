@@ -47,6 +47,18 @@ module.exports = {
       to: { path: '^src/(backbone/engine|worker)/', reachable: true },
     },
     {
+      name: 'client-runs-in-browsers',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { pathNot: ['^src/client/', '^src/errors\\.ts$', 'node_modules/(eventsource-parser|modern-tar)/'] },
+    },
+    {
+      name: 'the-command-line-is-the-client-of-others',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(client|cli)/' },
+      to: { path: '^src/client/' },
+    },
+    {
       name: 'few-modules-import-a-native-library',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(backbone/(preprocess|engine)/|formats/jpeg[.]ts)' },

@@ -18,6 +18,14 @@ export default tseslint.config(
     },
   },
   {
+    // Runs in browsers.
+    files: ['src/client/**/*.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: ['node:*'] }],
+      'no-restricted-globals': ['error', 'process', 'Buffer', 'global', 'setImmediate', 'require', '__dirname'],
+    },
+  },
+  {
     files: ['**/*.mjs', '**/*.js'],
     extends: [tseslint.configs.base],
     rules: { eqeqeq: 'error', 'no-var': 'error', 'prefer-const': 'error' },

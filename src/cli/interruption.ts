@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { asCairnError } from '../errors.js';
+import { asCairnError, CairnError } from '../errors.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Shells add the number of the signal that ended a command to this. */
@@ -18,7 +18,7 @@ export async function interruptible(
   const onSignal = (signal: (typeof SIGNALS)[number]) => {
     received = signal;
     for (const other of SIGNALS) process.off(other, onSignal);
-    stop.abort();
+    stop.abort(new CairnError('cancelled', 'The command was interrupted.'));
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {

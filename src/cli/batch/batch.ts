@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
-import { addServerFlag, apiKey, serverOf, type ServerFlags } from '../flags.js';
+import type { Cairn, ResultOptions } from '../../client/index.js';
+import { addServerFlag, type ServerFlags } from '../flags.js';
 import { duration } from '../output.js';
-import { BatchClient, type ResultsQuery } from './batch-client.js';
+import { cairnAt } from './cairn-at.js';
 import { followCommand } from './follow.js';
 import { printableJson } from '../../printable.js';
 import { interruptible } from '../interruption.js';
@@ -18,8 +19,11 @@ export function batchCommand(): Command {
     .addCommand(cancelCommand());
 }
 
+/** A person who waits for one answer repeats the command. */
+const NO_WAITING = { limitMs: 0 };
+
 /** Of all commands on one batch. */
-interface Flags extends ServerFlags, Pick<ResultsQuery, 'after' | 'state'> {
+interface Flags extends ServerFlags, Pick<ResultOptions, 'after' | 'state'> {
   readonly json?: boolean;
 }
 
@@ -27,13 +31,13 @@ interface Flags extends ServerFlags, Pick<ResultsQuery, 'after' | 'state'> {
 function commandOn(
   name: string,
   description: string,
-  run: (client: BatchClient, id: string, flags: Flags) => Promise<void>,
+  run: (client: Cairn, id: string, flags: Flags) => Promise<void>,
 ): Command {
   return addServerFlag(new Command(name))
     .description(description)
     .argument('<id>', 'the batch')
     .action((id: string, flags: Flags) =>
-      interruptible((signal) => run(new BatchClient(serverOf(flags), signal, apiKey()), id, flags)),
+      interruptible((signal) => run(cairnAt(flags, { signal, retry: NO_WAITING }), id, flags)),
     );
 }
 
@@ -41,8 +45,8 @@ function statusCommand(): Command {
   return commandOn('status', 'print the progress of a batch', printStatus).option('--json', 'print JSON');
 }
 
-async function printStatus(client: BatchClient, id: string, { json }: Flags): Promise<void> {
-  const batch = await client.batch(id);
+async function printStatus(client: Cairn, id: string, { json }: Flags): Promise<void> {
+  const batch = await client.batches.get(id);
   if (json) {
     console.log(printableJson(batch));
     return;
@@ -64,11 +68,12 @@ function resultsCommand(): Command {
     .option('--after <cursor>', 'only results after the one with this cursor');
 }
 
-async function printResults(client: BatchClient, id: string, { state, after }: Flags): Promise<void> {
-  for await (const result of client.results(id, { state, after })) console.log(printableJson(result));
+async function printResults(client: Cairn, id: string, { state, after }: Flags): Promise<void> {
+  for await (const result of client.batches.results(id, { state, after, follow: false }))
+    console.log(printableJson(result));
 }
 
 function cancelCommand(): Command {
   const description = 'cancel the unfinished lines of a batch; completed ones are kept';
-  return commandOn('cancel', description, (client, id) => client.cancel(id));
+  return commandOn('cancel', description, (client, id) => client.batches.cancel(id).then(() => undefined));
 }

@@ -1,12 +1,9 @@
 import { join } from 'node:path';
+import type { BatchFeatureStream, BatchResult, Cairn } from '../../client/index.js';
 import { CairnError } from '../../errors.js';
 import { openForReading } from '../../files/byte-source.js';
 import { FileStore } from '../../features/store/file-store.js';
-import type { ResultView } from '../../batches/view.js';
-import type { BatchClient } from './batch-client.js';
-import { FeatureStream } from './feature-stream.js';
 import { outputName } from './output-names.js';
-import type { RetryPolicy } from './retry-policy.js';
 
 /** A stream may end before it contains the set of a fresh result; it is opened again this often. */
 const EMPTY_STREAMS = 3;
@@ -22,13 +19,12 @@ type Header = { readonly __metadata__?: { readonly id?: unknown } };
  */
 export class FeatureFiles {
   private readonly store: FileStore;
-  private stream: FeatureStream | undefined;
+  private stream: BatchFeatureStream | undefined;
 
   constructor(
     private readonly folder: string,
-    private readonly client: BatchClient,
+    private readonly client: Cairn,
     private readonly id: string,
-    private readonly policy: RetryPolicy,
   ) {
     this.store = new FileStore(folder);
   }
@@ -40,7 +36,7 @@ export class FeatureFiles {
    * @returns the path of the file.
    * @throws CairnError `features-not-found` if the server has lost it, `store-failed`.
    */
-  async fetchMissing(result: ResultView, before: string | undefined): Promise<string> {
+  async fetchMissing(result: BatchResult, before: string | undefined): Promise<string> {
     const name = outputName(result.name);
     const path = join(this.folder, name);
     if (result.features && (await holds(path, result.features.id))) await this.close();
@@ -56,25 +52,26 @@ export class FeatureFiles {
   }
 
   private async fetch(line: number, name: string, before: string | undefined): Promise<void> {
+    const { batches, retries } = this.client;
     for (let attempt = 0, empty = 0; ;) {
       try {
-        this.stream ??= new FeatureStream(await this.client.features(this.id, before));
+        this.stream ??= await batches.openFeatures(this.id, { after: before });
         const set = await this.stream.next();
         if (set?.line === line && set.bytes) {
           await this.store.put(name, set.bytes);
-          this.policy.reset();
+          retries.reset();
           return;
         }
         await this.close();
         if (set !== undefined || ++empty > EMPTY_STREAMS) {
           throw new CairnError('features-not-found', 'The server no longer has the features.');
         }
-        await this.policy.pause(PAUSE_MS);
+        await retries.pause(PAUSE_MS);
       } catch (error) {
         await this.close();
         // A full disk is no outage of the server.
         if (error instanceof CairnError && error.code === 'store-failed') throw error;
-        await this.policy.backoff(error, attempt++);
+        await retries.backoff(error, attempt++);
       }
     }
   }

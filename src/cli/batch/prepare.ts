@@ -2,19 +2,16 @@ import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Cairn } from '../../client/index.js';
 import { asCairnError, CairnError } from '../../errors.js';
-import { interrupted } from './ask.js';
-import type { BatchClient } from './batch-client.js';
 import type { Input } from './input.js';
 import type { BadLine, Entry, InputLine } from './manifest-line.js';
-import type { RetryPolicy } from './retry-policy.js';
 
 /** After this many refusals of one upload by a server that is up, only that line fails. */
 const UPLOAD_TRIES = 3;
 
 export interface PrepareOptions {
-  readonly client: BatchClient;
-  readonly policy: RetryPolicy;
+  readonly client: Cairn;
   /** Files read and uploaded at once. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
@@ -61,7 +58,8 @@ export async function prepareManifest(input: Input, manifest: string, options: P
   try {
     await pipeline(all, written, createWriteStream(manifest), { signal });
   } catch (error) {
-    throw signal.aborted ? interrupted(error) : error;
+    signal.throwIfAborted();
+    throw error;
   }
   return { count, sha256: digest.digest('hex') };
 }
@@ -85,19 +83,19 @@ function ready({ line, name, options }: Entry, source: object, uploaded: boolean
   return { line, json: `${JSON.stringify({ source, name, ...sorted })}\n`, uploaded };
 }
 
-async function uploadIfMissing(path: string, { client, policy, signal }: PrepareOptions) {
+async function uploadIfMissing(path: string, { client, signal }: PrepareOptions) {
   const sha256 = await digestOf(path, signal);
-  if (await policy.retry(() => client.hasImage(sha256))) return { sha256, uploaded: false };
+  if (await client.images.has(sha256)) return { sha256, uploaded: false };
   for (let tries = 1; ; tries++) {
     try {
       // If the file has changed since it was hashed, the server's digest is the right one.
-      return { sha256: await client.putImage(path), uploaded: true };
+      return { sha256: await client.images.put(createReadStream(path)), uploaded: true };
     } catch (error) {
       if (!(error instanceof CairnError) || !error.transient) throw error;
       // Wait for the server if it is down; if it is up, it refuses this upload.
-      await policy.retry(() => client.ping());
+      await client.ping();
       if (tries === UPLOAD_TRIES) throw new UploadRefused(error.code, error.message, { cause: error });
-      await policy.pause(tries * 500);
+      await client.retries.pause(tries * 500, signal);
     }
   }
 }
@@ -110,7 +108,7 @@ async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   try {
     await pipeline(createReadStream(path), hash, { signal });
   } catch (cause) {
-    if (signal.aborted) throw interrupted(cause);
+    signal.throwIfAborted();
     throw new CairnError('image-missing', `${path} cannot be read.`, { cause });
   }
   return hash.digest('hex');

@@ -1,4 +1,4 @@
-import type { BatchView, ResultView } from '../../batches/view.js';
+import type { Batch, BatchResult } from '../../client/index.js';
 import { duration } from '../output.js';
 import { Progress } from '../progress.js';
 import { printable, printableJson } from '../../printable.js';
@@ -8,10 +8,10 @@ import type { BadLine } from './manifest-line.js';
 /** A summary that listed thousands of failures would hide the rest. */
 const MAX_LISTED = 10;
 
-type Failure = BatchView['rejected']['first'][number] & { readonly name?: string | undefined };
+type Failure = Batch['rejected']['first'][number] & { readonly name?: string | undefined };
 
 /** A result, and the file with its features. */
-export interface FinishedLine extends ResultView {
+export interface FinishedLine extends BatchResult {
   readonly path?: string;
 }
 
@@ -71,14 +71,14 @@ export class Report {
     this.print({ line, name, state: 'failed', error: { code, message } });
   }
 
-  submitted({ id, total }: BatchView, found: boolean): void {
+  submitted({ id, total }: Batch, found: boolean): void {
     const left = this.notSubmitted > 0 ? `; ${this.notSubmitted} more failed before submission` : '';
     this.progress.end();
     this.progress.say(`batch ${id} ${found ? 'already exists' : 'submitted'}, ${total} images${left}`);
   }
 
   /** Lines that the server rejected on submission; a command that follows the batch gets them as results. */
-  rejected({ rejected }: BatchView): void {
+  rejected({ rejected }: Batch): void {
     for (const { line, code, message } of rejected.first) {
       this.list({ line, code, message });
       this.print({ line, state: 'failed', error: { code, message } });
@@ -93,7 +93,7 @@ export class Report {
     this.print({ line, name, state, ...(state === 'completed' ? { features, path } : { error }) });
   }
 
-  batch(batch: BatchView): void {
+  batch(batch: Batch): void {
     this.first ??= { completed: batch.counts.completed, at: performance.now() };
     const { total, completed, failed, cancelled } = this.summarise(batch);
     const value = completed + failed + cancelled;
@@ -107,7 +107,7 @@ export class Report {
    *
    * @param out where the feature sets were written.
    */
-  end(batch: BatchView | undefined, out?: string): void {
+  end(batch: Batch | undefined, out?: string): void {
     // The last poll may have been earlier.
     if (batch && this.first) this.batch(batch);
     this.progress.end();
@@ -117,7 +117,7 @@ export class Report {
     if (summary.failed + summary.cancelled > 0) process.exitCode = 1;
   }
 
-  private summarise(batch: BatchView | undefined) {
+  private summarise(batch: Batch | undefined) {
     const { first, notSubmitted, notFetched } = this;
     const now = performance.now();
     const { completed, failed, cancelled } = batch?.counts ?? { completed: 0, failed: 0, cancelled: 0 };

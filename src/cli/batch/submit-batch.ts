@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { BatchView } from '../../batches/view.js';
+import { createReadStream } from 'node:fs';
+import type { Batch, Cairn, JobOptions } from '../../client/index.js';
 import { CairnError } from '../../errors.js';
-import type { BatchClient } from './batch-client.js';
-import type { RetryPolicy } from './retry-policy.js';
 
 /** After this many failed batches another one would fail as well. */
 const MAX_ATTEMPTS = 1000;
@@ -22,14 +21,14 @@ export interface Submission {
  * nothing twice.
  */
 export async function submitBatch(
-  client: BatchClient,
-  policy: RetryPolicy,
+  client: Cairn,
   { manifest, sha256, query, isNew }: Submission,
-): Promise<{ batch: BatchView; found: boolean }> {
+): Promise<{ batch: Batch; found: boolean }> {
   const suffix = isNew ? `-${randomUUID()}` : '';
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const key = batchKey(sha256, query, attempt) + suffix;
-    const answer = await policy.retry(() => client.submit(manifest, query, key));
+    const options = Object.fromEntries(query) as JobOptions;
+    const answer = await client.batches.submitManifest(() => createReadStream(manifest), options, { key });
     const { state, counts } = answer.batch;
     const ended = state === 'cancelled' || (state === 'completed' && counts.failed + counts.cancelled > 0);
     // With --new, a batch that is found was made by a request whose response was lost.

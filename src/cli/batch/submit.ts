@@ -3,16 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requestedSpecSchema } from '../../spec/feature-spec.js';
-import { addRequestFlags, addServerFlag, apiKey, serverOf, specFromFlags } from '../flags.js';
+import { addRequestFlags, addServerFlag, serverOf, specFromFlags } from '../flags.js';
 import type { FeatureFlags, ServerFlags } from '../flags.js';
-import { BatchClient } from './batch-client.js';
+import { cairnAt } from './cairn-at.js';
 import { FeatureFiles } from './feature-files.js';
 import { FOLLOW_OUTAGE_MS, followBatch } from './follow.js';
 import { openInput, type Input } from './input.js';
 import { refuseConflicts } from './output-names.js';
 import { prepareManifest } from './prepare.js';
 import { withReport, type Report } from './report.js';
-import { RetryPolicy } from './retry-policy.js';
 import { submitBatch } from './submit-batch.js';
 
 const MAX_CONCURRENCY = 64;
@@ -54,22 +53,22 @@ export function submitCommand(): Command {
 
 async function submit(target: string, flags: Flags): Promise<void> {
   specFromFlags(flags);
-  const server = serverOf(flags);
+  serverOf(flags);
   const { json = false, recursive = false, concurrency, out } = flags;
   const workspace = await mkdtemp(join(tmpdir(), 'cairn-batch-'));
   let submitted: string | undefined;
   const work = async (report: Report, signal: AbortSignal): Promise<void> => {
     const input = await openInput(target, { recursive, workspace, signal });
     if (out !== undefined) await refuseConflicts(input);
-    const client = new BatchClient(server, signal, apiKey());
-    await client.ping();
+    // A server that does not answer the first request is more likely misspelt than down.
+    await cairnAt(flags, { signal, retry: { limitMs: 0 } }).ping();
+    const { outage: onOutage } = report;
+    const client = cairnAt(flags, { signal, retry: { limitMs: SUBMIT_OUTAGE_MS, onOutage } });
 
     const total = await countLines(input);
     const manifest = join(workspace, 'manifest.ndjson');
-    const submitting = new RetryPolicy({ limitMs: SUBMIT_OUTAGE_MS, signal, onOutage: report.outage });
     const { count, sha256 } = await prepareManifest(input, manifest, {
       client,
-      policy: submitting,
       concurrency,
       signal,
       onBadLine: (line) => report.bad(line),
@@ -81,7 +80,7 @@ async function submit(target: string, flags: Flags): Promise<void> {
     }
 
     const submission = { manifest, sha256, query: queryOf(flags), isNew: flags.new ?? false };
-    const { batch, found } = await submitBatch(client, submitting, submission);
+    const { batch, found } = await submitBatch(client, submission);
     submitted = batch.id;
     report.submitted(batch, found);
     if (!flags.follow) {
@@ -89,9 +88,9 @@ async function submit(target: string, flags: Flags): Promise<void> {
       report.end(batch);
       return;
     }
-    const policy = new RetryPolicy({ limitMs: FOLLOW_OUTAGE_MS, signal, onOutage: report.outage });
-    const files = out === undefined ? undefined : new FeatureFiles(out, client, batch.id, policy);
-    report.end(await followBatch(client, batch.id, { policy, files, report }), out);
+    const follower = cairnAt(flags, { signal, retry: { limitMs: FOLLOW_OUTAGE_MS, onOutage } });
+    const files = out === undefined ? undefined : new FeatureFiles(out, follower, batch.id);
+    report.end(await followBatch(follower, batch.id, { files, report }), out);
   };
   try {
     await withReport(json, work, () => {

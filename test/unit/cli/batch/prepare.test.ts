@@ -2,10 +2,9 @@ import { expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BatchClient } from '../../../../src/cli/batch/batch-client.js';
 import type { InputLine } from '../../../../src/cli/batch/manifest-line.js';
 import { prepareManifest } from '../../../../src/cli/batch/prepare.js';
-import { RetryPolicy } from '../../../../src/cli/batch/retry-policy.js';
+import { Cairn } from '../../../../src/client/index.js';
 import { CairnError } from '../../../../src/errors.js';
 import { useHttpServers } from '../../../support/http-server.js';
 import { useTempDirs } from '../../../support/temp-dir.js';
@@ -43,8 +42,7 @@ async function prepare(lines: readonly InputLine[]) {
     yield* lines;
   };
   const prepared = await prepareManifest(input, manifest, {
-    client: new BatchClient(await imageServer(uploads), signal),
-    policy: new RetryPolicy({ limitMs: 0, signal, onOutage: () => undefined }),
+    client: new Cairn(await imageServer(uploads), { signal, retry: { limitMs: 0 } }),
     concurrency: 2,
     signal,
     onBadLine: ({ line, error: { code } }) => bad.push([line, code]),

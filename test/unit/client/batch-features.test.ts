@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { pack } from 'tar-stream';
-import { FeatureStream } from '../../../../src/cli/batch/feature-stream.js';
+import { BatchFeatureStream } from '../../../src/client/batch-features.js';
 
 const SET = Buffer.alloc(100_000, 7);
 
@@ -35,7 +35,7 @@ const twoSets = () =>
   );
 
 test('sets come with their lines, in order', async () => {
-  const stream = new FeatureStream(inPieces(await twoSets()));
+  const stream = new BatchFeatureStream(inPieces(await twoSets()));
   const first = await stream.next();
   expect(first!.line).toBe(3);
   expect(await bytesOf(first!.bytes)).toEqual(SET);
@@ -49,7 +49,7 @@ test('sets come with their lines, in order', async () => {
 test('a stream that is cut anywhere is told from one that ended', async () => {
   const tar = await twoSets();
   for (const length of [300, 700, 1024, 1300, 50_000, 103_000]) {
-    const stream = new FeatureStream(inPieces(tar.subarray(0, length)));
+    const stream = new BatchFeatureStream(inPieces(tar.subarray(0, length)));
     const read = async () => {
       for (let set = await stream.next(); set; set = await stream.next()) await bytesOf(set.bytes);
     };
@@ -60,7 +60,7 @@ test('a stream that is cut anywhere is told from one that ended', async () => {
 
 test('a connection that breaks is told with its own error', async () => {
   const tar = await twoSets();
-  const stream = new FeatureStream(inPieces(tar.subarray(0, 20_000), 1000, new Error('ECONNRESET')));
+  const stream = new BatchFeatureStream(inPieces(tar.subarray(0, 20_000), 1000, new Error('ECONNRESET')));
   const set = await stream.next();
   await expect(bytesOf(set!.bytes)).rejects.toMatchObject({ code: 'server-unreachable' });
   await expect(stream.next()).rejects.toMatchObject({ code: 'server-unreachable' });
@@ -69,8 +69,10 @@ test('a connection that breaks is told with its own error', async () => {
 
 test('a set that the server has no more is told of, and the next one comes', async () => {
   const gone = ['00000002.json', '{"line":2,"error":{"code":"features-not-found","message":"Gone."}}'] as const;
-  const stream = new FeatureStream(inPieces(Buffer.concat([(await tarOf(gone)).subarray(0, 1024), await twoSets()])));
-  expect(await stream.next()).toEqual({ line: 2, bytes: undefined });
+  const stream = new BatchFeatureStream(
+    inPieces(Buffer.concat([(await tarOf(gone)).subarray(0, 1024), await twoSets()])),
+  );
+  expect(await stream.next()).toMatchObject({ line: 2, error: { code: 'features-not-found' } });
   expect(await bytesOf((await stream.next())?.bytes)).toEqual(SET);
   await stream.close();
 });
@@ -85,7 +87,7 @@ test('closing ends the source too, in the middle of a set, and twice', async () 
       ended = true;
     }
   };
-  const stream = new FeatureStream(source());
+  const stream = new BatchFeatureStream(source());
   await stream.next();
   await stream.close();
   await stream.close();
@@ -98,7 +100,7 @@ test.each([
   ['another form', [['00000001.json', '{"line":"one"}']]],
   ['no JSON', [['00000001.json', 'one']]],
 ] as const)('a tar with %s is none of ours', async (_, entries) => {
-  const stream = new FeatureStream(inPieces(await tarOf(...entries)));
+  const stream = new BatchFeatureStream(inPieces(await tarOf(...entries)));
   await expect(stream.next()).rejects.toMatchObject({ code: 'server-failed' });
   await stream.close();
 });

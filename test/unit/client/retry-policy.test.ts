@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { RetryPolicy } from '../../../../src/cli/batch/retry-policy.js';
-import { CairnError, type ErrorCode } from '../../../../src/errors.js';
+import { RetryPolicy } from '../../../src/client/retry-policy.js';
+import { CairnError, type ErrorCode } from '../../../src/errors.js';
 
 function failing(times: number, code: ErrorCode) {
   let calls = 0;
@@ -15,7 +15,7 @@ function make(limitMs = 60_000) {
   const outages: string[] = [];
   const stop = new AbortController();
   const onOutage = ({ code }: CairnError) => void outages.push(code);
-  return { policy: new RetryPolicy({ limitMs, signal: stop.signal, onOutage }), outages, stop };
+  return { policy: new RetryPolicy({ limitMs, onOutage }, stop.signal), outages, stop };
 }
 
 test('transient failures are retried, and an outage is reported once for all calls', async () => {
@@ -37,15 +37,20 @@ test('permanent failures and other errors are not retried', async () => {
 });
 
 test('a long outage ends the retries', async () => {
-  const { policy } = make(0);
-  const gone = failing(99, 'server-unreachable');
-  await expect(policy.retry(gone.work)).rejects.toMatchObject({ code: 'server-unreachable' });
-  expect(gone.calls()).toBe(2);
+  for (const [limitMs, calls] of [
+    [0, 1],
+    [1, 2],
+  ] as const) {
+    const { policy } = make(limitMs);
+    const gone = failing(99, 'server-unreachable');
+    await expect(policy.retry(gone.work)).rejects.toMatchObject({ code: 'server-unreachable' });
+    expect(gone.calls()).toBe(calls);
+  }
 });
 
 test('an interruption ends a pause', async () => {
   const { policy, stop } = make();
   const waiting = policy.retry(failing(99, 'server-unreachable').work);
-  stop.abort();
-  await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
+  stop.abort(new Error('enough'));
+  await expect(waiting).rejects.toThrow('enough');
 });
