@@ -7,6 +7,7 @@ import type { ExtractQueue } from '../jobs/extract-queue.js';
 import { moveLater } from '../jobs/move-later.js';
 import type { Log } from '../log.js';
 import { closeWithin } from '../redis/connections.js';
+import { QueueTimes } from '../redis/queue-times.js';
 import { newBatchSchema, type NewBatch } from './batch.js';
 import { BatchFeeder } from './feeder.js';
 import type { BatchLedger } from './ledger.js';
@@ -43,6 +44,7 @@ const ANY_NUMBER_OF_STALLS = 1_000_000;
 export class BatchWorker {
   private readonly worker: Worker<NewBatch, void>;
   private readonly stopping = new AbortController();
+  private readonly times: QueueTimes;
   private stopped: Promise<void> | undefined;
   private told: string | undefined;
 
@@ -61,6 +63,7 @@ export class BatchWorker {
       maxStalledCount: ANY_NUMBER_OF_STALLS,
       autorun: false,
     });
+    this.times = new QueueTimes(redis, (key) => this.worker.toKey(key), lockDurationMs);
     // The connections log outages.
     this.worker.on('error', () => undefined);
     this.worker.on('failed', (job, error) => log.warn(`batch ${job?.id} will be fed again: ${error.message}`));
@@ -68,6 +71,10 @@ export class BatchWorker {
 
   /** Begins to feed; returns at once. */
   start(): void {
+    const stopWatching = this.times.watch((count) =>
+      this.log.warn(`${count} times of batches were those of a clock that was wrong`),
+    );
+    this.stopping.signal.addEventListener('abort', stopWatching, { once: true });
     this.worker.run().catch((error: unknown) => this.log.warn(`feeding stopped: ${asCairnError(error).message}`));
   }
 

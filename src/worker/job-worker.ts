@@ -17,6 +17,7 @@ import type { Log } from '../log.js';
 import { moveLater } from '../jobs/move-later.js';
 import { closeWithin } from '../redis/connections.js';
 import type { RedisKeys } from '../redis/keys.js';
+import { QueueTimes } from '../redis/queue-times.js';
 import { isConnectionError } from '../redis/redis-error.js';
 import { Attempts, cancelled, type ProcessJob } from './attempt.js';
 import { Casualties } from './casualties.js';
@@ -66,6 +67,7 @@ export class JobWorker {
   /** Ids of the jobs that run here: BullMQ cancels by id, and a batch has many. */
   private readonly running = new Set<string>();
   private readonly attempts: Attempts;
+  private readonly times: QueueTimes;
   private readonly stopping = new AbortController();
   private readonly told = new Set<string>();
   private closing: Promise<void> | undefined;
@@ -88,6 +90,7 @@ export class JobWorker {
     });
     const casualties = new Casualties(redis, name, (jobId) => this.worker.toKey(jobId));
     const patiently = <T>(ask: () => Promise<T>) => this.patiently(ask);
+    this.times = new QueueTimes(redis, (key) => this.worker.toKey(key), lockDurationMs);
     this.attempts = new Attempts({ process, redis, keys, casualties, health, timeoutMs, patiently });
     this.watch();
   }
@@ -103,6 +106,10 @@ export class JobWorker {
     onCancellation(subscriber, keys, (id) => this.cancel(id)).catch((error: unknown) =>
       log.warn(`no subscription to cancellations: ${asCairnError(error).message}`),
     );
+    const stopWatching = this.times.watch((count) =>
+      log.warn(`${count} times in the queue were those of a clock that was wrong`),
+    );
+    this.stopping.signal.addEventListener('abort', stopWatching, { once: true });
     const { health } = this.parts;
     const stopped = (error: unknown) => log.warn(`the worker stopped: ${asCairnError(error).message}`);
     if (health) takeWhileUsable(this.worker, health, log, this.stopping.signal).catch(stopped);

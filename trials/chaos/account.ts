@@ -102,7 +102,7 @@ export class Account {
       ONE_OUTCOME,
       `batch ${id}: ${new Set(names).size} of ${batch.lines.size} lines, ${names.length} results`,
     );
-    const { counts } = parse<{ counts: Record<string, number> }>(state);
+    const { counts, finishedAt } = parse<{ counts: Record<string, number>; finishedAt?: string }>(state);
     const byState = new Counts();
     for (const result of results) byState.add(result.state);
     const agree = ['completed', 'failed', 'cancelled'].every((kind) => counts[kind] === byState.of(kind));
@@ -124,6 +124,8 @@ export class Account {
         }),
       ),
     );
+    // The tar of a batch that runs has no end.
+    if (finishedAt === undefined) return;
     await this.takeTar(
       id,
       results.filter(({ state }) => state === 'completed').map(({ name }) => name),
