@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { pixelsHeader } from '../../backbone/preprocess/encode-pixels.js';
 import { CairnError } from '../../errors.js';
 import type { Upload } from '../../images/image-source.js';
@@ -19,6 +20,10 @@ export const INPUTS = [
 
 /** Per request. */
 export const MAX_IMAGES = 64;
+/** Lists of columns of channels, in a list of rows. */
+const PIXELS_DEPTH = 3;
+/** Some milliseconds of work. */
+const VALUES_AT_ONCE = 1 << 16;
 /** Before each element of binary BYTES. */
 const LENGTH_BYTES = 4;
 
@@ -101,7 +106,7 @@ export async function keepImages(input: ImageInput, body: ByteReader, intake: Im
     const header = pixelsHeader(height, width);
     // The limit of uploads is for compressed files; pixels were counted before.
     const bytes = header.byteLength + height * width * 3;
-    for (const data of pixels(input, body)) {
+    for await (const data of pixels(input, body)) {
       uploads.push(await keep(joined(header, data), intake, bytes));
     }
   }
@@ -133,19 +138,14 @@ async function* joined(header: Buffer, data: Chunks): AsyncGenerator<Uint8Array>
 }
 
 /** The data of one image after the other; those of one have to be read before the next are asked for. */
-function* pixels(input: ImageInput & { kind: 'pixels' }, body: ByteReader): Generator<Chunks> {
+async function* pixels(input: ImageInput & { kind: 'pixels' }, body: ByteReader): AsyncGenerator<Chunks> {
   const { count, height, width, binarySize, data } = input;
   const bytes = height * width * 3;
   if (binarySize !== undefined) {
     for (let i = 0; i < count; i++) yield body.stream(bytes, `image ${i + 1} of ${count}`);
     return;
   }
-  const values = flatten(data, 3);
-  if (values.length !== count * bytes) {
-    throw malformed(`data of that shape has ${count * bytes} values, not ${values.length}.`);
-  }
-  if (!values.every(isByte)) throw malformed('data of UINT8 are whole numbers from 0 to 255.');
-  const all = Buffer.from(values);
+  const all = await bytesOf(data, count * bytes);
   for (let i = 0; i < count; i++) yield [all.subarray(i * bytes, (i + 1) * bytes)];
 }
 
@@ -188,6 +188,39 @@ function fromBase64(text: unknown): Buffer {
 function flatten(data: unknown, depth: number): unknown[] {
   if (Array.isArray(data)) return data.flat(depth) as unknown[];
   throw malformed('data must be a list.');
+}
+
+/**
+ * The bytes that lists of numbers hold, as deep as an image. Other requests have their turns meanwhile.
+ *
+ * @throws CairnError `request-malformed` for other values, and unless there are `expected`.
+ */
+async function bytesOf(data: unknown, expected: number): Promise<Buffer> {
+  if (!Array.isArray(data)) throw malformed('data must be a list.');
+  let count = 0;
+  let valid = true;
+  for (const value of leaves(data, PIXELS_DEPTH)) {
+    valid &&= isByte(value);
+    if (++count % VALUES_AT_ONCE === 0) await yieldToEvents();
+  }
+  if (count !== expected) throw malformed(`data of that shape has ${expected} values, not ${count}.`);
+  if (!valid) throw malformed('data of UINT8 are whole numbers from 0 to 255.');
+  // A shape may promise far more than was sent, so nothing is allocated before.
+  const bytes = Buffer.alloc(count);
+  count = 0;
+  for (const value of leaves(data, PIXELS_DEPTH)) {
+    bytes[count] = value as number;
+    if (++count % VALUES_AT_ONCE === 0) await yieldToEvents();
+  }
+  return bytes;
+}
+
+/** What lists contain that are no lists, or lie deeper than `depth` lists. */
+function* leaves(list: readonly unknown[], depth: number): Generator<unknown, void, undefined> {
+  for (const value of list) {
+    if (depth > 0 && Array.isArray(value)) yield* leaves(value, depth - 1);
+    else yield value;
+  }
 }
 
 function isByte(value: unknown): value is number {

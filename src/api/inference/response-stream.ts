@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import type { ArchiveReader } from '../../features/archive-reader.js';
 import type { BandShare } from '../../features/band-budget.js';
 import { bandPieces, bandStream, inOrder, pieceOf, type Piece } from '../../features/band-stream.js';
@@ -10,6 +11,9 @@ export const DATATYPES = { float32: 'FP32', float16: 'FP16', uint8: 'UINT8' } as
   LevelDescription['dtype'],
   string
 >;
+
+/** Some milliseconds of work. */
+const NUMBERS_AT_ONCE = 1 << 14;
 
 export interface Answer {
   readonly modelName: string;
@@ -81,7 +85,7 @@ function jsonPieces(
     }
     pieces.push(text(`${begin.slice(0, -1)},"data":[`));
     for (const [band, read] of bandPieces(archives, level).entries()) {
-      pieces.push(async () => Buffer.from(`${band === 0 ? '' : ','}${numbers(await read(), dtype)}`));
+      pieces.push(async () => numbers(await read(), dtype, band === 0 ? '' : ','));
     }
     pieces.push(text(']}'));
   }
@@ -96,11 +100,20 @@ function quantizationOf(archives: readonly ArchiveReader[], name: string) {
   return { scale: joined('scale'), zero_point: joined('zeroPoint') };
 }
 
-/** Integers, or float32 as the shortest decimal numbers that are the same in float64. */
-function numbers(bytes: Uint8Array, dtype: LevelDescription['dtype']): string {
-  if (dtype === 'uint8') return bytes.join(',');
+/**
+ * A separator, and integers, or float32 as the shortest decimal numbers that are the same in float64. Other requests have their
+ * turns meanwhile: a band has a quarter of a million numbers.
+ */
+async function numbers(bytes: Uint8Array, dtype: LevelDescription['dtype'], before: string): Promise<Buffer> {
   const { buffer, byteOffset, byteLength } = bytes;
-  return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)).join(',');
+  const values = dtype === 'uint8' ? bytes : new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
+  const parts = [Buffer.from(before)];
+  for (let start = 0; start < values.length; start += NUMBERS_AT_ONCE) {
+    const text = values.subarray(start, start + NUMBERS_AT_ONCE).join(',');
+    parts.push(Buffer.from(start === 0 ? text : `,${text}`));
+    await yieldToEvents();
+  }
+  return Buffer.concat(parts);
 }
 
 function text(json: string): Piece {

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streamAnswer, type Answer } from '../../../../src/api/inference/response-stream.js';
@@ -145,4 +145,23 @@ test('a reader that goes away closes the archives', async () => {
   await once(stream, 'readable');
   stream.destroy();
   await allClosed(folder);
+});
+
+test('other work has its turns while numbers are written', async () => {
+  const { archives } = await twoArchives('float32');
+  const { stream } = await streamAnswer(archives, answer([{ name: 'P2', binary: false }]));
+  const original = Reflect.get(Float32Array.prototype, 'join');
+  const lengths: number[] = [];
+  let turns = 0;
+  const join = jest.spyOn(Float32Array.prototype, 'join').mockImplementation(function (this: Float32Array, separator) {
+    lengths.push(this.length);
+    setImmediate(() => turns++);
+    return original.call(this, separator);
+  });
+  await collect(stream as AsyncIterable<Uint8Array>);
+  join.mockRestore();
+  expect(lengths.reduce((all, length) => all + length, 0)).toBe(2 * 64 * 64 * 96);
+  // Some milliseconds of work at a time, of three bands at most.
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(1 << 14);
+  expect(turns).toBeGreaterThanOrEqual(lengths.length / 3 - 1);
 });
