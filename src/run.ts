@@ -26,6 +26,7 @@ import { quarantineKey } from './features/store/store.js';
 import { loadZstd } from './formats/zstd.js';
 import { JobEvents } from './jobs/events.js';
 import { extractQueue, onCancellation } from './jobs/extract-queue.js';
+import { OwnedJobs } from './jobs/owned-jobs.js';
 import { formatWorkerName, JobQueue } from './jobs/queue.js';
 import type { OutcomeRecorder } from './jobs/payload.js';
 import { ImageFetcher } from './images/fetch.js';
@@ -237,7 +238,7 @@ async function startApi(config: Config, shared: Shared, stops: Stop[]): Promise<
     registry,
     limits,
     http: http.limits,
-    keys: ring,
+    access: ring && { ring, redis, usage: keys.usage },
     redirect: config.storeRedirect,
   };
   const app = await createServer(parts, softwareVersion(), logger).catch((error: unknown) => {
@@ -326,6 +327,7 @@ async function startWorker(
     config.spec,
   );
   const ledger = new BatchLedger(redis, keys);
+  const owned = new OwnedJobs(redis, keys.usage, queue);
   const announcer = new Announcer({ redis, keys, queue, length: config.streamLength });
   const batches = new BatchWorker({ redis, prefix, ledger, store, health, queue, lockDurationMs, queueLimit }, logger);
   const failures: OutcomeRecorder = {
@@ -338,7 +340,7 @@ async function startWorker(
     {
       process: (payload, signal, onStage, jobId) => processor.process(payload, signal, onStage, jobId),
       ...{ redis, subscriber: connections.patient(), keys, health, log: logger },
-      recorders: [ledger, announcer, failures],
+      recorders: [ledger, announcer, failures, owned],
     },
     { name: formatWorkerName({ ...target, host: hostname(), pid: process.pid }), ...options },
   );

@@ -15,11 +15,11 @@ import { JobEvents } from '../jobs/events.js';
 import { JobQueue } from '../jobs/queue.js';
 import { JobService } from '../jobs/service.js';
 import { JobWaiter } from '../jobs/waiter.js';
-import type { KeyRing } from '../keys/key-ring.js';
 import { ProcessMetrics, type Budget } from '../metrics/process-metrics.js';
 import { ModelRegistry } from '../spec/resolve.js';
 import type { SpecLimits } from '../spec/spec-limits.js';
 import { Audit } from './auth/audit.js';
+import type { KeyAccess } from './auth/quota-guard.js';
 import { BatchesModule } from './batches/batches.module.js';
 import { ExtractModule } from './extract/extract.controller.js';
 import { FeaturesModule } from './features/features.controller.js';
@@ -48,8 +48,8 @@ export interface ApiParts {
   readonly registry: ModelRegistry;
   readonly limits: IntakeLimits & SpecLimits & BatchLimits;
   readonly http: HttpLimits;
-  /** Without them everybody may do everything. */
-  readonly keys?: KeyRing | undefined;
+  /** Without it everybody may do everything. */
+  readonly access?: KeyAccess | undefined;
   /** Whether clients are sent to the store for archives, where it has URLs. */
   readonly redirect: boolean;
 }

@@ -10,6 +10,7 @@ import { CairnError } from '../errors.js';
 import { ApiModule, type ApiParts } from './api.module.js';
 import { Audit } from './auth/audit.js';
 import { guardWithKeys } from './auth/key-guard.js';
+import { limitCallers } from './auth/quota-guard.js';
 import { demandScopes } from './auth/scope.js';
 import { refuseOtherMethods } from './http/allowed-methods.js';
 import { limitBodies } from './http/body-limits.js';
@@ -69,7 +70,8 @@ export async function createServer(
   demandOneHost(fastify, answer);
   guardAgainstBrowsers(fastify, http.allowedHosts, answer);
   demandScopes(fastify, (url) => url === '*' || isBelow(`/${DOCS}`, url) || url.startsWith(`/${DOCS}-`));
-  guardWithKeys(fastify, parts.keys, answer);
+  guardWithKeys(fastify, parts.access?.ring, answer);
+  if (parts.access) await limitCallers(fastify, parts.access, answer);
   takeTurns(fastify, new FairTurns(), answer);
   endIdleAnswers(fastify, http.answerTimeoutMs);
   parts.metrics.add(limitBodies(fastify, http, answer));
@@ -86,7 +88,7 @@ export async function createServer(
     throwFileSizeLimit: false,
   });
   app.useGlobalFilters(problems);
-  SwaggerModule.setup(DOCS, app, () => createDocument(app, version, parts.keys !== undefined), {
+  SwaggerModule.setup(DOCS, app, () => createDocument(app, version, parts.access !== undefined), {
     customSiteTitle: 'Cairn',
   });
   await app.init();

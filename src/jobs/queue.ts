@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { CairnError } from '../errors.js';
 import { countWaiting, isCancelled, readCancelled, requestCancellation, type ExtractQueue } from './extract-queue.js';
+import { OwnedJobs } from './owned-jobs.js';
 import { batchOf, EXTRACT_JOB, isJobId, type JobPayload, PRIORITIES, type Priority } from './payload.js';
 import { isFinal, readStatus, type JobState, type JobStatus } from './status.js';
 import type { RedisKeys } from '../redis/keys.js';
@@ -30,16 +31,22 @@ const PROBE_TTL_MS = 10_000;
 export class JobQueue {
   /** Jobs that are being added. */
   private adding = 0;
+  private readonly owned: OwnedJobs;
 
-  constructor(private readonly parts: JobQueueParts) {}
+  constructor(private readonly parts: JobQueueParts) {
+    this.owned = new OwnedJobs(parts.redis, parts.keys.usage, parts.queue);
+  }
 
   /** Most jobs that may wait. */
   get limit(): number {
     return this.parts.limit;
   }
 
-  /** @throws CairnError `queue-full`, or `queue-unavailable` when Redis is away. */
-  async submit(payload: JobPayload, priority: Priority): Promise<JobStatus> {
+  /**
+   * @param mostOfOwner how many jobs the owner of the job may have queued or active.
+   * @throws CairnError `queue-full`, `quota-exceeded`, or `queue-unavailable` when Redis is away.
+   */
+  async submit(payload: JobPayload, priority: Priority, mostOfOwner?: number): Promise<JobStatus> {
     return this.reach(async () => {
       const { queue, limit } = this.parts;
       const waiting = await countWaiting(queue);
@@ -49,7 +56,9 @@ export class JobQueue {
       }
       this.adding++;
       try {
-        const job = await queue.add(EXTRACT_JOB, payload, { jobId: randomUUID(), priority: PRIORITIES[priority] });
+        const jobId = randomUUID();
+        await this.claim(jobId, payload, mostOfOwner);
+        const job = await queue.add(EXTRACT_JOB, payload, { jobId, priority: PRIORITIES[priority] });
         return readStatus(job, 'waiting', false);
       } finally {
         this.adding--;
@@ -89,7 +98,10 @@ export class JobQueue {
       await requestCancellation(redis, keys, jobId, before);
       // A job that still waits now will not run, so its place in the queue is free; the lines of a batch are its feeder's.
       const waits = WAITING.has(await queue.getJobState(jobId));
-      if (waits && batchOf(jobId) === undefined) await queue.remove(jobId);
+      if (!waits || batchOf(jobId) !== undefined) return;
+      await queue.remove(jobId);
+      const { owner } = before.payload;
+      if (owner !== undefined) await this.owned.release(owner, jobId);
     });
     return this.status(jobId);
   }
@@ -123,6 +135,15 @@ export class JobQueue {
   /** @throws CairnError `queue-unavailable` unless Redis accepts writes. */
   async probe(): Promise<void> {
     await this.reach(() => this.parts.redis.set(this.parts.keys.probe, '1', 'PX', PROBE_TTL_MS));
+  }
+
+  /** @throws CairnError `quota-exceeded`. */
+  private async claim(jobId: string, { owner }: JobPayload, most: number | undefined): Promise<void> {
+    if (owner === undefined || most === undefined || (await this.owned.claim(owner, jobId, most))) return;
+    throw new CairnError(
+      'quota-exceeded',
+      `The key "${owner}" has ${most} jobs that are queued or active, which is its limit; try again when some have ended.`,
+    );
   }
 
   private reach<T>(commands: () => Promise<T>, withinMs = FAIL_FAST_MS): Promise<T> {

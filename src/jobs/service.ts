@@ -37,7 +37,7 @@ export class JobService {
     const found = featuresId === undefined ? undefined : await this.library.find(featuresId);
     if (found) return cachedStatus(found);
     await this.demandStore();
-    return this.queue.submit(payload, priority);
+    return this.queue.submit(payload, priority, caller?.quotas.jobs);
   }
 
   /** @throws CairnError `store-full` or `store-unavailable` where results could not be kept now. */

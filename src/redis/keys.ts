@@ -27,6 +27,14 @@ export function redisKeys(prefix: string) {
       /** `recorded` and `announced` have one bit per line, `results` is a stream. */
       return { hash, recorded: `${hash}:recorded`, announced: `${hash}:announced`, results: `${hash}:results` };
     },
+    /** What API keys have used. */
+    usage: {
+      /** Begins the keys of `@fastify/rate-limit`; the owner follows. */
+      requests: `${prefix}:usage:requests:`,
+      /** A sorted set: the ids of an owner's jobs that have not ended, by the time of their submission. */
+      jobs: (owner: string) => `${prefix}:usage:jobs:${owner}`,
+      bytes: (owner: string, day: string) => `${prefix}:usage:bytes:${owner}:${day}`,
+    },
     announcements: {
       stream,
       /** The newest id that was trimmed off the stream. */

@@ -60,7 +60,7 @@ export function limitBodies(
   };
 }
 
-function announcesBody({ headers }: IncomingMessage): boolean {
+export function announcesBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
@@ -117,7 +117,7 @@ function longestStalled(bodies: Iterable<ReceivedBody>): ReceivedBody | undefine
 }
 
 /** Closes the connection behind the answer. */
-function endConnection(raw: IncomingMessage, reply: FastifyReply): void {
+export function endConnection(raw: IncomingMessage, reply: FastifyReply): void {
   if (reply.raw.writableFinished) raw.socket.destroySoon();
   else reply.raw.once('finish', () => raw.socket.destroySoon());
 }
