@@ -222,7 +222,7 @@ async function startApi(config: Config, shared: Shared, stops: Stop[]): Promise<
   const events = new JobEvents(connections.patient(), keys.prefix);
   const blocking = connections.blocking(DEAD_AFTER_MS);
   const announcements = new Announcements({ redis, blocking, keys, groupIdleMs: config.groupIdleMs });
-  const batches = new BatchQueue({ redis, keys, jobs });
+  const batches = new BatchQueue({ redis, keys, jobs, maxOpen: config.batches.maxOpen });
 
   const limits = { ...config.intake, ...config.spec, ...config.batches };
   await health.problem();

@@ -17,6 +17,8 @@ export interface BatchQueueParts {
   readonly keys: RedisKeys;
   /** The queue that batches are fed into. */
   readonly jobs: ExtractQueue;
+  /** Batches that have not ended, at most; without it there is no limit. */
+  readonly maxOpen?: number;
 }
 
 /** A batch as its submitter sees it. Times are ISO 8601. */
@@ -62,6 +64,19 @@ export class BatchQueue {
     this.queue = new Queue(BATCH_QUEUE, { connection: redis, prefix: keys.prefix, skipVersionCheck: true });
     this.queue.on('error', () => undefined);
     this.ledger = new BatchLedger(redis, keys);
+  }
+
+  /** Batches that have not ended. @throws CairnError `queue-unavailable`. */
+  open(): Promise<number> {
+    // A batch is a job of its own queue until its last line has been fed and has ended.
+    return this.reach(() => this.queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized'));
+  }
+
+  /** @throws CairnError `queue-full` where no further batch is accepted now, or `queue-unavailable`. */
+  async demandPlace(): Promise<void> {
+    const { maxOpen = Infinity } = this.parts;
+    if ((await this.open()) < maxOpen) return;
+    throw new CairnError('queue-full', `${maxOpen} batches have not ended, which is the limit; try again later.`);
   }
 
   /**

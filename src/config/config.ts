@@ -150,8 +150,9 @@ export function loadConfig(env: Env) {
       maxUploadBytes: vars.CAIRN_MAX_UPLOAD_BYTES,
       maxUrlLength: vars.CAIRN_URL_MAX_LENGTH,
       maxRatio: vars.CAIRN_BATCH_MAX_RATIO,
+      maxBatchBytes: vars.CAIRN_BATCH_MAX_BYTES,
     },
-    batches: { maxRefused: vars.CAIRN_BATCH_MAX_REFUSED },
+    batches: { maxRefused: vars.CAIRN_BATCH_MAX_REFUSED, maxOpen: vars.CAIRN_MAX_BATCHES },
     spec: { maxSize: vars.CAIRN_MAX_SIZE, maxJobBytes: vars.CAIRN_MAX_JOB_BYTES },
     /** How workers fetch images. */
     urls: {

@@ -142,6 +142,16 @@ export const LIMITS = {
     bounds: 'lines of a batch that are refused',
     beyond: { code: 'batch-invalid' },
   },
+  CAIRN_BATCH_MAX_BYTES: {
+    ...{ standard: 16 * GIB, unit: 'bytes', of: 'API' },
+    bounds: 'the body of a batch, and what it unpacks to',
+    beyond: { code: 'batch-too-large' },
+  },
+  CAIRN_MAX_BATCHES: {
+    ...{ standard: 1000, unit: 'count', of: 'API' },
+    bounds: 'batches that have not ended',
+    beyond: { code: 'queue-full' },
+  },
   CAIRN_BATCH_MAX_RATIO: {
     ...{ standard: 100, unit: 'times', of: 'API' },
     bounds: 'what a compressed batch unpacks to, beyond 1 MiB of text or 64 MiB of images',

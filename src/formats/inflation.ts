@@ -5,7 +5,7 @@ const SMALL_BYTES = 64 << 20;
 /** Text is never that dense. */
 const SMALL_TEXT_BYTES = 1 << 20;
 
-/** How far a compressed body may unpack: to `maxRatio` times its size, once it is no longer small. */
+/** How far a compressed body may unpack: to `maxRatio` times its size, once it is no longer small, and to `maxBytes` at most. */
 export class UnpackLimit {
   private smallBytes = SMALL_BYTES;
 
@@ -13,6 +13,7 @@ export class UnpackLimit {
   constructor(
     private readonly maxRatio: number,
     private readonly code: ErrorCode = 'batch-too-large',
+    private readonly maxBytes = Infinity,
   ) {}
 
   /** The body has turned out to be text. */
@@ -22,6 +23,7 @@ export class UnpackLimit {
 
   /** @throws CairnError when the packed size cannot plausibly unpack to `size`. */
   check(size: number, packed: number): void {
+    if (size > this.maxBytes) throw new CairnError(this.code, `The body unpacks to more than ${this.maxBytes} bytes.`);
     if (size <= this.smallBytes || size <= packed * this.maxRatio) return;
     throw new CairnError(this.code, `The body unpacks to more than ${this.maxRatio} times its size.`);
   }

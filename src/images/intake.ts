@@ -15,6 +15,8 @@ export interface IntakeLimits extends DecodeLimits {
   readonly maxUrlLength: number;
   /** How many times its size a compressed body of images or a manifest may unpack to. */
   readonly maxRatio: number;
+  /** Bytes of the body of a batch, and of what it unpacks to; without it there is no limit. */
+  readonly maxBatchBytes?: number;
 }
 
 /** An image in the store, as the source of a job, and its bytes. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
 import { zipBytes, type ZipMember } from '../support/zip-bytes.js';
-import { BatchClient, numberedImage, OPTIONS, type BatchView } from './support/batch-client.js';
+import { BatchClient, numberedImage, OPTIONS, tarOf, type BatchView } from './support/batch-client.js';
 import { type Problem } from './support/client.js';
 import { startService, temporaryFolder, until, type Service } from './support/service.js';
 
@@ -97,6 +97,37 @@ describe('bodies', () => {
     expect(JSON.stringify(await client.batch(id)).length).toBeLessThan(100_000);
   });
 
+  test.each([
+    ['a tar', async () => tarOf([['a.png', await numberedImage(3)]])],
+    ['a zip that unpacks to more', () => zipBytes([{ name: 'a.png', data: Buffer.alloc(60_000), deflate: true }])],
+    ['a manifest in gzip', () => gzipSync(manifest(2000, (i) => ({ source: { url: `${silentUrl}/${i}` } })))],
+  ])('%s beyond the limit of a batch is refused, and leaves nothing', async (what, body) => {
+    await start('api', `large-${what.length}`, { CAIRN_BATCH_MAX_BYTES: what === 'a tar' ? '1000' : '40000' });
+    const kept = () => readdir(join(folder.path, 'batches')).catch(() => []);
+    const before = await kept();
+    expect(await refused(Buffer.from(await body()))).toEqual([413, 'batch-too-large']);
+    expect(await kept()).toEqual(before);
+  });
+
+  test('a form beyond the limit of a batch is refused', async () => {
+    await start('api', 'large-form', { CAIRN_BATCH_MAX_BYTES: '100000' });
+    const form = new FormData();
+    for (let i = 0; i < 3; i++) form.append('image', new Blob([Buffer.alloc(90_000, i)]), `${i}.png`);
+    const response = await fetch(`${client.url}/v1/batches?${OPTIONS}`, { method: 'POST', body: form });
+    expect([response.status, ((await response.json()) as Problem).code]).toEqual([413, 'batch-too-large']);
+  });
+
+  test('beyond the limit of open batches further ones are refused, until one has ended', async () => {
+    await start('api', 'open', { CAIRN_MAX_BATCHES: '2' });
+    const line = Buffer.from(JSON.stringify({ source: { url: silentUrl } }));
+    const first = await client.submitBatch(line);
+    await client.submitBatch(line);
+    expect(await refused(line)).toEqual([429, 'queue-full']);
+    await fetch(`${client.url}/v1/batches/${first.id}`, { method: 'DELETE' });
+    await start('worker', 'open');
+    await until(async () => (await client.postBatch(line)).status === 202);
+  });
+
   test('empty lines do not make the number of a line as large as one likes', async () => {
     await start('api', 'numbers');
     const line = JSON.stringify({ source: { url: silentUrl } });
@@ -161,7 +192,7 @@ test('a line that kills every worker fails, and its batch goes on to the end', a
 describe('a batch whose manifest is gone', () => {
   /** Of 600 lines, of which the first to run keep on running. */
   async function submit(): Promise<BatchView> {
-    return client.submitBatch(manifest(600, () => ({ source: { url: silentUrl } })));
+    return client.submitBatch(manifest(600, (i) => ({ source: { url: `${silentUrl}/${i}` } })));
   }
 
   test('has failed, and what ends later does not count twice', async () => {

@@ -68,8 +68,9 @@ export class BatchesController {
     },
     refusals: {
       409: 'The Idempotency-Key came with another body before.',
-      413: 'Too many entries.',
+      413: 'Too many entries, or too large.',
       422: 'Too many lines are refused.',
+      429: 'Too many batches have not ended.',
     },
   })
   async submit(
@@ -136,6 +137,7 @@ export class BatchesController {
     caller: Caller | undefined,
     fingerprint: Fingerprint | undefined,
   ): Promise<boolean> {
+    await this.batches.demandPlace();
     const read: EntrySource = (check) => readEntries(request, this.store, this.images, check, fingerprint);
     const accepted = await this.intake.accept(id, request.query as GivenOptions, read, caller);
     const batch = fingerprint ? { ...accepted, fingerprint: await fingerprint.digest() } : accepted;

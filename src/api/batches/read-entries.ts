@@ -34,7 +34,8 @@ export async function* readEntries(
   fingerprint?: Fingerprint,
 ): AsyncGenerator<Entry> {
   if (request.isMultipart()) yield* formEntries(request, intake, useOptions, fingerprint);
-  else if (request.body instanceof Readable) yield* entriesOf(received(request.body), store, intake);
+  else if (request.body instanceof Readable)
+    yield* entriesOf(received(request.body, intake.limits.maxBatchBytes), store, intake);
   else if (request.body !== undefined && request.body !== null) {
     refuseManyKeys(request.body);
     yield await jsonEntry(request.body, intake);
@@ -55,7 +56,11 @@ async function* formEntries(
 ): AsyncGenerator<Entry> {
   const options: Record<string, unknown> = {};
   let line = 0;
+  const { socket } = request.raw;
+  const { maxBatchBytes = Infinity } = intake.limits;
+  const before = socket.bytesRead;
   for await (const part of partsOf(request, FORM_LIMITS)) {
+    if (socket.bytesRead - before > maxBatchBytes) throw tooLarge(maxBatchBytes);
     if (fingerprint) notePart(part, fingerprint);
     if (part.type === 'file') {
       if (line === 0) useOptions(options);
@@ -108,15 +113,32 @@ async function* entriesOf(
 }
 
 function unpacked(chunks: AsyncIterable<Uint8Array>, store: Store, intake: ImageIntake): AsyncGenerator<Entry> {
-  const limit = new UnpackLimit(intake.limits.maxRatio);
+  const limit = new UnpackLimit(intake.limits.maxRatio, 'batch-too-large', intake.limits.maxBatchBytes);
   return entriesOf(gunzip(chunks, limit), store, intake, limit);
 }
 
-/** The body of a request, which is not destroyed: a destroyed request cannot be answered. */
-async function* received(body: Readable): AsyncGenerator<Uint8Array> {
+/**
+ * The body of a request, which is not destroyed: a destroyed request cannot be answered.
+ *
+ * @throws CairnError `batch-too-large` beyond `maxBytes`, `request-malformed` where it is cut off.
+ */
+async function* received(body: Readable, maxBytes = Infinity): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   try {
-    yield* body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+    for await (const chunk of chunks) {
+      if ((bytes += chunk.length) > maxBytes) throw tooLarge(maxBytes);
+      yield chunk;
+    }
   } catch (cause) {
+    if (cause instanceof CairnError) throw cause;
     throw new CairnError('request-malformed', 'The upload was cut off.', { cause });
   }
+}
+
+function tooLarge(maxBytes: number): CairnError {
+  return new CairnError(
+    'batch-too-large',
+    `The body of a batch has at most ${maxBytes} bytes (CAIRN_BATCH_MAX_BYTES).`,
+  );
 }

@@ -42,7 +42,7 @@ async function* read(object: StoredObject, intake: ImageIntake): AsyncGenerator<
   const zip = await openZip(object, { decodeStrings: false });
   let line = 0;
   let unpacked = 0;
-  const limit = new UnpackLimit(intake.limits.maxRatio);
+  const limit = new UnpackLimit(intake.limits.maxRatio, 'batch-too-large', intake.limits.maxBatchBytes);
   for await (const entry of zip.eachEntry()) {
     const name = nameOf(entry);
     if (name.endsWith('/') || isHidden(name)) continue;

@@ -50,9 +50,9 @@ describe('loadConfig', () => {
       decode: { maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
       intake: {
         ...{ maxPixels: 100_000_000, maxSide: 65_535, maxScans: 100 },
-        ...{ maxUploadBytes: 64 * 1024 * 1024, maxUrlLength: 2048, maxRatio: 100 },
+        ...{ maxUploadBytes: 64 * 1024 * 1024, maxUrlLength: 2048, maxRatio: 100, maxBatchBytes: 16 * 2 ** 30 },
       },
-      batches: { maxRefused: 1000 },
+      batches: { maxRefused: 1000, maxOpen: 1000 },
       spec: { maxSize: 2048, maxJobBytes: 3 * 2 ** 30 },
       urls: {
         policy: UrlPolicy.parse(''),
