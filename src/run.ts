@@ -146,7 +146,8 @@ export async function run(
       backbone = makeBackbone({ ...config.backbone, onHang, onDeviceLost });
       await startWorker(config, backbone, shared, stops);
     }
-    if (config.role === 'worker' && !supervises) await startMetrics(config, shared, stops);
+    if (config.role === 'worker' && !supervises)
+      await startMetrics(config, shared, () => (backbone?.unended ?? 0) === 0, stops);
   } catch (error) {
     await stopEach(stops, logger);
     throw error;
@@ -276,9 +277,14 @@ function cannotListen({ host, port }: Config['http'], error: NodeJS.ErrnoExcepti
 }
 
 /** A worker without an API serves its metrics where it is told to. */
-async function startMetrics({ http, metricsPort }: Config, { metrics, logger }: Shared, stops: Stop[]): Promise<void> {
+async function startMetrics(
+  { http, metricsPort }: Config,
+  { metrics, logger }: Shared,
+  sound: () => boolean,
+  stops: Stop[],
+): Promise<void> {
   if (metricsPort === undefined) return;
-  const server = await serveMetrics(metrics, metricsPort, http.host);
+  const server = await serveMetrics(metrics, metricsPort, http.host, sound);
   stops.push(() => server.close());
   logger.log(`metrics at ${server.url}/metrics`);
 }
@@ -350,6 +356,12 @@ async function startWorker(
     help: 'Jobs that this worker runs.',
     limit: options.concurrency,
     inUse: () => worker.runs,
+  });
+  metrics.add({
+    name: 'worker_hung_threads',
+    help: 'Threads of the engine that hang; at the limit the worker ends itself.',
+    limit: MAX_HUNG_THREADS,
+    inUse: () => backbone.unended ?? 0,
   });
   metrics.add({
     name: 'worker_downloads',

@@ -14,18 +14,26 @@ export interface MetricsServer {
 }
 
 /**
- * Serves `/metrics` and `/livez` of a process that has no API. An answer of `/livez` shows that the event loop turns.
+ * Serves `/metrics` and `/livez` of a process that has no API. An answer of `/livez` shows that the event
+ * loop turns; it is `503` while the process is not `sound`.
  *
  * @throws CairnError `option-invalid` where the port cannot be listened on.
  */
-export async function serveMetrics(metrics: ProcessMetrics, port: number, host: string): Promise<MetricsServer> {
+export async function serveMetrics(
+  metrics: ProcessMetrics,
+  port: number,
+  host: string,
+  sound: () => boolean,
+): Promise<MetricsServer> {
   const server = createServer({ requestTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
     const send = (status: number, type: string, text: string) =>
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text);
     request.resume();
     if (request.method !== 'GET' && request.method !== 'HEAD') send(405, 'text/plain', 'Only GET is possible.\n');
-    else if (request.url === '/livez') send(200, 'application/json', '{"status":"ok"}');
-    else if (request.url === '/metrics') {
+    else if (request.url === '/livez') {
+      if (sound()) send(200, 'application/json', '{"status":"ok"}');
+      else send(503, 'application/json', '{"status":"engine-hung"}');
+    } else if (request.url === '/metrics') {
       metrics.text().then(
         (text) => send(200, metrics.registry.contentType, text),
         () => send(500, 'text/plain', 'The metrics cannot be read now.\n'),

@@ -16,11 +16,20 @@ test('a worker whose engine hangs time and again ends itself, and all of its job
   const weights = join(services.data, '..', 'weights');
   await mkdir(weights);
   execFileSync('mkfifo', [join(weights, 'mask-rcnn-resnet18.calibration.json')]);
-  const env = { CAIRN_WEIGHTS_DIR: weights, CAIRN_COMPILE_TIMEOUT_MS: '8000', CAIRN_LOCK_DURATION_MS: '1000' };
+  const env = {
+    CAIRN_WEIGHTS_DIR: weights,
+    CAIRN_COMPILE_TIMEOUT_MS: '8000',
+    CAIRN_LOCK_DURATION_MS: '1000',
+    CAIRN_METRICS_PORT: '0',
+  };
   const worker = await services.start('worker', env);
   const stuck = await client.submit(await numberedImage(1), `${OPTIONS}&precision=int8`);
   const other = await client.submit(await numberedImage(2), OPTIONS);
   const { process } = worker;
+  await until(() => /metrics at \S+/.test(worker.log()));
+  const livez = /metrics at (\S+)\/metrics/.exec(worker.log())![1]! + '/livez';
+  expect((await fetch(livez)).status).toBe(200);
+  await until(async () => (await fetch(livez)).status === 503);
   // By a signal: a process does not exit while its threads hang.
   await until(
     () => process.exitCode !== null || process.signalCode !== null,
