@@ -10,9 +10,10 @@ import { readEnv } from '../config/env.js';
 import { formatTable, print } from './output.js';
 
 const LEGEND = `
-P2–P6 need weights with a feature pyramid. "pull NAME": no file yet, and
-\`cairn weights pull NAME\` downloads one. "–": no file yet, and none to download;
-docs/weights.md shows how to convert some. Without a file, weights are seeded.`;
+P2–P6 need weights with a feature pyramid. "pull …-coco": no file yet, and
+\`cairn weights pull MODEL-coco\` downloads one (\`cairn weights list\` has all).
+"–": no file yet, and none to download; docs/weights.md says which files of
+your own are read. Without a file, weights are seeded.`;
 
 /** `cairn models`: the catalogue. */
 export function modelsCommand(): Command {
@@ -26,7 +27,8 @@ async function printModels(flags: { readonly json?: boolean }): Promise<void> {
   const { weightsDir } = loadConfig(readEnv());
   const models = await Promise.all(listModels().map((model) => describe(model, weightsDir)));
   const rows = models.map(({ name, levels, weights, published }) => {
-    const source = isSeeded(weights) ? (published[0] ? `pull ${published[0]}` : '–') : basename(weights);
+    const toPull = published[0] ? `pull …${published[0].slice(name.length)}` : '–';
+    const source = isSeeded(weights) ? toPull : basename(weights);
     return [name, levels.includes('P2') ? 'C1–C5 P2–P6' : 'C1–C5', source];
   });
   print(models, flags, () => `${formatTable(['model', 'levels', 'weights'], rows)}\n${LEGEND}`);

@@ -143,12 +143,12 @@ test('describe tells what Keras tells', async () => {
 test('models lists the catalogue: levels, and where weights come from', async () => {
   const { status, stdout } = await cairn('models');
   expect(status).toBe(0);
-  expect(stdout).toMatch(/^mask-rcnn-resnet101 +C1–C5 P2–P6 +pull mask-rcnn-resnet101-coco$/m);
-  expect(stdout).toMatch(/^keras-v2-resnet50v2 +C1–C5 +pull keras-v2-resnet50v2-imagenet$/m);
+  expect(stdout).toMatch(/^mask-rcnn-resnet101 +C1–C5 P2–P6 +pull …-coco$/m);
+  expect(stdout).toMatch(/^keras-v2-resnet50v2 +C1–C5 +pull …-imagenet$/m);
   expect(stdout).toMatch(/^mask-rcnn-resnet50 +C1–C5 P2–P6 +–$/m);
   for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   const models = JSON.parse((await cairn('models', '--json')).stdout) as { name: string }[];
-  expect(models).toHaveLength(29);
+  expect(models).toHaveLength(34);
   expect(models.find(({ name }) => name === 'mask-rcnn-resnet101')).toEqual({
     name: 'mask-rcnn-resnet101',
     family: 'mask-rcnn',
