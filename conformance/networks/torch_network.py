@@ -122,7 +122,7 @@ class TorchNetwork:
         return {"total": total, "trainable": total - fixed, "nonTrainable": fixed}
 
     def pyramid_parameters(self):
-        return count(self._pyramid.parameters())
+        return count(tensor for tensor in self._pyramid.state_dict().values() if tensor.is_floating_point())
 
 
 def is_norm(module):

@@ -7,6 +7,7 @@ export interface Job {
   readonly id: string;
   readonly state: 'queued' | 'active' | 'completed' | 'failed' | 'cancelled';
   readonly attempts: number;
+  readonly model: string;
   readonly weights: string;
   readonly featuresId?: string;
   readonly features?: { readonly id: string; readonly href: string };

@@ -71,6 +71,13 @@ test.each(['mask-rcnn-resnet18', 'scale-resnet101', 'torchvision-resnet18'])(
   },
 );
 
+test('group norms, which TensorFlow.js has no layer for, are refused', async () => {
+  await expect(tfjsFiles(request('detectron2-gn-resnet50', ['C2']))).rejects.toMatchObject({
+    code: 'option-invalid',
+    message: expect.stringMatching(/^stem\.conv1\.norm is a group norm.*as onnx/),
+  });
+});
+
 test('what TensorFlow.js cannot return is refused', async () => {
   for (const other of [{ dtype: 'float16' }, { layout: 'nchw' }, { precision: 'int8' }] as const) {
     const refused = tfjsFiles({ ...request('mask-rcnn-resnet18', ['C2']), ...other });

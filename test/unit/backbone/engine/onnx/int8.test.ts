@@ -6,7 +6,7 @@ import { QuantizedValues } from '../../../../../src/backbone/engine/quantized-va
 import type { Graph, OutputName } from '../../../../../src/backbone/graph/graph.js';
 import { LARGEST_UINT8, type Range } from '../../../../../src/backbone/quantization.js';
 import type { Level } from '../../../../../src/backbone/tensor.js';
-import { preactivationGraph, randomWeights, tinyGraph } from '../../../../support/graphs.js';
+import { groupNormGraph, preactivationGraph, randomWeights, tinyGraph } from '../../../../support/graphs.js';
 import { pixels, SIZE } from '../../../../support/engine-under-test.js';
 import { useTypedArraysOfTheProcess } from '../../../../support/outer-realm.js';
 import { numbersOf } from '../../../../support/tensors.js';
@@ -21,6 +21,7 @@ const IMAGES = [1, 2, 3, 4].map((seed) => () => Promise.resolve(Uint8Array.from(
 describe.each([
   ['post-activation', tinyGraph()],
   ['pre-activation', preactivationGraph()],
+  ['group norms', groupNormGraph()],
 ])('an integer network, %s', (_, graph: Graph) => {
   const weights = randomWeights(graph);
   const outputs = (Object.keys(graph.outputs) as OutputName[]).filter((name) => name !== 'top');
