@@ -17,6 +17,8 @@ Results go to stdout, progress to stderr. Suites, with their defaults:
   scale    images/s with twice the workers and the threads, and where the API, Redis or the store is the limit:
            --parts growth,ceiling --rounds 3 --model mask-rcnn-resnet50 --size 1024 --images 8 --precision float32
            --dtype float16 --codec zstd --jobs 2000 --photos 60 --concurrency 8
+  store    the S3 store against the SDK alone, on the bucket of CAIRN_STORE, else on OpenStack Swift or s3rver:
+           --rounds 7 --megabytes 4,40 --memory 400
   decoder  decoding in a process of its own against decoding in this one: --size 1024 --images 20 --rounds 5
   fairness what one caller's flood costs another: --rounds 3 --requests 300 --jobs 10000 --connections 32
   peers    the scripts that one would write in Python, against extract and the service (Python 3.11):
@@ -32,6 +34,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   engines: () => import('./engines-main.js'),
   requests: () => import('./requests-main.js'),
   scale: () => import('./scale-main.js'),
+  store: () => import('./store-main.js'),
   decoder: () => import('./decoder-main.js'),
   fairness: () => import('./fairness-main.js'),
   peers: () => import('./peers-main.js'),

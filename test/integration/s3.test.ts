@@ -1,7 +1,9 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import ZipFileStore from '@zarrita/storage/zip';
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { extract } from 'tar-stream';
 import * as zarr from 'zarrita';
 import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
@@ -57,6 +59,14 @@ afterAll(async () => {
   // Nothing was kept in a folder.
   expect(left).toEqual([[], [], []]);
 });
+
+/** Everything that a server sends for one request, without what a redirect leads to. */
+async function bytesOnTheWire(url: string): Promise<number> {
+  const request = get(url, { agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  await response.resume().toArray();
+  return response.socket.bytesRead;
+}
 
 async function made(number: number, query = OPTIONS): Promise<string> {
   const response = await client.post(query, new Uint8Array(await numberedImage(number)), {
@@ -118,12 +128,15 @@ test('archives come from the store itself where that is asked for, and zarrita r
   const expected = parseSafetensors(await client.bytes(`/v1/features/${id}.safetensors?levels=C4`));
   const path = `${redirecting.url}/v1/features/${id}.zarr.zip`;
   const answer = await fetch(path, { redirect: 'manual' });
+  // The answers alone, with their headers.
+  expect(await bytesOnTheWire(path)).toBeLessThan(2500);
   expect([answer.status, answer.headers.get('cache-control')]).toEqual([307, 'no-store']);
   expect(answer.headers.get('location')).toMatch(new RegExp(`^${publicS3.url}/.*X-Amz-Signature=`));
   const followed = await fetch(path);
   expect(followed.headers.get('content-type')).toBe('application/zip');
   expect(followed.headers.get('content-disposition')).toContain(`${id}.zarr.zip`);
   const archive = await client.bytes(`/v1/features/${id}.zarr.zip`);
+  expect(await bytesOnTheWire(`${api.url}/v1/features/${id}.zarr.zip`)).toBeGreaterThan(archive.length);
   expect(Buffer.from(await followed.arrayBuffer()).equals(archive)).toBe(true);
   // Its answer has no bytes to save, and a signature is for one method.
   const head = await fetch(path, { method: 'HEAD', redirect: 'manual' });
