@@ -61,7 +61,9 @@ export class StoreHealth {
     await this.demand();
     const own = this.identity;
     if (id !== undefined && own !== undefined && id !== own) {
-      throw storeUnavailable(`what is asked for is of the store ${id}, and the store here is ${own} (CAIRN_STORE, CAIRN_DATA_DIR)`);
+      throw storeUnavailable(
+        `what is asked for is of the store ${id}, and the store here is ${own} (CAIRN_STORE, CAIRN_DATA_DIR)`,
+      );
     }
   }
 
