@@ -22,6 +22,7 @@ COPY tsconfig.json tsconfig.build.json ./
 # The benchmarks and examples are not part of the image: tsconfig.build.json compiles whichever of its folders exist.
 COPY src ./src
 COPY calibrations ./calibrations
+COPY proto ./proto
 RUN npm run build
 # Only the variant that has its addon needs the native TensorFlow package (215 MB with its dependencies). ONNX Runtime
 # ships its libraries for every system: 220 MB that a Linux container cannot load. Source maps take another 224 MB.
@@ -118,6 +119,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/calibrations ./calibrations
+COPY --from=build /app/proto ./proto
 # By number, as Kubernetes' runAsNonRoot requires: the user node.
 USER 1000:1000
 VOLUME /data

@@ -8,6 +8,7 @@ Results go to stdout, progress to stderr. Suites, with their defaults:
   int8     sessions in 8-bit integers against float32: --models mask-rcnn-resnet50,mask-rcnn-resnet101 --rounds 12
            --size 1024
   serving  a stored pyramid over HTTP: --rounds 10 --slow-seconds 90 --leaving 200
+  grpc     a stored pyramid by gRPC against REST: --rounds 10
   batch    ten thousand lines while a worker and Redis are killed:
            --lines 10000 --size 128 --model mask-rcnn-resnet18 --levels C4,C5
   engines  every engine and device of this machine: --models mask-rcnn-resnet50,mask-rcnn-resnet101 --runs 10
@@ -30,6 +31,7 @@ const SUITES: Readonly<Record<string, () => Promise<unknown>>> = {
   chain: () => import('./chain-main.js'),
   int8: () => import('./int8-main.js'),
   serving: () => import('./serving-main.js'),
+  grpc: () => import('./grpc-main.js'),
   batch: () => import('./batch-main.js'),
   engines: () => import('./engines-main.js'),
   requests: () => import('./requests-main.js'),

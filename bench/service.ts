@@ -40,6 +40,11 @@ export class Service {
     return this.running.url;
   }
 
+  /** Everything the process has written so far. */
+  log(): string {
+    return this.running.log();
+  }
+
   get pid(): number {
     return this.running.process.pid!;
   }

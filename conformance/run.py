@@ -87,6 +87,7 @@ def compare(arguments):
     from check_detectors import check_detectors
     from check_export import check_export
     from check_family import check_family
+    from check_grpc import check_grpc
     from check_int8 import check_int8
     from check_int8_loss import check_int8_loss
     from check_layout import check_layout
@@ -115,6 +116,7 @@ def compare(arguments):
         check_torch_files(results, scratch)
         check_layout(results, scratch)
         check_export(results, scratch)
+        check_grpc(results, scratch)
         check_int8(results, scratch, arguments.quick)
         if not arguments.quick:
             check_int8_loss(results, scratch)

@@ -18,6 +18,7 @@ import { readEnv, type Env } from './config/env.js';
 import { softwareVersion } from './config/version.js';
 import { asCairnError, CairnError } from './errors.js';
 import { FEATURES_PREFIX } from './features/feature-set.js';
+import type { GrpcServer } from './api/grpc/grpc-server.js';
 import { FeatureLibrary } from './features/library.js';
 import { openStore, type OpenStore } from './features/store/open-store.js';
 import { Quarantine } from './features/store/quarantine.js';
@@ -56,6 +57,8 @@ const MAX_HUNG_THREADS = 2;
 const EXIT_GRACE_MS = 10_000;
 /** The supervisor's timeout exceeds the child's own by this margin. */
 const SUPERVISOR_MARGIN_MS = 2000;
+/** How long gRPC calls that are under way may take when the server stops. */
+const GRPC_GRACE_MS = 10_000;
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 const SWEEP_EVERY_MS = 10 * 60_000;
 /** How long a damaged object can be looked at. */
@@ -246,17 +249,23 @@ async function startApi(config: Config, shared: Shared, stops: Stop[]): Promise<
     connections.close();
     throw error;
   });
+  let grpc: GrpcServer | undefined;
   stops.push(async () => {
     // Followers first: the server waits for responses in progress, and theirs would not end.
     batches.stopFollowing();
     await Promise.all([events.close(), announcements.close()]);
-    await app.close();
+    await Promise.all([app.close(), grpc?.close(GRPC_GRACE_MS)]);
     await Promise.all([batches.close(), closeWithin(FAIL_FAST_MS, jobs.close())]);
     connections.close();
   });
   await app.listen(http.port, http.host).catch((error: unknown) => {
     throw cannotListen(http, error as NodeJS.ErrnoException);
   });
+  if (config.grpc) {
+    const { grpcServerFor } = await import('./api/grpc/grpc-server.js');
+    grpc = await grpcServerFor(app, parts, config.grpc);
+    logger.log(`gRPC on ${grpc.address}`);
+  }
   logger.log(`listening on ${await app.getUrl()}`);
 }
 

@@ -62,6 +62,7 @@ const schema = z.object({
   CAIRN_LIVENESS_FILE: z.string().optional(),
   CAIRN_URL_ALLOW: urlAllow,
   CAIRN_ALLOWED_HOSTS: hosts.optional(),
+  CAIRN_GRPC_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   CAIRN_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),
@@ -98,6 +99,10 @@ export function loadConfig(env: Env) {
       limits: httpLimits(vars, isLoopback(vars.HOST) ? [...new Set([...LOOPBACK_HOSTS, vars.HOST])] : undefined),
     },
     auth: { keysFile: vars.CAIRN_API_KEYS_FILE, off: vars.CAIRN_AUTH === 'off', local: isLoopback(vars.HOST) },
+    /** The Open Inference Protocol over gRPC, on the host of HTTP. */
+    ...(vars.CAIRN_GRPC_PORT !== undefined && {
+      grpc: { host: vars.HOST, port: vars.CAIRN_GRPC_PORT, maxMessageBytes: vars.CAIRN_GRPC_MAX_MESSAGE_BYTES },
+    }),
     /** Of a worker without an API. */
     ...(vars.CAIRN_METRICS_PORT !== undefined && { metricsPort: vars.CAIRN_METRICS_PORT }),
     redisUrl: vars.REDIS_URL,

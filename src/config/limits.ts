@@ -57,6 +57,11 @@ export const LIMITS = {
     bounds: 'memory for `/v2` requests that are being read, all together',
     beyond: { code: 'busy' },
   },
+  CAIRN_GRPC_MAX_MESSAGE_BYTES: {
+    ...{ standard: 64 * MIB, least: 1024, most: 2 ** 31 - 1, unit: 'bytes', of: 'API' },
+    bounds: 'one message that a client of gRPC sends',
+    beyond: 'the call ends with RESOURCE_EXHAUSTED',
+  },
   CAIRN_MAX_JSON_VALUES: {
     ...{ standard: 1_000_000, unit: 'count', of: 'API' },
     bounds: 'values (numbers, texts, lists, objects, keys) in the JSON of a `/v2` request',

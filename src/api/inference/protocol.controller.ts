@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseFilters } 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { listModels } from '../../backbone/catalogue.js';
-import { asCairnError, CairnError } from '../../errors.js';
+import { CairnError } from '../../errors.js';
 import { StoreHealth } from '../../features/store/store-health.js';
 import { JobQueue } from '../../jobs/queue.js';
 import { Scope, WithoutKey } from '../auth/scope.js';
@@ -21,9 +21,10 @@ import {
   type ModelMetadata,
 } from './model-metadata.js';
 import { ProtocolFilter } from './protocol-error.js';
+import { notReadyReason } from './readiness.js';
 
 /** What the server has beyond the protocol itself, by Triton's names. */
-const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'parameters'];
+export const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'parameters'];
 const MAX_INDEX_REQUEST_BYTES = 1 << 16;
 
 /** Operations on one model. */
@@ -153,7 +154,7 @@ export class ProtocolController {
     const onlyReady = await withBody(request, this.memory, async (bytes) =>
       parseIndexRequest((await bytes.all(MAX_INDEX_REQUEST_BYTES, 'The request')).toString('utf8')),
     );
-    const reason = await this.notReadyReason();
+    const reason = await notReadyReason(this.queue, this.store);
     const state = reason === undefined ? 'READY' : 'UNAVAILABLE';
     if (onlyReady && state !== 'READY') return [];
     return listModels().map(({ name }) => ({ name, version: MODEL_VERSION, state, reason: reason ?? '' }));
@@ -161,24 +162,11 @@ export class ProtocolController {
 
   /** The protocol requires a status of 4xx when something is not ready; Triton uses 400. */
   private async sendReadiness(reply: FastifyReply, name?: string): Promise<void> {
-    const reason = await this.notReadyReason();
+    const reason = await notReadyReason(this.queue, this.store);
     const ready = reason === undefined;
     // Fields that are undefined are left out of the JSON.
     const answer: z.infer<typeof readySchema> = { name, ready, error: reason };
     await reply.status(ready ? 200 : 400).send(answer);
-  }
-
-  /** Why inference is not possible now; undefined when queue and store can be written to and a worker is connected. */
-  private async notReadyReason(): Promise<string | undefined> {
-    try {
-      await this.queue.probe();
-      await this.store.demand();
-    } catch (error) {
-      return asCairnError(error).message;
-    }
-    // A Redis service that hides its clients counts as one with workers.
-    const workers = await this.queue.workers().catch(() => undefined);
-    return workers?.length === 0 ? 'No worker is connected.' : undefined;
   }
 }
 

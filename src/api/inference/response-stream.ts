@@ -93,7 +93,7 @@ function jsonPieces(
 }
 
 /** What the integers of a level stand for, one value per archive, separated by commas; nothing where it has floats. */
-function quantizationOf(archives: readonly ArchiveReader[], name: string) {
+export function quantizationOf(archives: readonly ArchiveReader[], name: string): Readonly<Record<string, string>> {
   const found = archives.flatMap((archive) => archive.select([name])[0]!.quantization ?? []);
   if (found.length === 0) return {};
   const joined = (key: 'scale' | 'zeroPoint') => found.map((quantization) => quantization[key]).join(',');
