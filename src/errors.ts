@@ -92,6 +92,7 @@ export const ERRORS = {
   'weights-unsafe-pickle': { transient: false },
 } as const satisfies Record<string, { transient: boolean }>;
 
+/** A code that stays the same over all versions. */
 export type ErrorCode = keyof typeof ERRORS;
 
 /** An error that a caller can act on: `code` is stable, `message` is a sentence for people. */
@@ -106,6 +107,7 @@ export class CairnError extends Error {
     super(message, options);
   }
 
+  /** Whether the same request may succeed later. */
   get transient(): boolean {
     return ERRORS[this.code].transient;
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CairnError, type ErrorCode } from './errors.js';
+import { nearestNames } from './nearest-names.js';
 
 export interface ParseOptions {
   /** The name of the value in messages, if it is not an object with named fields. */
@@ -54,7 +55,9 @@ export function oneOf(names: readonly string[]): string {
 function unknownOption(schema: z.ZodType, key: string, path: string): string {
   if (path) return `There is no option "${key}" in ${path}.`;
   const known = 'shape' in schema ? Object.keys((schema as z.ZodObject).shape) : [];
-  return `There is no option "${key}"${known.length > 0 ? `; known: ${known.join(', ')}` : ''}.`;
+  const near = nearestNames(key, known);
+  const hint = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : '';
+  return `There is no option "${key}"${known.length > 0 ? `; known: ${known.join(', ')}` : ''}.${hint}`;
 }
 
 export function showValue(input: unknown): string {

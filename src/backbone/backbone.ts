@@ -12,6 +12,7 @@ import type { Level } from './tensor.js';
 
 export type { SessionRequest } from './engine/engine.js';
 
+/** What runs the networks of a `Backbone`. */
 export interface BackboneOptions {
   readonly engine?: string;
   readonly device?: string;

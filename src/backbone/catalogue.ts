@@ -1,5 +1,5 @@
 import { CairnError } from '../errors.js';
-import { nearestNames } from './nearest-names.js';
+import { nearestNames } from '../nearest-names.js';
 import { FAMILIES } from './graph/families.js';
 import { fpnGraph, isPyramidLevel } from './graph/fpn-graph.js';
 import { LEVEL_NAMES, levelsOf, type Graph, type LevelName } from './graph/graph.js';
@@ -26,6 +26,7 @@ export const SIZE_STEP = 32;
 export const MIN_SIZE = 64;
 export const MAX_SIZE = 4096;
 
+/** All models of the catalogue. */
 export function listModels(): readonly Model[] {
   return CATALOGUE;
 }

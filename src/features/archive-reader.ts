@@ -124,6 +124,7 @@ export class ArchiveReader {
     return bands.reduce((total, path) => total + this.entries.size(path), 0);
   }
 
+  /** May be called twice. */
   close(): Promise<void> {
     this.kept.clear();
     return this.entries.close();

@@ -55,6 +55,7 @@ const levelSchema = z
       message: 'jpeg needs a quality, and levels of uint8',
     },
   );
+/** A level as it is stored. */
 export type LevelDescription = z.infer<typeof levelSchema>;
 
 /** How a feature set was made: the group attributes of an archive, and the API's description of it. */
@@ -90,6 +91,7 @@ export const descriptionSchema = z.object({
   softwareVersion: z.string(),
   createdAt: z.iso.datetime(),
 });
+/** How a feature set was made. */
 export type Description = z.infer<typeof descriptionSchema>;
 
 /** The levels of one image, and how they were made. */

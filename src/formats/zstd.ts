@@ -11,6 +11,7 @@ const MIN_CHUNK = 64;
 /** zstd on native threads: neither call blocks the event loop. */
 export interface Zstd {
   readonly name: string;
+  /** One frame. */
   compress(data: Uint8Array): Promise<Uint8Array>;
   /** @throws CairnError `archive-corrupt` unless the data decodes to exactly `length` bytes. */
   decompress(data: Uint8Array, length: number): Promise<Uint8Array>;

@@ -89,6 +89,7 @@ export const featureSpecSchema = requestedSpecSchema.required({ levels: true });
 
 /** A spec as requested; without `levels`, the weights decide. */
 export type RequestedSpec = Readonly<z.infer<typeof requestedSpecSchema>>;
+/** A spec in which every field is known. */
 export type FeatureSpec = Readonly<z.infer<typeof featureSpecSchema>>;
 
 /** Codes of values that are not among the known ones; every other problem is `option-invalid`. */

@@ -3,6 +3,7 @@ import { FAMILIES, type FamilyName } from './families.js';
 import { GraphBuilder, type FeatureMap } from './graph-builder.js';
 import type { Graph, LevelName } from './graph.js';
 
+/** Options of a feature pyramid. */
 export interface FpnOptions {
   /** Channels of every P level; 256 in all published detectors. */
   readonly channels?: number;

@@ -98,6 +98,7 @@ export interface SoftmaxNode extends NodeBase {
   readonly op: 'softmax';
 }
 
+/** A layer of a network. */
 export type GraphNode =
   | Conv2dNode
   | BatchNormNode
@@ -119,6 +120,7 @@ export interface GraphOutput {
   readonly stride: number;
 }
 
+/** A network as plain data: its input, its layers in order, and its outputs. */
 export interface Graph {
   readonly family: string;
   readonly architecture: string;
@@ -130,6 +132,7 @@ export interface Graph {
 }
 
 export const LEVEL_NAMES = ['C1', 'C2', 'C3', 'C4', 'C5', 'P2', 'P3', 'P4', 'P5', 'P6'] as const;
+/** The name of a level. */
 export type LevelName = (typeof LEVEL_NAMES)[number];
 /** `top` is the output after the last stage: probabilities, logits or pooled channels, `[1, 1, channels]`. */
 export type OutputName = LevelName | 'top';

@@ -16,6 +16,7 @@ const REPLACED = 'zeros';
 /** Name of the layer by which a stand-alone model normalises pixels. */
 const NORMALIZED = 'normalized';
 
+/** What a model of TensorFlow.js returns and reads. */
 export interface LayersModelOptions {
   /** What the model returns, in this order; layers that none of these needs are left out. */
   readonly outputs?: readonly OutputName[];

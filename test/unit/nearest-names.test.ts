@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { nearestNames } from '../../../src/backbone/nearest-names.js';
+import { nearestNames } from '../../src/nearest-names.js';
 
 const NAMES = ['mask-rcnn-resnet50', 'mask-rcnn-resnet101', 'keras-resnet50'];
 
