@@ -1274,7 +1274,7 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description Too many entries. */
+      /** @description Too many entries, or too large. */
       413: {
         headers: {
           [name: string]: unknown;
@@ -1292,7 +1292,7 @@ export interface operations {
           'application/problem+json': components['schemas']['Problem'];
         };
       };
-      /** @description The key has used up its requests per second or another quota; try again after `Retry-After` seconds. */
+      /** @description Too many batches have not ended. */
       429: {
         headers: {
           [name: string]: unknown;
