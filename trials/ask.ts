@@ -1,4 +1,4 @@
-import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+import { request, type IncomingHttpHeaders } from 'node:http';
 
 export interface Question {
   readonly method?: string;
@@ -18,7 +18,6 @@ export interface Answer {
 }
 
 const TIMEOUT_MS = 60_000;
-const agent = new Agent({ keepAlive: true });
 
 /**
  * One request with its whole answer. Undefined where there is none, or less than the whole: the server is down, or was
@@ -31,7 +30,7 @@ export function ask(origin: string, path: string, question: Question = {}): Prom
   const headers = { ...question.headers, ...(body && { 'content-length': String(body.length) }) };
   return new Promise((resolve) => {
     const lost = () => resolve(undefined);
-    const asked = request(origin + path, { method, headers, agent, signal }, (response) => {
+    const asked = request(origin + path, { method, headers, signal }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('error', lost).once('close', lost);

@@ -5,7 +5,7 @@ import { curl } from './curl.js';
 import type { Breach, Judge } from './judge.js';
 import type { Known } from './known.js';
 import type { FuzzRequest } from './requests.js';
-import { send, type Outcome } from './send.js';
+import { Sender, type Outcome } from './send.js';
 
 const PATIENCE_MS = 30_000;
 /** Calls that wait for a worker: the client leaves, which cancels the job. */
@@ -22,6 +22,7 @@ export class Fuzzer {
   readonly statuses = new Counts();
   readonly operations = new Counts();
   private readonly shrunk = new Counts();
+  private readonly sender: Sender;
 
   constructor(
     private readonly origin: string,
@@ -30,14 +31,16 @@ export class Fuzzer {
     private readonly known: Known,
     private readonly judge: Judge,
     private readonly promises: Promises,
-  ) {}
+  ) {
+    this.sender = new Sender(origin, known);
+  }
 
   async send(number: number): Promise<Outcome> {
     const seed = (this.seed + Math.imul(number, SPREAD)) | 0;
     const [drawn] = fc.sample(this.requests, { seed, numRuns: 1 }) as [FuzzRequest];
     const outcome = await this.ask(drawn);
     this.operations.add(drawn.operation);
-    this.statuses.add(typeof outcome === 'string' ? outcome : String(outcome.status));
+    this.statuses.add('none' in outcome ? outcome.none : String(outcome.status));
     const breach = this.judge.breach(drawn, outcome);
     if (breach) await this.report(number, seed, drawn, breach);
     return outcome;
@@ -50,10 +53,10 @@ export class Fuzzer {
   }
 
   private ask(drawn: FuzzRequest): Promise<Outcome> {
-    if (!WAITING.test(drawn.operation)) return send(this.origin, drawn, this.known, PATIENCE_MS);
-    return send(this.origin, drawn, this.known, WAITING_PATIENCE_MS).then((outcome) =>
-      outcome === 'late' ? 'left' : outcome,
-    );
+    if (!WAITING.test(drawn.operation)) return this.sender.send(drawn, PATIENCE_MS);
+    return this.sender
+      .send(drawn, WAITING_PATIENCE_MS)
+      .then((outcome) => ('none' in outcome && outcome.none === 'late' ? { none: 'left' } : outcome));
   }
 
   private async report(number: number, seed: number, drawn: FuzzRequest, { promise, detail }: Breach): Promise<void> {

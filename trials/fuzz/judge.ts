@@ -26,8 +26,12 @@ export class Judge {
   }
 
   breach(drawn: FuzzRequest, outcome: Outcome): Breach | undefined {
-    if (outcome === 'late') return { promise: 'an answer begins within half a minute', detail: 'none' };
-    if (typeof outcome === 'string') return undefined;
+    if ('none' in outcome) {
+      if (outcome.none !== 'late') return undefined;
+      const { before } = outcome;
+      const detail = `none; before it on the connection: ${before ? `${before.method} ${before.target} ${JSON.stringify(before.headers)}, a body of ${before.body?.length ?? 0} bytes` : 'nothing'}`;
+      return { promise: 'an answer begins within half a minute', detail };
+    }
     return this.ofStatus(drawn, outcome) ?? this.ofText(drawn, outcome) ?? this.ofProblem(drawn, outcome);
   }
 
