@@ -14,6 +14,7 @@ import { limitCallers } from './auth/quota-guard.js';
 import { demandScopes } from './auth/scope.js';
 import { refuseOtherMethods } from './http/allowed-methods.js';
 import { limitBodies } from './http/body-limits.js';
+import { allowOrigins } from './http/cors.js';
 import { guardAgainstBrowsers } from './http/browser-guard.js';
 import type { ErrorFilter } from './http/error-filter.js';
 import { FairTurns, takeTurns } from './http/fair-turns.js';
@@ -68,8 +69,9 @@ export async function createServer(
   fastify.server.maxConnections = http.maxConnections;
   addSecurityHeaders(fastify, `/${DOCS}`);
   demandOneHost(fastify, answer);
-  guardAgainstBrowsers(fastify, http.allowedHosts, answer);
+  guardAgainstBrowsers(fastify, http, answer);
   demandScopes(fastify, (url) => url === '*' || isBelow(`/${DOCS}`, url) || url.startsWith(`/${DOCS}-`));
+  await allowOrigins(fastify, http.corsOrigins);
   guardWithKeys(fastify, parts.access?.ring, answer);
   if (parts.access) await limitCallers(fastify, parts.access, answer);
   takeTurns(fastify, new FairTurns(), answer);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { asCairnError, CairnError } from '../errors.js';
 import { UrlPolicy } from '../images/url-policy.js';
 import type { Env } from './env.js';
-import { hosts, httpLimits, LOOPBACK_HOSTS } from './http-limits.js';
+import { hosts, httpLimits, LOOPBACK_HOSTS, origins } from './http-limits.js';
 import { limitsSchema } from './limits.js';
 import { storeSchema, storeSettings } from './store.js';
 import { flag } from './values.js';
@@ -63,6 +63,7 @@ const schema = z.object({
   CAIRN_URL_ALLOW: urlAllow,
   CAIRN_ALLOWED_HOSTS: hosts.optional(),
   CAIRN_GRPC_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  CAIRN_CORS_ORIGINS: origins.optional(),
   CAIRN_METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
   CAIRN_LOG_JSON: flag('false'),
   CAIRN_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8080'),

@@ -17,7 +17,23 @@ export const hosts = z.string().transform((value) =>
     .filter((host) => host !== ''),
 );
 
-type Vars = LimitValues & { readonly CAIRN_ALLOWED_HOSTS?: readonly string[] | undefined };
+/** Origins as browsers write them; `*` is none, since every page that a user visits would be let in. */
+export const origins = z.string().transform((value, context) => {
+  const listed = value
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '');
+  for (const origin of listed) {
+    if (/^https?:\/\/[^*]+$/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin) continue;
+    context.addIssue({ code: 'custom', message: `"${origin}" is no origin such as https://viewer.example` });
+  }
+  return listed;
+});
+
+type Vars = LimitValues & {
+  readonly CAIRN_ALLOWED_HOSTS?: readonly string[] | undefined;
+  readonly CAIRN_CORS_ORIGINS?: readonly string[] | undefined;
+};
 
 /** What `HttpLimits` of the API needs; `defaultHosts` are the names that are answered when none are given. */
 export function httpLimits(vars: Vars, defaultHosts: readonly string[] | undefined) {
@@ -25,6 +41,7 @@ export function httpLimits(vars: Vars, defaultHosts: readonly string[] | undefin
   const given = vars.CAIRN_ALLOWED_HOSTS;
   return {
     allowedHosts: given?.includes('*') ? undefined : (given ?? defaultHosts),
+    corsOrigins: vars.CAIRN_CORS_ORIGINS ?? [],
     maxConnections: vars.CAIRN_MAX_CONNECTIONS,
     maxBodies: vars.CAIRN_MAX_BODIES,
     bodyTimeoutMs: vars.CAIRN_BODY_TIMEOUT_MS,

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CairnError } from '../../errors.js';
+import type { HttpLimits } from './limits.js';
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
@@ -9,11 +10,11 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
  */
 export function guardAgainstBrowsers(
   server: FastifyInstance,
-  allowedHosts: readonly string[] | undefined,
+  { allowedHosts, corsOrigins }: Pick<HttpLimits, 'allowedHosts' | 'corsOrigins'>,
   answer: (error: CairnError, reply: FastifyReply) => void,
 ): void {
   server.addHook('onRequest', (request, reply, done) => {
-    const refusal = refuseHost(request.headers.host, allowedHosts) ?? refuseChange(request);
+    const refusal = refuseHost(request.headers.host, allowedHosts) ?? refuseChange(request, corsOrigins);
     if (refusal) answer(refusal, reply);
     else done();
   });
@@ -27,17 +28,21 @@ function refuseHost(host = '', allowed: readonly string[] | undefined): CairnErr
   );
 }
 
-function refuseChange(request: FastifyRequest): CairnError | undefined {
-  return SAFE_METHODS.includes(request.method) ? undefined : foreignOrigin(request);
+function refuseChange(request: FastifyRequest, origins: readonly string[]): CairnError | undefined {
+  return SAFE_METHODS.includes(request.method) ? undefined : foreignOrigin(request, origins);
 }
 
 /**
- * The error for a request that another site made in a browser; undefined for all others. Browsers do not let pages set
+ * The error for a request that a site other than `allowed` made in a browser; undefined for all others. Browsers do not let pages set
  * `Sec-Fetch-Site`; old ones send `Origin` only.
  */
-export function foreignOrigin({ headers }: Pick<FastifyRequest, 'headers'>): CairnError | undefined {
+export function foreignOrigin(
+  { headers }: Pick<FastifyRequest, 'headers'>,
+  allowed: readonly string[] = [],
+): CairnError | undefined {
   const { 'sec-fetch-site': site, origin, host = '' } = headers;
   if (site === 'same-origin' || site === 'none') return undefined;
+  if (origin !== undefined && allowed.includes(origin)) return undefined;
   if (site === undefined && (origin === undefined || sameHost(origin, host))) return undefined;
   return new CairnError('origin-forbidden', 'Another site may not change anything here by way of a browser.');
 }

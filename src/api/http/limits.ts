@@ -22,4 +22,6 @@ export interface HttpLimits {
   readonly maxRegionBytes: number;
   /** Names in `Host` that are answered; undefined: all. */
   readonly allowedHosts: readonly string[] | undefined;
+  /** Origins of web pages that may read and change what the API has. */
+  readonly corsOrigins: readonly string[];
 }

@@ -6,6 +6,10 @@ const DATA_POLICY = "default-src 'none'; frame-ancestors 'none'";
 const DOCS_POLICY =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/**
+ * Set here and not by `@fastify/helmet`: answers to paths that the router refuses reach no hook of a plugin. What helmet adds
+ * beyond these is for pages with scripts of others, and for TLS, which is the proxy's.
+ */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': DATA_POLICY,
   'cross-origin-resource-policy': 'same-origin',

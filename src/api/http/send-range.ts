@@ -107,7 +107,7 @@ export async function sendLevels(
     const { length, stream } = await streamLevels(archive, levels, { ...choice, compressed, share });
     void reply.headers({
       'content-type': 'application/octet-stream',
-      vary: 'accept-encoding',
+      vary: [reply.getHeader('vary'), 'accept-encoding'].filter(Boolean).join(', '),
       ...(length !== undefined && { 'content-length': length }),
       ...(compressed && { 'content-encoding': 'zstd' }),
     });

@@ -1,4 +1,18 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Module, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  Module,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Announcements } from '../../announcements/announcements.js';
@@ -10,8 +24,10 @@ import { viewOf, type Caller } from '../../keys/api-key.js';
 import { foreignOrigin } from '../http/browser-guard.js';
 import { ClientGone } from '../http/client-gone.js';
 import { sendEvents } from '../http/event-stream.js';
+import type { HttpLimits } from '../http/limits.js';
 import { jsonBody } from '../http/zod-pipe.js';
 import { body, json, Operation, textStream } from '../openapi/operation.js';
+import { HTTP_LIMITS } from '../tokens.js';
 import { consumeEvent, followEvent, STREAM_EVENTS } from './stream-events.js';
 import {
   acknowledgeSchema,
@@ -53,6 +69,7 @@ export class StreamController {
   constructor(
     private readonly announcements: Announcements,
     private readonly audit: Audit,
+    @Inject(HTTP_LIMITS) private readonly limits: HttpLimits,
   ) {}
 
   @Get()
@@ -82,7 +99,7 @@ export class StreamController {
     const { caller } = asked;
     const only = viewOf(caller);
     // A consumer creates its group and takes sets from it.
-    const foreign = request.kind === 'consume' ? foreignOrigin(asked) : undefined;
+    const foreign = request.kind === 'consume' ? foreignOrigin(asked, this.limits.corsOrigins) : undefined;
     if (foreign) throw foreign;
     // Aborted when the client goes away, and when the announcements are closed.
     const stop = new AbortController();

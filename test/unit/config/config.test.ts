@@ -14,6 +14,7 @@ describe('loadConfig', () => {
         port: 8080,
         limits: {
           allowedHosts: ['localhost', '127.0.0.1', '::1'],
+          corsOrigins: [],
           maxConnections: 10_000,
           maxBodies: 1024,
           bodyTimeoutMs: 60_000,
@@ -78,6 +79,10 @@ describe('loadConfig', () => {
       { http: { limits: { allowedHosts: ['cairn.example', '2001:db8::1'] } } },
     ],
     [{ CAIRN_ALLOWED_HOSTS: '*' }, { http: { limits: { allowedHosts: undefined } } }],
+    [
+      { CAIRN_CORS_ORIGINS: 'https://viewer.example, http://localhost:5173,' },
+      { http: { limits: { corsOrigins: ['https://viewer.example', 'http://localhost:5173'] } } },
+    ],
     [{ CAIRN_MIN_BODY_RATE: '0' }, { http: { limits: { minBodyRate: 0 } } }],
     [{ CAIRN_DATA_DIR: '/data' }, { store: { kind: 'folder', folder: '/data' } }],
     [{ CAIRN_DATA_DIR: '/data', CAIRN_STORE: '/srv/store' }, { store: { kind: 'folder', folder: '/srv/store' } }],
@@ -189,6 +194,10 @@ describe('loadConfig', () => {
     ['CAIRN_URL_MIN_RATE', ['-1', '1k']],
     ['CAIRN_URL_MAX_REDIRECTS', ['-1']],
     ['CAIRN_URL_CONCURRENCY', ['0']],
+    [
+      'CAIRN_CORS_ORIGINS',
+      ['*', 'viewer.example', 'https://viewer.example/', 'https://*.example', 'null', 'file:///x'],
+    ],
     ['CAIRN_LOG_JSON', ['yes', '0']],
     [
       'CAIRN_STORE',

@@ -36,4 +36,18 @@ describe('a request of another site', () => {
   ])('%j is none', (headers) => {
     expect(foreignOrigin({ headers: { host, ...headers } })).toBeUndefined();
   });
+
+  test('is let in where its origin is listed, exactly', () => {
+    const allowed = ['https://viewer.example'];
+    const ask = (origin: string) =>
+      foreignOrigin({ headers: { host, origin, 'sec-fetch-site': 'cross-site' } }, allowed);
+    expect(ask('https://viewer.example')).toBeUndefined();
+    for (const origin of [
+      'http://viewer.example',
+      'https://viewer.example.evil',
+      'https://viewer.example:8443',
+      'null',
+    ])
+      expect(ask(origin)).toMatchObject({ code: 'origin-forbidden' });
+  });
 });
