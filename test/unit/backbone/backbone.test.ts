@@ -67,10 +67,10 @@ describe('Backbone', () => {
   });
 
   test('hands its options and the whole request to the engine', async () => {
-    await new Backbone({ engine: 'onnx', device: 'cuda', threads: 3 }).load(request('seeded:4'));
+    await new Backbone({ engine: 'tensorflow', device: 'wasm', threads: 3 }).load(request('seeded:4'));
     expect(compile).toHaveBeenCalledWith({
-      engine: 'onnx',
-      device: 'cuda',
+      engine: 'tensorflow',
+      device: 'wasm',
       threads: 3,
       precision: 'float32',
       layout: 'nhwc',
