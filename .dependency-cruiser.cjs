@@ -12,7 +12,7 @@ const LAYERS = [
   ['worker'],
   ['api', 'cli'],
 ];
-const ENTRIES = '^src/(run|main)\\.ts$';
+const ENTRIES = '^src/((run|main)\\.ts$|start/)';
 const path = (rooms) => `^src/(${rooms.join('|')})/`;
 
 const layers = LAYERS.flatMap((rooms, layer) =>

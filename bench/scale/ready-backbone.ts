@@ -1,5 +1,5 @@
 import { Backbone, type BackboneOptions } from '../../src/backbone/backbone.js';
-import type { WorkerBackbone } from '../../src/run.js';
+import type { WorkerBackbone } from '../../src/start/start-worker.js';
 
 type Run = WorkerBackbone['run'];
 
