@@ -1,7 +1,9 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.cairn/', '.venv/', 'coverage/', 'docs/reference/', '**/*.cjs', '**/*.d.mts'] },
+  {
+    ignores: ['dist/', 'node_modules/', '.cairn/', '.venv/', 'coverage/', 'docs/reference/', '**/*.cjs', '**/*.d.mts'],
+  },
   {
     files: ['src/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts', 'trials/**/*.ts', 'test/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
