@@ -19,7 +19,7 @@ const LEVELS = `/v1/features/${large.description.id}.safetensors`;
 const LIMITS = {
   CAIRN_INFERENCE_BYTES: String(40 << 20),
   CAIRN_MAX_FEATURE_STREAMS: '4',
-  CAIRN_ANSWER_TIMEOUT_MS: '1500',
+  CAIRN_ANSWER_TIMEOUT_MS: '4000',
   CAIRN_BODY_TIMEOUT_MS: '1500',
   CAIRN_MIN_BODY_RATE: '100',
   CAIRN_MAX_BODIES: '40',
@@ -135,10 +135,10 @@ describe('clients that do not read', () => {
 
   test('are few at a time, and are disconnected when they have taken nothing for so long', async () => {
     const readers = await Promise.all(Array.from({ length: 4 }, () => raw(get)));
-    await until(async () => (await ask('GET', LEVELS)).status === 503, 5000);
+    await until(async () => (await ask('GET', LEVELS)).status === 503);
     const refused = await ask('GET', LEVELS);
     expect([refused.status, codeOf(refused), refused.headers['retry-after']]).toEqual([503, 'busy', '2']);
-    await until(async () => (await ask('GET', LEVELS)).status === 200, 10_000);
+    await until(async () => (await ask('GET', LEVELS)).status === 200);
     for (const reader of readers) {
       reader.resume();
       await once(reader, 'close');

@@ -18,6 +18,8 @@ export interface TestServices {
   readonly restartRedis: (downtime?: () => Promise<void>) => Promise<void>;
 }
 
+const ended = { status: 0, log: '' };
+
 /** A Redis that keeps its data, and a store, for each test; services that a test leaves running are killed. */
 export function useService(options?: UseServiceOptions): TestServices {
   const { services, open, close } = workplace({ persistent: true, ...options });
@@ -31,7 +33,9 @@ export function useSharedService(options?: UseServiceOptions): TestServices {
   const { services, open, close } = workplace({ persistent: false, ...options });
   beforeAll(open);
   afterAll(async () => {
-    for (const status of await close('SIGTERM')) expect(status).toBe(0);
+    // The end of the log says what a service that did not end was waiting for.
+    for (const { status, log } of await close('SIGTERM'))
+      expect({ status, log: status === 0 ? '' : log }).toEqual(ended);
   });
   return services;
 }
@@ -74,10 +78,12 @@ function workplace({ persistent, env }: UseServiceOptions & { readonly persisten
     await startRedis();
   };
   const close = async (signal: NodeJS.Signals) => {
-    const statuses = await Promise.all(started.map((service) => service.end(signal)));
+    const ends = await Promise.all(
+      started.map(async (service) => ({ status: await service.end(signal), log: service.log().slice(-2000) })),
+    );
     await redis.stop();
     await folder.remove();
-    return statuses;
+    return ends;
   };
   return { services, open, close };
 }
