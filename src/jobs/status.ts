@@ -42,7 +42,7 @@ export function readStatus(job: Job, queueState: string, cancelled: boolean): Jo
     id: job.id!,
     state,
     payload: payloadSchema.parse(job.data),
-    attempts: job.attemptsStarted,
+    attempts: attemptsOf(job, state),
     createdAt: toIso(job.timestamp),
     ...(progress.success && { progress: progress.data }),
     ...(state === 'completed' && { result: resultSchema.parse(job.returnvalue) }),
@@ -50,6 +50,11 @@ export function readStatus(job: Job, queueState: string, cancelled: boolean): Jo
     ...(job.processedOn !== undefined && { startedAt: toIso(job.processedOn) }),
     ...(job.finishedOn !== undefined && { finishedAt: toIso(job.finishedOn) }),
   };
+}
+
+/** Attempts that have ended, those that ended with their worker, and the one that runs; not the times that a job was postponed. */
+function attemptsOf({ attemptsMade, stalledCounter }: Job, state: JobState): number {
+  return attemptsMade + stalledCounter + (state === 'active' ? 1 : 0);
 }
 
 const CACHED = 'cached-';

@@ -9,9 +9,16 @@ const RENEW_EVERY_MS = 3000;
 const WAITING_MS = 24 * 3600_000;
 
 const SCRIPTS = {
-  /** KEYS: claim, waiting jobs. ARGV: token, lease, job, how long the job may wait. */
+  /**
+   * KEYS: claim, waiting jobs. ARGV: token, lease, job, how long the job may wait. A claim of the same job is that of a worker which
+   * has died or lost it.
+   */
   claimFeatures: `
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+local holder = redis.call('GET', KEYS[1])
+if not holder or string.sub(holder, 1, #ARGV[3] + 1) == ARGV[3] .. '/' then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return 1
+end
 redis.call('SADD', KEYS[2], ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
 return 0`,
@@ -48,7 +55,7 @@ export class Claims {
    * the claim. Where Redis does not do it, everybody may: work that is done twice is better than none.
    */
   async claim(featuresId: string, jobId: string): Promise<(() => Promise<void>) | undefined> {
-    const token = randomUUID();
+    const token = `${jobId}/${randomUUID()}`;
     const { claim, waiting } = this.keys.computing(featuresId);
     const got = await this.scripts.claimFeatures([claim, waiting], token, LEASE_MS, jobId, WAITING_MS).catch(() => 1);
     if (got !== 1) return undefined;

@@ -27,7 +27,15 @@ const [CREATED, STARTED, FINISHED] = [1_700_000_000_000, 1_700_000_001_000, 1_70
 
 /** What a BullMQ job shows of itself. */
 function job(fields: Partial<Job> = {}): Job {
-  const shown = { id: '17', data: payload, progress: 0, timestamp: CREATED, attemptsStarted: 0, returnvalue: null };
+  const shown = {
+    id: '17',
+    data: payload,
+    progress: 0,
+    timestamp: CREATED,
+    attemptsMade: 0,
+    stalledCounter: 0,
+    returnvalue: null,
+  };
   return { ...shown, ...fields } as unknown as Job;
 }
 const failed = (failedReason: string) => job({ failedReason, finishedOn: FINISHED });
@@ -46,10 +54,17 @@ describe('readStatus', () => {
 
   test('an active job tells its stage, its attempt and when it began', () => {
     const progress = { stage: 'run', percent: 10 };
-    const status = readStatus(job({ progress, attemptsStarted: 2, processedOn: STARTED }), 'active', false);
+    const status = readStatus(job({ progress, attemptsMade: 1, processedOn: STARTED }), 'active', false);
     expect(status).toMatchObject({ state: 'active', progress, attempts: 2, startedAt: '2023-11-14T22:13:21.000Z' });
     expect(status).not.toHaveProperty('result');
     expect(status).not.toHaveProperty('finishedAt');
+  });
+
+  test('attempts are those that ended, also with their worker; not the times that a job was postponed', () => {
+    const attempts = (fields: Partial<Job>, state: string) => readStatus(job(fields), state, false).attempts;
+    expect(attempts({ attemptsStarted: 7 }, 'delayed')).toBe(0);
+    expect(attempts({ attemptsStarted: 9, attemptsMade: 1, stalledCounter: 2 }, 'active')).toBe(4);
+    expect(attempts({ ...completed, attemptsStarted: 3, attemptsMade: 1, stalledCounter: 1 }, 'completed')).toBe(2);
   });
 
   test('a completed job tells its result and when it ended', () => {

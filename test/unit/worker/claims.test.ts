@@ -48,3 +48,16 @@ test('where Redis accepts no writes the work is done all the same', async () => 
   expect(release).toBeDefined();
   await release!();
 });
+
+test('a job that runs again, since its worker has died, has its claim at once', async () => {
+  const [died, next] = [makeClaims(), makeClaims()];
+  const lost = await died.claim(SHA256, 'one');
+  const release = await next.claim(SHA256, 'one');
+  expect(release).toBeDefined();
+  expect(await next.claim(SHA256, 'on')).toBeUndefined();
+  // The end of the first is not that of the second.
+  await lost!();
+  expect(await next.claim(SHA256, 'two')).toBeUndefined();
+  await release!();
+  expect(promoted.toSorted()).toEqual(['on', 'two']);
+});
