@@ -118,5 +118,5 @@ test('HEAD says whether something is there', async () => {
   const connection = new Connection(url);
   expect(await connection.isThere('/yes')).toBe(true);
   expect(await connection.isThere('/no')).toBe(false);
-  await expect(connection.isThere('/what')).rejects.toMatchObject({ code: 'server-failed', status: 403 });
+  await expect(connection.isThere('/what')).rejects.toMatchObject({ code: 'scope-missing', status: 403 });
 });
