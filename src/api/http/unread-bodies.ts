@@ -12,7 +12,11 @@ export function abortUnreadBodies(server: FastifyInstance, lingerMs = LINGER_MS)
     const cut = () => {
       if (!raw.complete) raw.socket.destroy();
     };
-    if (!raw.complete) setTimeout(cut, lingerMs).unref();
+    if (!raw.complete) {
+      setTimeout(cut, lingerMs).unref();
+      // A parser of a form that was left holds back what it was to get, and with it the next request of the connection.
+      raw.unpipe().resume();
+    }
     done();
   });
 }
