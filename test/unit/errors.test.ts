@@ -26,6 +26,8 @@ describe('CairnError', () => {
       'internal',
       'queue-full',
       'queue-unavailable',
+      'quota-exceeded',
+      'rate-limited',
       'request-timeout',
       'server-failed',
       'server-unreachable',
