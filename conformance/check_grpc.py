@@ -3,6 +3,7 @@
 import importlib
 import json
 import socket
+import subprocess
 import sys
 from contextlib import ExitStack
 from urllib.request import Request, urlopen
@@ -65,13 +66,11 @@ def check_grpc(results, scratch):
 
 def compile_protocol(folder):
     """The modules of the messages and of the stubs."""
-    from grpc_tools import protoc
-
     # The name becomes that of a module.
     (folder / "open_inference.proto").write_bytes((PROTO / "open-inference.proto").read_bytes())
     arguments = [f"-I{folder}", f"--python_out={folder}", f"--grpc_python_out={folder}", "open_inference.proto"]
-    if protoc.main(["protoc", *arguments]) != 0:
-        raise RuntimeError("protoc failed")
+    # In a process of its own: the compiler crashes beside TensorFlow, which brings another protobuf.
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *arguments], check=True)
     sys.path.insert(0, str(folder))
     try:
         return importlib.import_module("open_inference_pb2"), importlib.import_module("open_inference_pb2_grpc")
