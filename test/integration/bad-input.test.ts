@@ -72,6 +72,10 @@ test('C5 without stage 5 is explained', async () => {
 test('what is no submission at all is refused', async () => {
   const json = { 'content-type': 'application/json' };
   expect(await refused(await client.post('', null))).toEqual([400, 'image-empty']);
+  // Under a type that is no image's, the first byte is waited for.
+  const headers = { 'content-type': 'application/octet-stream' };
+  const empty = await fetch(`${client.url}/v1/jobs`, { method: 'POST', headers, body: new Uint8Array(0) });
+  expect(await refused(empty)).toEqual([400, 'image-empty']);
   expect(await refused(await client.post('', '{"source"', json))).toEqual([400, 'request-malformed']);
   expect(await refused(await client.post('', '{"source":{"url":"file:///etc/passwd"}}', json))).toEqual([
     400,

@@ -66,8 +66,7 @@ export async function readSubmission(
 /** JSON under another content type, as `curl -d` sends it, would be refused as an unreadable image. */
 async function refuseJson(bytes: Readable, type: string | undefined): Promise<void> {
   if (type?.startsWith('image/')) return;
-  if (bytes.readableLength === 0 && !bytes.readableEnded) await once(bytes, 'readable').catch(() => undefined);
-  const first = bytes.read(1) as Buffer | null;
+  const first = await firstByte(bytes);
   if (!first) return;
   bytes.unshift(first);
   if (first[0] !== BRACE) return;
@@ -77,6 +76,18 @@ async function refuseJson(bytes: Readable, type: string | undefined): Promise<vo
     'request-malformed',
     `The body looks like JSON, which needs the header "Content-Type: application/json"; the request has ${sent}.`,
   );
+}
+
+/** Null where a body is empty: its `readable` may have come before anybody waited, and its `end` comes when it is read. */
+async function firstByte(bytes: Readable): Promise<Buffer | null> {
+  const first = bytes.read(1) as Buffer | null;
+  if (first || bytes.readableEnded || bytes.destroyed) return first;
+  const heard = new AbortController();
+  const events = ['readable', 'end', 'close'].map((name) => once(bytes, name, { signal: heard.signal }));
+  await Promise.race(events).catch(() => undefined);
+  heard.abort();
+  await Promise.allSettled(events);
+  return bytes.read(1) as Buffer | null;
 }
 
 async function readForm(request: FastifyRequest, given: GivenOptions, intake: ImageIntake): Promise<Submission> {
