@@ -126,7 +126,7 @@ function pathOf(path: string, parameters: readonly Parameter[]): Arbitrary<strin
 function queryOf(parameters: readonly Parameter[]): Arbitrary<string> {
   const queries = parameters.filter((parameter) => parameter.in === 'query');
   const own = queries.map(({ name, schema }) => {
-    const value = valueOf(schema, name).map((drawn) => `${name}=${encode(String(drawn))}`);
+    const value = valueOf(schema, name).map((drawn) => `${name}=${encode(inText(drawn))}`);
     const frequent = ['model', 'size', 'levels', 'group', 'consumer'].includes(name);
     return fc.oneof(
       { weight: frequent ? 1 : 5, arbitrary: fc.constant('') },
@@ -164,6 +164,8 @@ function merge(drawn: readonly (readonly [string, string])[], body: FuzzBody | u
 }
 
 /** Placeholders stay readable. */
+/** An object may have a `toString` of its own, which is no function. */
+const inText = (drawn: unknown) => (typeof drawn === 'object' ? JSON.stringify(drawn) : String(drawn));
 const encode = (text: string) => encodeURIComponent(Buffer.from(text).toString()).replace(/%24/g, '$');
 /** What a client may send that does not encode: everything but what ends the line. */
 const raw = (text: string) => text.replace(/[^\x21-\x7e]/g, '?').replace(/[?#]/g, '%3F');
