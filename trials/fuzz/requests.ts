@@ -165,7 +165,10 @@ function merge(drawn: readonly (readonly [string, string])[], body: FuzzBody | u
 
 /** Placeholders stay readable. */
 /** An object may have a `toString` of its own, which is no function. */
-const inText = (drawn: unknown) => (typeof drawn === 'object' ? JSON.stringify(drawn) : String(drawn));
+const inText = (drawn: unknown) =>
+  typeof drawn === 'object' || typeof drawn === 'boolean' || typeof drawn === 'number'
+    ? JSON.stringify(drawn)
+    : (drawn as string);
 const encode = (text: string) => encodeURIComponent(Buffer.from(text).toString()).replace(/%24/g, '$');
 /** What a client may send that does not encode: everything but what ends the line. */
 const raw = (text: string) => text.replace(/[^\x21-\x7e]/g, '?').replace(/[?#]/g, '%3F');
