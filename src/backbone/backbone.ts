@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { asCairnError, CairnError } from '../errors.js';
+import { stampOf } from '../files/file-stamp.js';
 import { Batcher } from './engine/batcher.js';
 import { EngineThread, type EngineLimits, type ThreadedSession } from './engine/engine-thread.js';
 import { chooseTarget, type Excluded, type Target } from './engine/choose-target.js';
@@ -223,8 +223,7 @@ function requestOf(spec: SessionRequest): SessionRequest {
 
 /** A file that is replaced makes another session. What is no file has one version. */
 async function versionOf(path: string | undefined): Promise<string> {
-  const file = path === undefined ? undefined : await stat(path).catch(() => undefined);
-  return file ? `${file.size} ${file.mtimeMs}` : '';
+  return path === undefined ? '' : stampOf(path).catch(() => '');
 }
 
 function provenance({ engine, device, weights, calibrationDigest }: ThreadedSession): Provenance {

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { findModel, graphFor, listModels } from '../backbone/catalogue.js';
@@ -8,6 +7,7 @@ import { defaultWeights } from '../backbone/weights/default-weights.js';
 import { seededDigest } from '../backbone/weights/seeded-digest.js';
 import { digestWeights, isSeeded, parseSeed, weightsSource } from '../backbone/weights/weights.js';
 import { withoutFolder } from '../errors.js';
+import { stampOf } from '../files/file-stamp.js';
 import { defaultModel } from './default-model.js';
 import { holdsPyramid, withLevels } from './default-levels.js';
 import { parseSpec, type FeatureSpec, type RequestedSpec } from './feature-spec.js';
@@ -130,11 +130,6 @@ function remembered(digests: Map<string, Promise<string>>, key: string, load: ()
   digests.set(key, read);
   // A file that could not be read may be replaced.
   return forgetting(read, () => digests.delete(key));
-}
-
-async function stampOf(path: string): Promise<string> {
-  const { size, mtimeMs } = await stat(path);
-  return `${path} ${size} ${mtimeMs}`;
 }
 
 /** The promise itself; `forget` runs when it is rejected. */
