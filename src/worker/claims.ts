@@ -51,7 +51,7 @@ export class Claims {
   }
 
   /**
-   * Claims a feature set for a job; undefined when another job is at it, whose end this one will be told of. The result ends
+   * Claims a feature set for a job; undefined when another job is computing it; this one is notified when that job ends. The result ends
    * the claim. Where Redis does not do it, everybody may: work that is done twice is better than none.
    */
   async claim(featuresId: string, jobId: string): Promise<(() => Promise<void>) | undefined> {

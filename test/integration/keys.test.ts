@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { testKey, writeKeys, type TestKey } from './support/key-file.js';
-import { startService, temporaryFolder, until, type Service } from './support/service.js';
+import { endOf, ENDED_WELL, startService, temporaryFolder, until, type Service } from './support/service.js';
 
 /** Nothing in this file needs Redis. */
 const WITHOUT_REDIS = { REDIS_URL: 'redis://127.0.0.1:1' };
@@ -36,8 +36,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const status = await service.end();
-  expect({ status, log: status === 0 ? '' : service.log().slice(-2000) }).toEqual({ status: 0, log: '' });
+  expect(await endOf(service)).toEqual(ENDED_WELL);
   await folder.remove();
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { startPrivateRedis, type PrivateRedis } from '../../scripts/redis.mjs';
 import { zeroKerasFile } from '../support/keras-file.js';
 import { fixture } from './support/client.js';
-import { startService, temporaryFolder, until, type Service } from './support/service.js';
+import { endOf, ENDED_WELL, startService, temporaryFolder, until, type Service } from './support/service.js';
 
 /**
  * A weights file with a pyramid, so that requests without `levels` depend on what it holds. The API and the worker
@@ -45,10 +45,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const service of [worker, api]) {
-    const status = await service.end();
-    expect({ status, log: status === 0 ? '' : service.log().slice(-2000) }).toEqual({ status: 0, log: '' });
-  }
+  for (const service of [worker, api]) expect(await endOf(service)).toEqual(ENDED_WELL);
   await redis.stop();
   await folder.remove();
 });

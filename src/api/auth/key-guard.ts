@@ -45,7 +45,7 @@ export function guardWithKeys(
       answer(refusal, reply);
       return;
     }
-    // Responses are for whoever has the key: shared caches do not know X-API-Key.
+    // Responses are for the holder of the key: shared caches do not know X-API-Key.
     void reply.header('cache-control', 'private, no-cache');
     done();
   });

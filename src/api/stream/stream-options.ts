@@ -83,7 +83,7 @@ export function parseStreamRequest(query: Query, lastEventId: string | undefined
 
 /**
  * The name by which Redis knows a group: with keys, that of its owner comes first, so that groups of different keys may have the
- * same name. Who sees everything also names the groups of others in that form, `owner/group`.
+ * same name. A caller that sees everything names the groups of others in that form, `owner/group`.
  *
  * @throws CairnError `option-invalid`.
  */

@@ -37,6 +37,17 @@ export async function startService(role: 'api' | 'worker' | 'all', env: Record<s
   return { process: child, url: service.url, log: () => service.log(), end };
 }
 
+export const ENDED_WELL = { status: 0, log: '' };
+
+/** How a service ends: where that is not well, the end of its log says what it was waiting for. */
+export async function endOf(
+  service: Service,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<{ readonly status: number | null; readonly log: string }> {
+  const status = await service.end(signal);
+  return { status, log: status === 0 ? '' : service.log().slice(-2000) };
+}
+
 /** Waits until `test` holds; fails with `explain` when it does not in time. */
 export async function until(
   test: () => boolean | Promise<boolean>,

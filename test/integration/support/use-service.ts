@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import { join } from 'node:path';
 import { startPrivateRedis, type PrivateRedis } from '../../../scripts/redis.mjs';
-import { startService, temporaryFolder, type Service } from './service.js';
+import { endOf, ENDED_WELL, startService, temporaryFolder, type Service } from './service.js';
 
 export interface UseServiceOptions {
   /** What each service gets besides; `start` may override it. */
@@ -18,8 +18,6 @@ export interface TestServices {
   readonly restartRedis: (downtime?: () => Promise<void>) => Promise<void>;
 }
 
-const ended = { status: 0, log: '' };
-
 /** A Redis that keeps its data, and a store, for each test; services that a test leaves running are killed. */
 export function useService(options?: UseServiceOptions): TestServices {
   const { services, open, close } = workplace({ persistent: true, ...options });
@@ -33,9 +31,7 @@ export function useSharedService(options?: UseServiceOptions): TestServices {
   const { services, open, close } = workplace({ persistent: false, ...options });
   beforeAll(open);
   afterAll(async () => {
-    // The end of the log says what a service that did not end was waiting for.
-    for (const { status, log } of await close('SIGTERM'))
-      expect({ status, log: status === 0 ? '' : log }).toEqual(ended);
+    for (const end of await close('SIGTERM')) expect(end).toEqual(ENDED_WELL);
   });
   return services;
 }
@@ -78,9 +74,7 @@ function workplace({ persistent, env }: UseServiceOptions & { readonly persisten
     await startRedis();
   };
   const close = async (signal: NodeJS.Signals) => {
-    const ends = await Promise.all(
-      started.map(async (service) => ({ status: await service.end(signal), log: service.log().slice(-2000) })),
-    );
+    const ends = await Promise.all(started.map((service) => endOf(service, signal)));
     await redis.stop();
     await folder.remove();
     return ends;
