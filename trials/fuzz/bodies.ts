@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { mutated, spoiled } from './mutations.js';
 import type { Operation } from './operations.js';
-import { nastyText, placeholder, valueOf } from './values.js';
+import { nastyText, placeholder, textOf, valueOf } from './values.js';
 import { tarOf, zipOf } from './packages.js';
 
 export interface FuzzBody {
@@ -100,7 +100,7 @@ const manifests = fc
 function forms(operation: Operation): Arbitrary<FuzzBody> {
   const queries = operation.parameters.filter((parameter) => parameter.in === 'query');
   const fields = fc.record(
-    Object.fromEntries(queries.map(({ name, schema }) => [name, valueOf(schema, name).map(String)])),
+    Object.fromEntries(queries.map(({ name, schema }) => [name, textOf(schema, name)])),
     { requiredKeys: [] },
   );
   const form = fc.tuple(fields, fc.array(image, { maxLength: 2 }), nastyText).map(([given, parts, odd]) => {

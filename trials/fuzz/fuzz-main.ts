@@ -118,9 +118,12 @@ async function fuzzRequests(trial: Trial, fuzzer: Fuzzer, api: Server, worker: S
   const before = { api: await api.memoryMb('VmRSS'), worker: await worker.memoryMb('VmRSS') };
   const livez = Latency.ofLivez(() => url);
   const reporting = setInterval(() => say(`${next} requests, API ${api.isAlive ? 'alive' : 'dead'}`), REPORT_EVERY_MS);
-  await run(() => (options.requests === undefined ? Date.now() > begun + forMs : next >= options.requests));
-  clearInterval(reporting);
-  await livez.stop();
+  try {
+    await run(() => (options.requests === undefined ? Date.now() > begun + forMs : next >= options.requests));
+  } finally {
+    clearInterval(reporting);
+    await livez.stop();
+  }
   const seconds = (Date.now() - begun) / 1000;
   const peak = await api.memoryMb('VmHWM');
   if (!api.isAlive) return;

@@ -1,7 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { bodyOf, type FuzzBody } from './bodies.js';
 import type { Operation, Parameter } from './operations.js';
-import { nastyText, placeholder, valueOf, type KnownName } from './values.js';
+import { nastyText, placeholder, textOf, type KnownName } from './values.js';
 
 /** A request as it is drawn; placeholders stand for ids that only a run knows. */
 export interface FuzzRequest {
@@ -107,7 +107,7 @@ function pathOf(path: string, parameters: readonly Parameter[]): Arbitrary<strin
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const values = names.map((name) => {
     const schema = parameters.find((parameter) => parameter.in === 'path' && parameter.name === name)?.schema ?? {};
-    const any = valueOf(schema, name).map(String);
+    const any = textOf(schema, name);
     const own = name === 'id' ? IDS.find(([prefix]) => path.startsWith(prefix))?.[1].map(placeholder) : undefined;
     const drawn = own
       ? fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...own) }, { weight: 1, arbitrary: any })
@@ -126,7 +126,7 @@ function pathOf(path: string, parameters: readonly Parameter[]): Arbitrary<strin
 function queryOf(parameters: readonly Parameter[]): Arbitrary<string> {
   const queries = parameters.filter((parameter) => parameter.in === 'query');
   const own = queries.map(({ name, schema }) => {
-    const value = valueOf(schema, name).map((drawn) => `${name}=${encode(inText(drawn))}`);
+    const value = textOf(schema, name).map((drawn) => `${name}=${encode(drawn)}`);
     const frequent = ['model', 'size', 'levels', 'group', 'consumer'].includes(name);
     return fc.oneof(
       { weight: frequent ? 1 : 5, arbitrary: fc.constant('') },
@@ -146,7 +146,7 @@ function queryOf(parameters: readonly Parameter[]): Arbitrary<string> {
 function headersOf(parameters: readonly Parameter[]): Arbitrary<[string, string][]> {
   const documented = parameters
     .filter((parameter) => parameter.in === 'header')
-    .map(({ name, schema }) => [name.toLowerCase(), valueOf(schema, name).map(String)] as const);
+    .map(({ name, schema }) => [name.toLowerCase(), textOf(schema, name)] as const);
   const all = [...HEADERS, ...documented];
   const one = fc.oneof(
     ...all.map(([name, value]) => value.map((drawn): [string, string] => [name, headerValue(drawn)])),
@@ -164,11 +164,6 @@ function merge(drawn: readonly (readonly [string, string])[], body: FuzzBody | u
 }
 
 /** Placeholders stay readable. */
-/** An object may have a `toString` of its own, which is no function. */
-const inText = (drawn: unknown) =>
-  typeof drawn === 'object' || typeof drawn === 'boolean' || typeof drawn === 'number'
-    ? JSON.stringify(drawn)
-    : (drawn as string);
 const encode = (text: string) => encodeURIComponent(Buffer.from(text).toString()).replace(/%24/g, '$');
 /** What a client may send that does not encode: everything but what ends the line. */
 const raw = (text: string) => text.replace(/[^\x21-\x7e]/g, '?').replace(/[?#]/g, '%3F');

@@ -93,6 +93,19 @@ const nastyJson: Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
 );
 
+/** As `valueOf`, for a place of the request that holds only text. */
+export function textOf(schema: Schema, name: string): Arbitrary<string> {
+  return valueOf(schema, name).map(inText);
+}
+
+/** A list with commas, as queries have it; an object as JSON, since it may have a `toString` of its own that is no function. */
+function inText(drawn: unknown): string {
+  if (Array.isArray(drawn)) return drawn.map(inText).join();
+  if (typeof drawn === 'object') return JSON.stringify(drawn);
+  const primitive = drawn as string | number | boolean;
+  return String(primitive);
+}
+
 /** Mostly what the schema allows, now and then anything. */
 export function valueOf(schema: Schema, name: string, depth = 0): Arbitrary<unknown> {
   const usual = Object.hasOwn(USUAL, name) ? USUAL[name]! : [];
