@@ -99,10 +99,9 @@ const manifests = fc
 /** The options of the operation as fields, and an image as a file; or something else. */
 function forms(operation: Operation): Arbitrary<FuzzBody> {
   const queries = operation.parameters.filter((parameter) => parameter.in === 'query');
-  const fields = fc.record(
-    Object.fromEntries(queries.map(({ name, schema }) => [name, textOf(schema, name)])),
-    { requiredKeys: [] },
-  );
+  const fields = fc.record(Object.fromEntries(queries.map(({ name, schema }) => [name, textOf(schema, name)])), {
+    requiredKeys: [],
+  });
   const form = fc.tuple(fields, fc.array(image, { maxLength: 2 }), nastyText).map(([given, parts, odd]) => {
     const chunks: (Buffer | string)[] = [];
     for (const [name, value] of Object.entries(given)) chunks.push(part(`name="${name}"`), value ?? '', '\r\n');

@@ -64,7 +64,12 @@ describe('readStatus', () => {
     const attempts = (fields: Partial<Job>, state: string) => readStatus(job(fields), state, false).attempts;
     expect(attempts({ attemptsStarted: 7 }, 'delayed')).toBe(0);
     expect(attempts({ attemptsStarted: 9, attemptsMade: 1, stalledCounter: 2 }, 'active')).toBe(4);
-    expect(attempts({ ...completed, attemptsStarted: 3, attemptsMade: 1, stalledCounter: 1 }, 'completed')).toBe(2);
+    expect(
+      attempts(
+        { returnvalue: result, finishedOn: FINISHED, attemptsStarted: 3, attemptsMade: 1, stalledCounter: 1 },
+        'completed',
+      ),
+    ).toBe(2);
   });
 
   test('a completed job tells its result and when it ended', () => {
